@@ -5,6 +5,7 @@
 
 pub mod document;
 pub mod error;
+pub mod own;
 pub mod source;
 pub mod span;
 pub mod value;

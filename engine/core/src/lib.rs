@@ -1,1 +1,10 @@
-//! Core.
+//! The pure half of the engine: `plan = f(desired, observed, policy, now)`.
+//!
+//! Knows no tokio, no file system, no clock, no randomness and no hash order: `.clippy.toml` beside
+//! this package bans them. Read in this order: [`ids`], [`desired`], [`observed`], [`plan`].
+
+pub mod desired;
+pub mod ids;
+pub mod known;
+pub mod observed;
+pub mod plan;

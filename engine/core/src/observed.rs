@@ -1,0 +1,295 @@
+//! What was found: launchers, routes, listeners, users, the store. Every entry is [`Known`].
+//!
+//! Filled by the shell's `observe`; decides nothing. `Memory` is what the loop carries from round
+//! to round because the world cannot tell it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::desired::{BalancerMethod, LaunchSpec, ListenAddress, ListenerId};
+use crate::ids::{
+    GatewayId, Generation, Incarnation, Moment, NodeId, SessionId, SiteDigest, SpecDigest,
+    UserName, WorkbenchName,
+};
+use crate::known::Known;
+use crate::plan::{Resource, RouteSpec};
+
+/// The world as one round found it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observed {
+    /// The node that looks.
+    pub node: NodeId,
+    /// Cores of this node.
+    pub cores: u32,
+    /// The set of files in force.
+    pub in_force: InForce,
+    /// Nodes, with their state.
+    pub nodes: BTreeMap<NodeId, Known<NodeSeen>>,
+    /// Accounts that sessions run as.
+    pub users: BTreeMap<UserName, Known<UserSeen>>,
+    /// Whether each workbench can be started here.
+    pub workbenches: BTreeMap<WorkbenchName, Known<WorkbenchSeen>>,
+    /// Every incarnation found, alive or with its exit record.
+    pub incarnations: BTreeMap<Incarnation, Known<IncarnationSeen>>,
+    /// Launchers that could not be asked: nothing of theirs may be taken for gone. Cluster to reason.
+    pub silent_clusters: BTreeMap<String, (Moment, String)>,
+    /// Placements and start numbers from the store.
+    pub records: Known<Records>,
+    /// Open listeners.
+    pub listeners: BTreeMap<ListenerId, Known<ListenAddress>>,
+    /// Addresses that could not be bound, with who holds them.
+    pub refused: BTreeMap<ListenAddress, PortRefusal>,
+    /// Routes in the table.
+    pub routes: BTreeMap<SessionId, RouteSpec>,
+    /// Connections per session, as the proxy counts them.
+    pub connections: BTreeMap<SessionId, u32>,
+    /// Balancer in force.
+    pub balancer: Option<BalancerSeen>,
+    /// What the loop remembers.
+    pub memory: Memory,
+}
+
+impl Observed {
+    /// A world in which nothing is there yet, seen from `node`.
+    #[must_use]
+    pub fn empty(node: NodeId) -> Self {
+        Self {
+            node,
+            cores: 1,
+            in_force: InForce::default(),
+            nodes: BTreeMap::new(),
+            users: BTreeMap::new(),
+            workbenches: BTreeMap::new(),
+            incarnations: BTreeMap::new(),
+            silent_clusters: BTreeMap::new(),
+            records: Known::Present(Records::default()),
+            listeners: BTreeMap::new(),
+            refused: BTreeMap::new(),
+            routes: BTreeMap::new(),
+            connections: BTreeMap::new(),
+            balancer: None,
+            memory: Memory::default(),
+        }
+    }
+
+    /// The incarnations of one session, oldest first.
+    pub fn of_session<'a>(
+        &'a self,
+        session: &SessionId,
+    ) -> impl DoubleEndedIterator<Item = (&'a Incarnation, &'a Known<IncarnationSeen>)> + 'a {
+        let first = Incarnation::new(session.clone(), 0);
+        let last = Incarnation::new(session.clone(), u32::MAX);
+        self.incarnations.range(first..=last)
+    }
+}
+
+/// The accepted set of files.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InForce {
+    /// Its number.
+    pub generation: Generation,
+    /// Its digest; none = none was ever accepted, and the planner is inert.
+    pub digest: Option<SiteDigest>,
+    /// When it was accepted.
+    pub since: Moment,
+}
+
+/// A node as found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeSeen {
+    /// Five-minute load average, in thousandths.
+    pub load5_milli: u32,
+    /// Cores.
+    pub cores: u32,
+    /// Digest of the files it has.
+    pub site: Option<SiteDigest>,
+}
+
+/// An account as found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserSeen {
+    /// Its uid.
+    pub uid: u32,
+    /// Its primary gid.
+    pub gid: u32,
+    /// Its home directory.
+    pub home: String,
+    /// Its login shell.
+    pub shell: String,
+    /// Whether this engine can start a process as it (root, or it is the engine's own account).
+    pub reachable: bool,
+}
+
+/// Whether a workbench can be started here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "workbench")]
+pub enum WorkbenchSeen {
+    /// It can.
+    Available {
+        /// The executable.
+        exe: String,
+        /// What it calls itself; empty where it was not asked.
+        version: String,
+    },
+    /// It is not here, and no file asks for it to be installed.
+    Missing {
+        /// What to do about it.
+        help: String,
+    },
+    /// A file asks for it to be installed; nothing runs yet.
+    NotInstalled,
+    /// It is being installed.
+    Installing {
+        /// Packages done.
+        done: u32,
+        /// Packages in all; 0 = not known yet.
+        total: u32,
+    },
+    /// Its installation failed.
+    Failed {
+        /// Why, and what to do.
+        reason: String,
+    },
+}
+
+/// One incarnation as found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncarnationSeen {
+    /// Where it is in its life.
+    pub phase: Phase,
+    /// What it was started from.
+    pub launch: Arc<LaunchSpec>,
+    /// The digest of that.
+    pub digest: SpecDigest,
+    /// The node it is on.
+    pub node: NodeId,
+    /// Its account's uid.
+    pub uid: u32,
+    /// Process id of its leader, where it has one.
+    pub pid: Option<u32>,
+    /// When it was started.
+    pub started_at: Moment,
+    /// The directory of its socket, and the socket's name in it.
+    pub socket_dir: String,
+    /// See `socket_dir`.
+    pub socket: String,
+    /// Whether it belongs to this engine (else it is foreign: shown, never touched).
+    pub ours: bool,
+    /// Whether its keeper is alive; without it the process lives on but its end will not be recorded.
+    pub kept: bool,
+    /// When somebody last used it, where that is known.
+    pub last_used: Option<Moment>,
+}
+
+/// Where an incarnation is in its life.
+///
+/// ```text
+/// Preparing -> Starting -> Ready -> Ending -> Exited
+///     |            |         |                  ^
+///     +------------+---------+------------------+   (may end at any time)
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "phase")]
+pub enum Phase {
+    /// Its directory is there, its process is not yet.
+    Preparing,
+    /// Its process runs and does not answer yet.
+    Starting,
+    /// It answers.
+    Ready,
+    /// It was told to end.
+    Ending {
+        /// Since when.
+        since: Moment,
+    },
+    /// It is over.
+    Exited(Exit),
+}
+
+impl Phase {
+    /// Whether a process of it may be alive.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        !matches!(self, Phase::Exited(_))
+    }
+}
+
+/// How a process ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exit {
+    /// When.
+    pub at: Moment,
+    /// Exit code, when it ended by itself.
+    pub code: Option<i32>,
+    /// Signal, when one ended it.
+    pub signal: Option<i32>,
+    /// Whether it ended because it was told to.
+    pub asked: bool,
+    /// What went wrong before it ever ran; empty otherwise.
+    pub failure: String,
+}
+
+impl Exit {
+    /// Whether the end counts as a failure.
+    #[must_use]
+    pub fn failed(&self) -> bool {
+        !self.asked && self.code != Some(0)
+    }
+}
+
+/// What the store says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Records {
+    /// The highest incarnation number ever given to a session.
+    pub numbers: BTreeMap<SessionId, u32>,
+    /// Intents: where an incarnation was placed, written before it starts.
+    pub placements: BTreeMap<SessionId, Placed>,
+    /// Recent ends of a session, oldest first, at most twenty.
+    pub ends: BTreeMap<SessionId, Vec<(Moment, bool)>>,
+    /// Gateway ports, each with the session that has it.
+    pub leases: BTreeMap<(GatewayId, u16), SessionId>,
+}
+
+/// A placement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placed {
+    /// Which start.
+    pub n: u32,
+    /// Where.
+    pub node: NodeId,
+    /// When it was decided.
+    pub at: Moment,
+}
+
+/// Why an address could not be bound.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortRefusal {
+    /// Who holds it: `nginx, pid 812`; or why else not.
+    pub reason: String,
+    /// When it was last tried.
+    pub at: Moment,
+}
+
+/// The balancer in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BalancerSeen {
+    /// How nodes are chosen.
+    pub method: BalancerMethod,
+    /// Each node's weight.
+    pub weights: BTreeMap<NodeId, u32>,
+}
+
+/// What the loop carries from round to round. Losing it is safe: every wait begins anew.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    /// Since when a change of files would harm a resource.
+    pub harm_since: BTreeMap<Resource, Moment>,
+    /// Sessions hurt by changes of files in the last ten minutes.
+    pub harmed: Vec<(Moment, SessionId)>,
+    /// Resources whose waiting for harm-delay or approval a person has ended with `wharf apply`.
+    pub released: BTreeSet<Resource>,
+    /// Whether a person has paused reconciliation.
+    pub paused: bool,
+}

@@ -1,0 +1,503 @@
+//! One round's decision, complete and printable: steps, holds, and what stays as it is.
+//!
+//! Dry run, log, golden file, page and executor read the same value. Nothing here decides;
+//! `planner` does. Read next: [`crate::planner`].
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::desired::{
+    Access, BalancerMethod, BasePath, EnvValue, HealthSpec, LaunchSpec, ListenAddress, ListenerId,
+    StopSpec,
+};
+use crate::ids::{GatewayId, Incarnation, Moment, NodeId, SessionId, SpecDigest, WorkbenchName};
+use crate::observed::UserSeen;
+
+/// What should happen now, what is wanted but not now, and what stays.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// Steps, in an order in which they can be carried out.
+    pub steps: Vec<Step>,
+    /// What is wanted and waits.
+    pub holds: Vec<Hold>,
+    /// How much stays as it is.
+    pub unchanged: Unchanged,
+    /// Since when each harm that still waits has been wanted; the next round's memory.
+    pub harm_since: BTreeMap<Resource, Moment>,
+}
+
+impl Plan {
+    /// Whether nothing is left to do but what waits for a person, a start or an idle time.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.steps.is_empty() && self.holds.iter().all(|hold| hold.kind() == HoldKind::Standing)
+    }
+
+    /// The worst impact of any step.
+    #[must_use]
+    pub fn impact(&self) -> Impact {
+        self.steps.iter().map(|step| step.impact).max().unwrap_or_default()
+    }
+}
+
+/// Counts of what stays as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unchanged {
+    /// Running sessions that stay.
+    pub sessions: usize,
+    /// Routes that stay.
+    pub routes: usize,
+    /// Gateways that stay.
+    pub gateways: usize,
+}
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// The same as long as the step is the same: `start/demo#3`.
+    pub id: String,
+    /// Who carries it out.
+    pub on: On,
+    /// What to do, with everything that is needed for it.
+    pub action: Action,
+    /// Steps of the same plan that come first.
+    pub after: Vec<String>,
+    /// Why.
+    pub because: Vec<Because>,
+    /// What it does to whom.
+    pub impact: Impact,
+}
+
+/// Who carries a step out.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum On {
+    /// This node.
+    Node(NodeId),
+    /// Whoever holds the site's lease.
+    Site,
+}
+
+/// What a step does. Each is complete: the executor looks nothing up and decides nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Write the intent to start an incarnation on a node: the number is taken with it.
+    Place {
+        /// Which start.
+        incarnation: Incarnation,
+        /// Where.
+        node: NodeId,
+    },
+    /// Start an incarnation.
+    Start(Arc<StartOrder>),
+    /// Tell an incarnation to end.
+    End {
+        /// Which.
+        incarnation: Incarnation,
+        /// How.
+        stop: StopSpec,
+        /// What it is for.
+        purpose: EndPurpose,
+    },
+    /// Write down how an incarnation ended, then remove what is left of it.
+    Forget {
+        /// Which.
+        incarnation: Incarnation,
+        /// When it ended, and whether that was a failure.
+        ended: (Moment, bool),
+    },
+    /// Install a workbench, as a file asks.
+    Provide {
+        /// Which.
+        workbench: WorkbenchName,
+    },
+    /// Put a route into the table, or another in its place.
+    SetRoute(Box<RouteSpec>),
+    /// Take a route out of the table.
+    DropRoute {
+        /// Whose.
+        session: SessionId,
+    },
+    /// Listen; if something else is listening under this id, swap, and let the old one run out.
+    Listen {
+        /// What for.
+        listener: ListenerId,
+        /// Where.
+        address: ListenAddress,
+    },
+    /// Stop listening.
+    Unlisten {
+        /// What.
+        listener: ListenerId,
+    },
+    /// Give a gateway's port to a session.
+    Lease {
+        /// Which gateway.
+        gateway: GatewayId,
+        /// Which port.
+        port: u16,
+        /// To whom.
+        session: SessionId,
+    },
+    /// Take a gateway's port back.
+    Release {
+        /// Which gateway.
+        gateway: GatewayId,
+        /// Which port.
+        port: u16,
+    },
+    /// Balance new sessions this way.
+    Balance {
+        /// How nodes are chosen.
+        method: BalancerMethod,
+        /// Each node's weight.
+        weights: BTreeMap<NodeId, u32>,
+    },
+}
+
+/// Everything that is needed to start an incarnation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartOrder {
+    /// Which start of which session.
+    pub incarnation: Incarnation,
+    /// On which node.
+    pub node: NodeId,
+    /// What it is started from.
+    pub launch: Arc<LaunchSpec>,
+    /// The digest of that.
+    pub digest: SpecDigest,
+    /// Its account.
+    pub user: UserSeen,
+    /// The executable.
+    pub exe: String,
+    /// How it is told to end.
+    pub stop: StopSpec,
+    /// How it is known to be ready.
+    pub health: HealthSpec,
+}
+
+/// What an end is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EndPurpose {
+    /// Nobody asks for the session any more.
+    Removed,
+    /// It should not run.
+    Stopped,
+    /// It starts again from what is asked for now.
+    Restart,
+    /// It never became ready.
+    NeverReady,
+    /// A newer incarnation of the same session is alive.
+    Superseded,
+}
+
+/// A path from outside to a session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteSpec {
+    /// To which session, and which start of it.
+    pub incarnation: Incarnation,
+    /// The directory of its socket; opened without following symlinks.
+    pub socket_dir: String,
+    /// The socket's name in it.
+    pub socket: String,
+    /// Uid that must be at the other end before the first byte.
+    pub uid: u32,
+    /// Whether the server behind it sees the prefix.
+    pub base: BasePath,
+    /// Who may use it.
+    pub access: Access,
+    /// Whether it answers; otherwise who comes sees the start-up page.
+    pub ready: bool,
+    /// What pages call it.
+    pub display_name: String,
+    /// The kind of session.
+    pub workbench: WorkbenchName,
+}
+
+/// What a step or hold does to people, from nothing to the worst.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Impact {
+    /// Nobody notices.
+    #[default]
+    None,
+    /// Only sessions that start later.
+    NewSessions,
+    /// Requests wait.
+    RequestsHeld,
+    /// A session is suspended.
+    Suspended,
+    /// A session moves.
+    Moved,
+    /// A session restarts.
+    Restarted,
+    /// A session ends.
+    Ended,
+}
+
+impl Impact {
+    /// Whether it is harm: Suspended or above.
+    #[must_use]
+    pub fn is_harm(self) -> bool {
+        self >= Impact::Suspended
+    }
+}
+
+/// Why a step is there: a line of a file, or something observed, or a person.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "because")]
+pub enum Because {
+    /// A line of a file.
+    Line {
+        /// The file as shown.
+        file: Arc<str>,
+        /// The line, from 1.
+        line: u32,
+        /// The option.
+        option: String,
+    },
+    /// A file that is no longer there.
+    FileRemoved {
+        /// The file as shown.
+        file: Arc<str>,
+    },
+    /// Something observed.
+    Seen {
+        /// In words.
+        what: String,
+    },
+    /// A person's request or override.
+    Person {
+        /// In words: who, when, why.
+        what: String,
+    },
+    /// The built-in default of an option that no file sets.
+    Default {
+        /// The option.
+        option: String,
+    },
+}
+
+impl fmt::Display for Because {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Because::Line { file, line, .. } => write!(f, "{file}:{line}"),
+            Because::FileRemoved { file } => write!(f, "{file} (removed)"),
+            Because::Seen { what } | Because::Person { what } => f.write_str(what),
+            Because::Default { option } => write!(f, "{option} (default)"),
+        }
+    }
+}
+
+/// A thing that can be planned for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Resource {
+    /// The balancer.
+    Balancer,
+    /// A node.
+    Node(NodeId),
+    /// A listener.
+    Listener(ListenerId),
+    /// A gateway.
+    Gateway(GatewayId),
+    /// A workbench.
+    Workbench(WorkbenchName),
+    /// A session.
+    Session(SessionId),
+    /// A route.
+    Route(SessionId),
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Resource::Balancer => f.write_str("balancer"),
+            Resource::Node(id) => write!(f, "node/{id}"),
+            Resource::Listener(ListenerId::Www) => f.write_str("listener/www"),
+            Resource::Listener(ListenerId::Gateway { gateway, port }) => {
+                write!(f, "listener/{gateway}/{port}")
+            }
+            Resource::Gateway(id) => write!(f, "gateway/{id}"),
+            Resource::Workbench(id) => write!(f, "workbench/{id}"),
+            Resource::Session(id) => write!(f, "session/{id}"),
+            Resource::Route(id) => write!(f, "route/{id}"),
+        }
+    }
+}
+
+impl From<Resource> for String {
+    fn from(resource: Resource) -> String {
+        resource.to_string()
+    }
+}
+
+impl TryFrom<String> for Resource {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        let bad = || format!("`{text}` names no resource");
+        let (kind, rest) = text.split_once('/').unwrap_or((&text, ""));
+        Ok(match kind {
+            "balancer" => Resource::Balancer,
+            "node" => Resource::Node(NodeId::new(rest).map_err(|_| bad())?),
+            "gateway" => Resource::Gateway(GatewayId::new(rest).map_err(|_| bad())?),
+            "workbench" => Resource::Workbench(WorkbenchName::new(rest).map_err(|_| bad())?),
+            "session" => Resource::Session(SessionId::new(rest).map_err(|_| bad())?),
+            "route" => Resource::Route(SessionId::new(rest).map_err(|_| bad())?),
+            "listener" if rest == "www" => Resource::Listener(ListenerId::Www),
+            "listener" => {
+                let (gateway, port) = rest.split_once('/').ok_or_else(bad)?;
+                Resource::Listener(ListenerId::Gateway {
+                    gateway: GatewayId::new(gateway).map_err(|_| bad())?,
+                    port: port.parse().map_err(|_| bad())?,
+                })
+            }
+            _ => return Err(bad()),
+        })
+    }
+}
+
+/// Something wanted that does not happen now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hold {
+    /// What waits.
+    pub resource: Resource,
+    /// For what.
+    pub waiting_on: WaitingOn,
+    /// Why it is wanted.
+    pub because: Vec<Because>,
+    /// When it goes on by itself, where that is known.
+    pub until: Option<Moment>,
+    /// The impact of what is kept back; None for next-start.
+    pub impact: Impact,
+    /// What would happen, in words: `ends`, `restarts`, `starts`.
+    pub wanted: String,
+}
+
+impl Hold {
+    /// Whether it passes by itself.
+    #[must_use]
+    pub fn kind(&self) -> HoldKind {
+        self.waiting_on.kind()
+    }
+}
+
+/// Whether a hold passes by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HoldKind {
+    /// It passes.
+    Passing,
+    /// It stays until a person, a start or an idle time ends it.
+    Standing,
+}
+
+/// What a hold waits for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "waiting-on")]
+pub enum WaitingOn {
+    /// Connections to run out.
+    Draining,
+    /// Something under way.
+    InFlight {
+        /// What, in words: `start`, `end`, `installing 41 of 63`.
+        what: String,
+    },
+    /// The time between starts that fail.
+    BackOff {
+        /// Failures in a row.
+        failures: u32,
+    },
+    /// Other starts to finish.
+    Budget,
+    /// Something that nobody could say.
+    Unknown {
+        /// What and why.
+        reason: String,
+    },
+    /// harm-delay.
+    HarmDelay,
+    /// Other nodes to have the same files.
+    Nodes {
+        /// Who lacks what.
+        lacking: String,
+    },
+    /// The session's own next start.
+    NextStart {
+        /// What differs: `LC_ALL`, `exe`.
+        differs: Vec<String>,
+    },
+    /// It to be idle.
+    Idle,
+    /// A time window.
+    Window,
+    /// `wharf apply`.
+    Approval {
+        /// Why it is asked for.
+        reason: String,
+    },
+    /// A person to solve something.
+    Problem {
+        /// What.
+        reason: String,
+    },
+    /// An override to end.
+    Pinned {
+        /// Which.
+        reason: String,
+    },
+    /// A person, after too many failures.
+    CrashLoop {
+        /// Failures within the policy's time.
+        failures: u32,
+    },
+}
+
+impl WaitingOn {
+    /// Whether it passes by itself.
+    #[must_use]
+    pub fn kind(&self) -> HoldKind {
+        match self {
+            WaitingOn::Draining
+            | WaitingOn::InFlight { .. }
+            | WaitingOn::BackOff { .. }
+            | WaitingOn::Budget
+            | WaitingOn::Unknown { .. }
+            | WaitingOn::HarmDelay
+            | WaitingOn::Nodes { .. } => HoldKind::Passing,
+            WaitingOn::NextStart { .. }
+            | WaitingOn::Idle
+            | WaitingOn::Window
+            | WaitingOn::Approval { .. }
+            | WaitingOn::Problem { .. }
+            | WaitingOn::Pinned { .. }
+            | WaitingOn::CrashLoop { .. } => HoldKind::Standing,
+        }
+    }
+}
+
+/// One difference between what a session was started from and what is asked for now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaunchChange {
+    /// What: `env LC_ALL`, `user`, `args`.
+    pub what: String,
+    /// From, as it may be shown.
+    pub from: String,
+    /// To, as it may be shown.
+    pub to: String,
+}
+
+/// How an environment value may be shown.
+#[must_use]
+pub fn shown(value: &EnvValue) -> String {
+    match value {
+        EnvValue::Plain(text) => text.clone(),
+        EnvValue::Secret(_) => "(secret)".to_owned(),
+    }
+}

@@ -1,0 +1,1 @@
+//! Launchers: one adapter a kind of cluster.

@@ -1,0 +1,1 @@
+//! The data path: listeners, routes, forwarding, tunnels.

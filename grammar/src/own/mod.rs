@@ -1,0 +1,3 @@
+//! Our own files.
+
+pub mod window;
