@@ -6,3 +6,10 @@ pub struct Window {
     /// Days.
     pub days: u8,
 }
+
+impl Window {
+    /// Contains.
+    pub fn contains(&self, _minute: u16) -> bool {
+        true
+    }
+}
