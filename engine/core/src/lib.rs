@@ -3,8 +3,10 @@
 //! Knows no tokio, no file system, no clock, no randomness and no hash order: `.clippy.toml` beside
 //! this package bans them. Read in this order: [`ids`], [`desired`], [`observed`], [`plan`].
 
+pub mod accept;
 pub mod desired;
 pub mod ids;
 pub mod known;
 pub mod observed;
 pub mod plan;
+pub mod site;
