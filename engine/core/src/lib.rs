@@ -1,9 +1,10 @@
 //! The pure half of the engine: `plan = f(desired, observed, policy, now)`.
 //!
 //! Knows no tokio, no file system, no clock, no randomness and no hash order: `.clippy.toml` beside
-//! this package bans them. Read in this order: [`ids`], [`desired`], [`observed`], [`plan`],
-//! [`planner`], [`forecast`](mod@forecast).
+//! this package bans them. Read in this order: [`ids`], [`site`], [`desired`], [`observed`], [`plan`],
+//! [`planner`], [`forecast`](mod@forecast), [`report`].
 
+pub mod accept;
 pub mod desired;
 pub mod diff;
 pub mod forecast;
@@ -13,3 +14,6 @@ pub mod observed;
 pub mod plan;
 pub mod planner;
 pub mod predict;
+pub mod report;
+pub mod settings;
+pub mod site;
