@@ -4,13 +4,16 @@
 
 pub mod cli;
 pub mod identity;
+pub mod intake;
 pub mod keeper;
 pub mod lab;
 pub mod launcher;
 pub mod layout;
+pub mod load;
 pub mod ports;
 pub mod proxy;
 pub mod status;
 pub mod store;
 pub mod warden;
+pub mod watch;
 pub mod web;

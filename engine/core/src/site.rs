@@ -157,6 +157,8 @@ pub enum FileProblemKind {
     Dangling,
     /// It was there and was gone when it was opened, again and again.
     Vanished,
+    /// It does not exist though the directory is self-contained, which means: holds it.
+    Gone,
     /// The system's words for why not.
     Unreadable(String),
     /// A directory that was named does not exist.
@@ -176,6 +178,7 @@ impl FileProblemKind {
             Self::Denied => "permission denied".to_owned(),
             Self::Dangling => "is a symbolic link to a file that does not exist".to_owned(),
             Self::Vanished => "vanishes and comes back while it is read".to_owned(),
+            Self::Gone => "is gone from a self-contained directory".to_owned(),
             Self::Unreadable(reason) => format!("cannot be read: {reason}"),
             Self::DirectoryMissing => "the directory does not exist".to_owned(),
             Self::DirectoryUnreadable(reason) => format!("the directory cannot be read: {reason}"),
@@ -195,6 +198,7 @@ impl FileProblemKind {
             Self::Dangling => 607,
             Self::DirectoryMissing => 608,
             Self::DirectoryUnreadable(_) => 609,
+            Self::Gone => 613,
         })
     }
 
@@ -206,6 +210,7 @@ impl FileProblemKind {
             Self::Denied => "run as an account that may read it, or change its mode",
             Self::Dangling => "create the target, or remove the link",
             Self::Vanished => "something removes and writes it all the time; write it by rename",
+            Self::Gone => "put it back; an empty one will do",
             Self::Unreadable(_) => "the files in force stay until it can be read",
             Self::DirectoryMissing => "a directory that is gone is never read as \"no files\"",
             Self::DirectoryUnreadable(_) => "the files in force stay until it can be read",
