@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use engine_core::ids::Moment;
-use engine_core::plan::{Action, Plan, Step};
+use engine_core::ids::{Moment, NodeId};
+use engine_core::plan::{Action, On, Plan, Step};
 
 use crate::ledger::Ledger;
 use crate::ports::{Launcher, Routes, Secrets, Workbenches};
@@ -23,6 +23,10 @@ pub struct Hands<'a> {
     pub secrets: &'a Secrets,
     /// The type of each cluster.
     pub kinds: BTreeMap<String, String>,
+    /// This node.
+    pub node: NodeId,
+    /// Whether this node holds the site's lease.
+    pub site: bool,
 }
 
 /// What became of one step.
@@ -34,11 +38,20 @@ pub struct Outcome {
     pub error: Option<String>,
 }
 
-/// Carries out every step; those that come after a failed one are left out and reported as such.
+/// Whether a step is this node's to take.
+#[must_use]
+pub fn is_ours(step: &Step, node: &NodeId, site: bool) -> bool {
+    match &step.on {
+        On::Node(on) => on == node,
+        On::Site => site,
+    }
+}
+
+/// Carries out every step that is this node's; those that come after a failed one are left out and reported as such.
 pub fn execute(plan: &Plan, hands: &mut Hands<'_>, now: Moment) -> Vec<Outcome> {
     let mut failed: BTreeSet<&str> = BTreeSet::new();
     let mut outcomes = Vec::with_capacity(plan.steps.len());
-    for step in &plan.steps {
+    for step in plan.steps.iter().filter(|step| is_ours(step, &hands.node, hands.site)) {
         let before = step.after.iter().find(|before| failed.contains(before.as_str()));
         let result = match before {
             Some(before) => Err(format!("left out, since {before} failed")),

@@ -99,6 +99,7 @@ pub struct Reconciler {
     desired: Desired,
     last: Option<Observed>,
     week_minute: fn(Moment) -> u16,
+    site: bool,
 }
 
 impl Reconciler {
@@ -135,6 +136,7 @@ impl Reconciler {
             desired: Desired::default(),
             last: None,
             week_minute,
+            site: false,
         }
     }
 
@@ -205,6 +207,7 @@ impl Reconciler {
 
     /// One round at `now`.
     pub fn round(&mut self, now: Moment, woken_by: &str) -> &Round {
+        self.site = self.ledger.hold_site(&self.ground.node, now);
         self.save_if_unsaved();
         let observed = self.look(now);
         let lowered = self.lowered();
@@ -319,6 +322,8 @@ impl Reconciler {
             ledger: &mut self.ledger,
             secrets: &lowered.secrets,
             kinds: kinds.map(|(name, spec)| (name.to_string(), spec.kind.clone())).collect(),
+            node: self.ground.node.clone(),
+            site: self.site,
         };
         let outcomes = execute::execute(plan, &mut hands, now);
         for outcome in outcomes.iter().filter(|outcome| outcome.error.is_some()) {
@@ -337,13 +342,9 @@ impl Reconciler {
         now: Moment,
     ) {
         let mut done = plan.clone();
-        done.steps = plan
-            .steps
-            .iter()
-            .zip(outcomes)
-            .filter(|(_, outcome)| outcome.error.is_none())
-            .map(|(step, _)| step.clone())
-            .collect();
+        done.steps.retain(|step| {
+            outcomes.iter().any(|outcome| outcome.step == step.id && outcome.error.is_none())
+        });
         predict::remember(&mut observed, &done, now);
         self.memory = observed.memory.clone();
         self.last = Some(observed);

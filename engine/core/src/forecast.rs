@@ -189,7 +189,10 @@ fn prove_arrival(desired: &Desired, world: &Observed, end: &Plan) -> Result<(), 
         if !right {
             return Err(format!("{id} is not as asked for and not held"));
         }
-        if live && !world.routes.contains_key(id) {
+        let here = world.of_session(id).any(|(_, known)| {
+            known.present().is_some_and(|seen| seen.phase.is_live() && seen.node == world.node)
+        });
+        if live && here && !world.routes.contains_key(id) {
             return Err(format!("{id} runs without a route"));
         }
     }

@@ -11,6 +11,7 @@ pub mod forecast;
 pub mod ids;
 pub mod known;
 pub mod observed;
+pub mod pairs;
 pub mod plan;
 pub mod planner;
 pub mod predict;

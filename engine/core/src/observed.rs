@@ -16,8 +16,8 @@ use crate::ids::{
 use crate::known::Known;
 use crate::plan::{Resource, RouteSpec};
 
-/// The world as one round found it.
-#[derive(Clone, Debug, PartialEq)]
+/// The world as one round found it. As JSON it is part of a recorded round, which has a `format`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Observed {
     /// The node that looks.
     pub node: NodeId,
@@ -32,14 +32,17 @@ pub struct Observed {
     /// Whether each workbench can be started here.
     pub workbenches: BTreeMap<WorkbenchName, Known<WorkbenchSeen>>,
     /// Every incarnation found, alive or with its exit record.
+    #[serde(with = "crate::pairs")]
     pub incarnations: BTreeMap<Incarnation, Known<IncarnationSeen>>,
     /// Launchers that could not be asked: nothing of theirs may be taken for gone. Cluster to reason.
     pub silent_clusters: BTreeMap<String, (Moment, String)>,
     /// Placements and start numbers from the store.
     pub records: Known<Records>,
     /// Open listeners.
+    #[serde(with = "crate::pairs")]
     pub listeners: BTreeMap<ListenerId, Known<ListenAddress>>,
     /// Addresses that could not be bound, with who holds them.
+    #[serde(with = "crate::pairs")]
     pub refused: BTreeMap<ListenAddress, PortRefusal>,
     /// Routes in the table.
     pub routes: BTreeMap<SessionId, RouteSpec>,
@@ -254,7 +257,7 @@ impl Exit {
 }
 
 /// What the store says.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Records {
     /// The highest incarnation number ever given to a session.
     pub numbers: BTreeMap<SessionId, u32>,
@@ -265,6 +268,7 @@ pub struct Records {
     /// What a session's file said of its end, for when the file is gone.
     pub terms: BTreeMap<SessionId, Terms>,
     /// Gateway ports, each with the session that has it.
+    #[serde(with = "crate::pairs")]
     pub leases: BTreeMap<(GatewayId, u16), SessionId>,
 }
 

@@ -123,7 +123,10 @@ fn records(world: &mut Observed, change: impl FnOnce(&mut Records)) {
 /// Adds an end to what is remembered of a session; the oldest go.
 pub fn push_end(records: &mut Records, session: &crate::ids::SessionId, end: EndRecord) {
     let ends = records.ends.entry(session.clone()).or_default();
-    ends.push(end);
+    // The same end told twice (a crash between writing it down and removing its traces) is one end.
+    if !ends.contains(&end) {
+        ends.push(end);
+    }
     let surplus = ends.len().saturating_sub(ENDS_KEPT);
     ends.drain(..surplus);
 }

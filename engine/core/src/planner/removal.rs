@@ -58,7 +58,7 @@ fn end_removed(
         }
         OnRemoval::Stop => {
             let purpose = EndPurpose::Removed;
-            let step = end_step(input, incarnation, stop, purpose, Impact::Ended, because);
+            let step = end_step(incarnation, found, stop, purpose, Impact::Ended, because);
             draft.harms.push(Harm { resource, step, wanted: "ends" });
         }
     }

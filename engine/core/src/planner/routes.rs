@@ -57,6 +57,8 @@ fn route_of(input: &Input<'_>, id: &SessionId) -> Option<RouteSpec> {
             Phase::Ending { .. } => {
                 before.filter(|route| &route.incarnation == *incarnation).cloned()
             }
+            // A session of another node has its route there; node-to-node relays come with nodes.
+            _ if seen.node != input.observed.node => None,
             _ => Some(route_to(input, incarnation, seen)),
         },
         None => {

@@ -21,7 +21,7 @@ use grammar::value::Millis;
 use super::{Draft, Harm, Input, removal, seen, starts};
 use crate::desired::{Renew, SessionSpec, StopSpec, WantedState};
 use crate::diff;
-use crate::ids::{Incarnation, Moment, SessionId};
+use crate::ids::{Incarnation, SessionId};
 use crate::known::Known;
 use crate::observed::{EndRecord, Exit, IncarnationSeen, Phase, Terms};
 use crate::plan::{Action, Because, EndPurpose, Impact, On, Resource, Step, WaitingOn};
@@ -31,7 +31,7 @@ pub(super) struct Found<'a> {
     /// Incarnations that live, oldest first.
     pub(super) live: Vec<(&'a Incarnation, &'a IncarnationSeen)>,
     /// Incarnations that are over.
-    pub(super) over: Vec<(&'a Incarnation, &'a Exit)>,
+    pub(super) over: Vec<(&'a Incarnation, &'a IncarnationSeen, &'a Exit)>,
     /// Why nothing may be done, if something about it is unknown.
     pub(super) unknown: Option<String>,
 }
@@ -43,7 +43,7 @@ impl<'a> Found<'a> {
             match known {
                 Known::Present(seen) if !seen.ours => {}
                 Known::Present(seen) => match &seen.phase {
-                    Phase::Exited(exit) => found.over.push((incarnation, exit)),
+                    Phase::Exited(exit) => found.over.push((incarnation, seen, exit)),
                     _ => found.live.push((incarnation, seen)),
                 },
                 Known::Absent => {}
@@ -93,8 +93,8 @@ fn plan_session(input: &Input<'_>, draft: &mut Draft, id: &SessionId) {
         draft.plan.unchanged.sessions += found.live.len();
         return;
     }
-    for (incarnation, exit) in &found.over {
-        forget(input, draft, incarnation, exit);
+    for (incarnation, seen, exit) in &found.over {
+        forget(input, draft, incarnation, seen, exit);
     }
     let newest = end_superseded(input, draft, &found);
     match wanted {
@@ -142,7 +142,13 @@ fn not_to_be_touched(
 }
 
 /// Writes an end down and removes what is left: the next round decides what follows from it.
-fn forget(input: &Input<'_>, draft: &mut Draft, incarnation: &Incarnation, exit: &Exit) {
+fn forget(
+    input: &Input<'_>,
+    draft: &mut Draft,
+    incarnation: &Incarnation,
+    found: &IncarnationSeen,
+    exit: &Exit,
+) {
     if input.observed.records.is_unknown() {
         let reason = "the store cannot be written".to_owned();
         let because = seen(exit.to_string());
@@ -159,7 +165,7 @@ fn forget(input: &Input<'_>, draft: &mut Draft, incarnation: &Incarnation, exit:
     }
     draft.step(
         format!("forget/{incarnation}"),
-        on_here(input),
+        On::Node(found.node.clone()),
         Action::Forget { incarnation: incarnation.clone(), end: EndRecord::from(exit) },
         Impact::None,
         seen(format!("{incarnation} is over: {exit}")),
@@ -176,8 +182,8 @@ fn end_superseded<'a>(
     for (incarnation, incarnation_seen) in older {
         if !matches!(incarnation_seen.phase, Phase::Ending { .. }) {
             draft.plan.steps.push(end_step(
-                input,
                 incarnation,
+                incarnation_seen,
                 StopSpec::default(),
                 EndPurpose::Superseded,
                 Impact::None,
@@ -215,7 +221,7 @@ fn plan_live(
 ) {
     match &found.phase {
         Phase::Preparing | Phase::Starting => {
-            await_ready(input, draft, spec, incarnation, found.started_at);
+            await_ready(input, draft, spec, incarnation, found);
         }
         Phase::Ending { .. } => {
             let waiting = WaitingOn::InFlight { what: "end".to_owned() };
@@ -236,9 +242,9 @@ fn await_ready(
     draft: &mut Draft,
     spec: &SessionSpec,
     incarnation: &Incarnation,
-    started_at: Moment,
+    found: &IncarnationSeen,
 ) {
-    let deadline = started_at.plus(Millis(spec.health.start_timeout_ms));
+    let deadline = found.started_at.plus(Millis(spec.health.start_timeout_ms));
     if input.now < deadline {
         let waiting = WaitingOn::InFlight { what: "start".to_owned() };
         let because = seen(format!("{incarnation} does not answer yet"));
@@ -265,7 +271,7 @@ fn await_ready(
         );
     }
     let (stop, purpose) = (spec.stop.clone(), EndPurpose::NeverReady);
-    let step = end_step(input, incarnation, stop, purpose, Impact::None, because);
+    let step = end_step(incarnation, found, stop, purpose, Impact::None, because);
     draft.plan.steps.push(step);
 }
 
@@ -302,8 +308,8 @@ fn renew(
         }
         Renew::Now => {
             let step = end_step(
-                input,
                 incarnation,
+                found,
                 spec.stop.clone(),
                 EndPurpose::Restart,
                 Impact::Restarted,
@@ -321,8 +327,10 @@ fn outside_window(input: &Input<'_>, spec: &SessionSpec) -> bool {
     if own.is_none() && site.is_empty() {
         return false;
     }
-    let minute = input.observed.week_minute;
-    !own.into_iter().chain(site).any(|window| window.contains(minute))
+    let minute = input.observed.week_minute % grammar::own::window::DAY_MINUTES;
+    let day = input.observed.week_minute / grammar::own::window::DAY_MINUTES;
+    let day = u8::try_from(day).unwrap_or(0);
+    !own.into_iter().chain(site).any(|window| window.contains(day, minute))
 }
 
 /// A session that should not run and does.
@@ -345,8 +353,8 @@ fn stop(
         None => input.origins.because(&format!("session/{}/state", spec.id), "state"),
     };
     let step = end_step(
-        input,
         incarnation,
+        found,
         spec.stop.clone(),
         EndPurpose::Stopped,
         Impact::Ended,
@@ -361,8 +369,8 @@ fn stop(
 
 /// The step that tells an incarnation to end.
 pub(super) fn end_step(
-    input: &Input<'_>,
     incarnation: &Incarnation,
+    found: &IncarnationSeen,
     stop: StopSpec,
     purpose: EndPurpose,
     impact: Impact,
@@ -370,7 +378,7 @@ pub(super) fn end_step(
 ) -> Step {
     Step {
         id: format!("end/{incarnation}"),
-        on: on_here(input),
+        on: On::Node(found.node.clone()),
         action: Action::End { incarnation: incarnation.clone(), stop, purpose },
         after: Vec::new(),
         because,

@@ -80,13 +80,12 @@ fn prepare(
     let user = find_user(input, spec)?;
     is_local(input, spec)?;
     let exe = find_exe(input, draft, spec)?;
-    let node = choose_node(input, spec)?;
+    let (n, node, intent) = number_and_node(input, records, spec)?;
     let budget = input.desired.policy.concurrent_starts.unwrap_or(input.observed.cores).max(1);
     if draft.starting >= budget {
         return Err(Wait::on(WaitingOn::Budget));
     }
     draft.starting += 1;
-    let (n, intent) = next_number(records, spec, &node);
     let order = StartOrder {
         incarnation: Incarnation::new(spec.id.clone(), n),
         node,
@@ -236,12 +235,25 @@ fn choose_node(input: &Input<'_>, spec: &SessionSpec) -> Result<NodeId, Wait> {
     }
 }
 
-/// The number of the next start, and whether its intent is in the store already.
-fn next_number(records: &Records, spec: &SessionSpec, node: &NodeId) -> (u32, bool) {
-    let last = records.numbers.get(&spec.id).copied().unwrap_or(0);
+/// The number and node of the next start, and whether its intent is in the store already. An intent is
+/// binding: it may be under way on its node, so nobody else starts the session.
+fn number_and_node(
+    input: &Input<'_>,
+    records: &Records,
+    spec: &SessionSpec,
+) -> Result<(u32, NodeId, bool), Wait> {
     match records.placements.get(&spec.id) {
-        Some(placed) if &placed.node == node && placed.n == last => (placed.n, true),
-        _ => (last.saturating_add(1), false),
+        Some(placed) if placed.node == input.observed.node => {
+            Ok((placed.n, placed.node.clone(), true))
+        }
+        Some(placed) => {
+            let what = format!("start on {}", placed.node);
+            Err(Wait::on(WaitingOn::InFlight { what }))
+        }
+        None => {
+            let last = records.numbers.get(&spec.id).copied().unwrap_or(0);
+            Ok((last.saturating_add(1), choose_node(input, spec)?, false))
+        }
     }
 }
 
@@ -260,7 +272,8 @@ fn start(
         let action = Action::Place { incarnation: incarnation.clone(), node: order.node.clone() };
         draft.step(id, On::Site, action, Impact::None, because.clone());
     }
-    if order.node == input.observed.node || intent {
+    // Another node starts what is placed on it once it sees the intent.
+    if order.node == input.observed.node {
         let on = On::Node(order.node.clone());
         let id = format!("start/{incarnation}");
         let step = draft.step(id, on, Action::Start(Arc::new(order)), Impact::None, because);

@@ -366,3 +366,46 @@ fn warnings(out: &mut String, report: &Report) {
 fn count(n: usize, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
+
+/// One round's plan, step by step: what logs, recorded rounds and golden scripts show.
+#[must_use]
+pub fn steps(plan: &crate::plan::Plan, when: &dyn Fn(Moment) -> String) -> String {
+    let mut out = String::new();
+    if plan.steps.is_empty() && plan.holds.is_empty() {
+        out.push_str("nothing to do\n");
+    }
+    for step in &plan.steps {
+        let on = match &step.on {
+            crate::plan::On::Node(node) => node.to_string(),
+            crate::plan::On::Site => "site".to_owned(),
+        };
+        let impact = match step.impact {
+            crate::plan::Impact::None => String::new(),
+            impact => format!("   {impact:?}"),
+        };
+        let causes: Vec<String> = step.because.iter().map(ToString::to_string).collect();
+        let _ = writeln!(out, "step  {} on {on}{impact}   because {}", step.id, causes.join(", "));
+    }
+    for hold in &plan.holds {
+        let until = hold.until.map(|until| format!(" until {}", when(until)));
+        let causes: Vec<String> = hold.because.iter().map(ToString::to_string).collect();
+        let kind = match hold.kind() {
+            crate::plan::HoldKind::Passing => "hold ",
+            crate::plan::HoldKind::Standing => "stand",
+        };
+        let impact = match hold.impact {
+            crate::plan::Impact::None => String::new(),
+            impact => format!("   {impact:?}"),
+        };
+        let _ = writeln!(
+            out,
+            "{kind} {} {}: {}{}{impact}   because {}",
+            hold.resource,
+            hold.wanted,
+            waiting(&hold.waiting_on),
+            until.unwrap_or_default(),
+            causes.join(", ")
+        );
+    }
+    out
+}

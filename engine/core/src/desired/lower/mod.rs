@@ -11,6 +11,7 @@ mod spec;
 mod workbench;
 
 pub use env::is_secret_name;
+pub use own::kind_of_path;
 pub use workbench::{Builtin, builtins};
 
 use std::collections::BTreeMap;
@@ -93,7 +94,7 @@ pub struct TemplateSpec {
     /// Its version.
     pub version: String,
     /// What the file says, choices resolved to their defaults.
-    pub fields: grammar::own::fields::SessionFields,
+    pub fields: grammar::own::fields::SessionFields<grammar::own::fields::Plain>,
 }
 
 /// Lowers a site.
@@ -114,12 +115,41 @@ pub fn lower(files: &SiteFiles, ground: &Ground) -> Lowered {
     lowering.finish()
 }
 
+/// Lowers the session that a person asks for from a template of a site.
+///
+/// # Errors
+/// There is no such template, or it asks for what the site does not have.
+pub fn lower_request(
+    files: &SiteFiles,
+    ground: &Ground,
+    template: &str,
+    id: crate::ids::SessionId,
+    user: UserName,
+    asked_by: super::AskedBy,
+) -> Result<(super::SessionSpec, TemplateSpec), String> {
+    let mut lowering = Lowering::new(files, ground);
+    lowering.read_workbench();
+    lowering.lower_wharf();
+    lowering.lower_clusters();
+    lowering.lower_gateways();
+    lowering.lower_templates();
+    let found = lowering.out.templates.get(template).cloned();
+    let found = found.ok_or_else(|| format!("there is no template `{template}`"))?;
+    let spec = lowering.lower_request(&found, id, user, asked_by)?;
+    Ok((spec, found))
+}
+
 /// Lowering under way.
 struct Lowering<'a> {
     files: &'a SiteFiles,
     ground: &'a Ground,
     documents: BTreeMap<FileKind, Document>,
     builtins: BTreeMap<WorkbenchName, Builtin>,
+    workbench_tables: BTreeMap<WorkbenchName, grammar::own::workbench::WorkbenchTable>,
+    /// `[listen] www-port`, for the mode `beside`.
+    own_www_port: Option<(u16, Origin)>,
+    /// `[accept] codes`: what somebody has looked at, with the reason.
+    accepted_codes: BTreeMap<String, String>,
     out: Lowered,
 }
 
@@ -130,6 +160,9 @@ impl<'a> Lowering<'a> {
             ground,
             documents: BTreeMap::new(),
             builtins: builtins(),
+            workbench_tables: BTreeMap::new(),
+            own_www_port: None,
+            accepted_codes: BTreeMap::new(),
             out: Lowered::default(),
         }
     }

@@ -78,9 +78,12 @@ impl Lowering<'_> {
                 return;
             }
         };
-        let own = self.own_www_port;
+        let own = self.own_www_port.clone();
         let port = match (mode, own, self.int(FileKind::RserverConf, "www-port")) {
-            (Mode::Beside, Some((port, _)), _) => Some(port),
+            (Mode::Beside, Some((port, origin)), _) => {
+                self.out.origins.add("listen", origin);
+                Some(port)
+            }
             (_, _, Some((port, line))) => {
                 let origin = self.origin(FileKind::RserverConf, line, "www-port");
                 self.out.origins.add("listen", origin);
