@@ -300,6 +300,65 @@ fn a_change_window_holds_acceptance_until_it_ends() {
     assert!(held && site.now < until);
 }
 
+/// A watcher and a reading that write down when they are called; every arm reports what is listed.
+fn recorded(reports: &[bool]) -> (Intake, Arc<Mutex<Vec<&'static str>>>) {
+    struct Recorder(Arc<Mutex<Vec<&'static str>>>, Vec<bool>);
+    impl Arm for Recorder {
+        fn arm(&mut self, _: &WatchSet) -> ArmReport {
+            self.0.lock().unwrap().push("arm");
+            let changed = self.1.pop().unwrap_or(true);
+            ArmReport { changed, ..ArmReport::default() }
+        }
+    }
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let reports = reports.iter().rev().copied().collect();
+    let watcher = Recorder(Arc::clone(&calls), reports);
+    let noted = Arc::clone(&calls);
+    let empty = empty_site();
+    let read = move |_| {
+        noted.lock().unwrap().push("read");
+        empty.clone()
+    };
+    let (settle, never) = (Settle::default(), Millis(u64::MAX));
+    let intake = Intake::start(Box::new(watcher), Box::new(read), settle, never, None, Moment(0));
+    (intake, calls)
+}
+
+#[test]
+fn watches_are_armed_before_reading_and_what_went_unseen_is_read_again() {
+    let (mut intake, calls) = recorded(&[false, true, false]);
+    let event = intake.poll(Moment(0), &mut |_| true);
+    assert!(matches!(event, IntakeEvent::Nothing { next: Some(Moment(100)) }));
+    assert_eq!(*calls.lock().unwrap(), ["arm", "read", "arm", "read", "arm"]);
+}
+
+#[test]
+fn a_pass_that_may_have_missed_something_is_not_the_last() {
+    let (mut intake, calls) =
+        recorded(&[false, true, true, true, false, true, true, true, false, false, false, false]);
+    let (now, event) = decided(&mut intake, Moment(0));
+    assert!(matches!(event, IntakeEvent::Accepted(..)));
+    assert_eq!(now, Moment(200), "{calls:?}");
+}
+
+#[test]
+fn watches_that_never_come_to_rest_put_no_decision_off() {
+    let (mut intake, _) = recorded(&[]);
+    let (now, event) = decided(&mut intake, Moment(0));
+    assert!(matches!(event, IntakeEvent::Accepted(..)));
+    assert_eq!(now, Moment(5_000));
+}
+
+/// A site in which nothing is.
+fn empty_site() -> Loaded {
+    let dir = tempfile::tempdir().unwrap();
+    let dirs = SiteDirs {
+        workbench: Workbench::Explicit(dir.path().to_owned()),
+        own: Own::Optional(dir.path().join("none")),
+    };
+    load(&dirs, &[], &open_to_read, Moment(0))
+}
+
 /// A watcher that can watch nothing, and a reading that says what it is told.
 fn blind(texts: &Arc<Mutex<&'static str>>, poll: Millis, polled: bool) -> Intake {
     struct Blind(bool);
@@ -310,12 +369,7 @@ fn blind(texts: &Arc<Mutex<&'static str>>, poll: Millis, polled: bool) -> Intake
             ArmReport { changed: false, polled: reason.into_iter().collect() }
         }
     }
-    let dir = tempfile::tempdir().unwrap();
-    let dirs = SiteDirs {
-        workbench: Workbench::Explicit(dir.path().to_owned()),
-        own: Own::Optional(dir.path().join("none")),
-    };
-    let empty = load(&dirs, &[], &open_to_read, Moment(0));
+    let empty = empty_site();
     let texts = Arc::clone(texts);
     let read = move |_| {
         let mut loaded = empty.clone();
