@@ -300,6 +300,62 @@ fn a_change_window_holds_acceptance_until_it_ends() {
     assert!(held && site.now < until);
 }
 
+/// One thing that people and tools do to files, chosen by a number.
+fn act(root: &Path, what: u64, n: u64) {
+    let (conf, away) = (root.join("conf"), root.join("away"));
+    let text = format!("A={n}");
+    // What does not apply (a directory that is away just now) is not done.
+    let _ = match what % 8 {
+        0 => std::fs::write(conf.join("launcher-env"), text),
+        1 => std::fs::write(root.join("new"), text)
+            .and_then(|()| std::fs::rename(root.join("new"), conf.join("launcher-env"))),
+        2 => std::fs::remove_file(conf.join("launcher-env")),
+        3 => std::fs::rename(&conf, &away),
+        4 => std::fs::rename(&away, &conf),
+        5 => std::fs::create_dir_all(conf.join("nodes.d"))
+            .and_then(|()| std::fs::write(conf.join("nodes.d/a.toml"), text)),
+        6 => std::fs::remove_dir_all(conf.join("nodes.d")),
+        _ => {
+            let version = root.join(format!("v{n}"));
+            std::fs::create_dir(&version)
+                .and_then(|()| std::fs::write(version.join("load-balancer"), text))
+                .and_then(|()| symlink(&version, root.join("next")))
+                .and_then(|()| std::fs::rename(root.join("next"), root.join("current")))
+                .and_then(|()| {
+                    symlink("../current/load-balancer", root.join("link"))?;
+                    std::fs::rename(root.join("link"), conf.join("load-balancer"))
+                })
+        }
+    };
+}
+
+#[test]
+fn after_any_sequence_of_changes_the_last_word_is_what_is_on_disk() {
+    for seed in 1..=12u64 {
+        let mut site = Site::new(|_| {});
+        let mut random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        for n in 0..40 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            act(&site.root, random >> 33, n);
+            site.step(i64::try_from(random >> 60).unwrap() * 20);
+        }
+        // Whatever directory it is by now, it ends as a site.
+        std::fs::create_dir_all(site.at("conf")).unwrap();
+        site.write("conf/wharf.toml", "format = 1\n");
+        let begin = Instant::now();
+        let digest = || {
+            let conf = Workbench::Explicit(site.root.join("conf"));
+            let dirs = SiteDirs { workbench: conf, own: Own::SelfContained };
+            load(&dirs, &[], &open_to_read, Moment(0)).files.digest()
+        };
+        let on_disk = digest();
+        while site.intake.acceptance.accepted() != Some(on_disk) {
+            assert!(begin.elapsed() < LIMIT, "seed {seed}: {:?}", site.intake.latest());
+            site.step(20);
+        }
+    }
+}
+
 /// A watcher and a reading that write down when they are called; every arm reports what is listed.
 fn recorded(reports: &[bool]) -> (Intake, Arc<Mutex<Vec<&'static str>>>) {
     struct Recorder(Arc<Mutex<Vec<&'static str>>>, Vec<bool>);
