@@ -14,6 +14,7 @@
 //! | reading | pass: the same set, with errors, for `invalid` | `Refuse`, asleep |
 //! | reading | pass at `max` or later: with errors | `Refuse`, asleep |
 //! | reading | pass at `max` or later: valid, but not yet for `quiet` | `Refuse` as unsettled, reading, `max` begins anew |
+//! | reading | wake after a pass | another pass, `quiet` later; past `max` decided all the same, then reading anew |
 //! | any | hold until T | asleep until T, then reading from the beginning |
 //!
 //! Quiet is judged by contents, not by events: touching a file delays nothing, and a set that
@@ -197,14 +198,19 @@ impl Acceptance {
         let Some(episode) = self.episode else { return Next::Sleep(None) };
         let Some(reading) = episode.reading else { return Next::ReadAgainAt(episode.first) };
         let deadline = episode.first.plus(self.settle.max);
-        if episode.due {
+        if episode.due && reading.last < deadline {
             // Passes keep `quiet` apart however many events there are: reading is not free.
             return Next::ReadAgainAt(reading.last.plus(self.settle.quiet).min(deadline));
         }
-        self.decide(now, reading, deadline)
+        let next = self.decide(now, reading, deadline);
+        if episode.due && self.episode.is_none() {
+            // Decided at the latest moment although something happened since: that comes next.
+            self.wake(now);
+        }
+        next
     }
 
-    /// Decides upon a pass after which nothing happened, or says when the next pass is due.
+    /// Decides upon the last pass, or says when the next one is due.
     fn decide(&mut self, now: Moment, reading: Reading, deadline: Moment) -> Next {
         let Settle { quiet, invalid, .. } = self.settle;
         let digest = reading.digest;

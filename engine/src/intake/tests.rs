@@ -300,6 +300,121 @@ fn a_change_window_holds_acceptance_until_it_ends() {
     assert!(held && site.now < until);
 }
 
+/// One thing that people and tools do to files, chosen by a number.
+fn act(root: &Path, what: u64, n: u64) {
+    let (conf, away) = (root.join("conf"), root.join("away"));
+    let text = format!("A={n}");
+    // What does not apply (a directory that is away just now) is not done.
+    let _ = match what % 8 {
+        0 => std::fs::write(conf.join("launcher-env"), text),
+        1 => std::fs::write(root.join("new"), text)
+            .and_then(|()| std::fs::rename(root.join("new"), conf.join("launcher-env"))),
+        2 => std::fs::remove_file(conf.join("launcher-env")),
+        3 => std::fs::rename(&conf, &away),
+        4 => std::fs::rename(&away, &conf),
+        5 => std::fs::create_dir_all(conf.join("nodes.d"))
+            .and_then(|()| std::fs::write(conf.join("nodes.d/a.toml"), text)),
+        6 => std::fs::remove_dir_all(conf.join("nodes.d")),
+        _ => {
+            let version = root.join(format!("v{n}"));
+            std::fs::create_dir(&version)
+                .and_then(|()| std::fs::write(version.join("load-balancer"), text))
+                .and_then(|()| symlink(&version, root.join("next")))
+                .and_then(|()| std::fs::rename(root.join("next"), root.join("current")))
+                .and_then(|()| {
+                    symlink("../current/load-balancer", root.join("link"))?;
+                    std::fs::rename(root.join("link"), conf.join("load-balancer"))
+                })
+        }
+    };
+}
+
+#[test]
+fn after_any_sequence_of_changes_the_last_word_is_what_is_on_disk() {
+    for seed in 1..=12u64 {
+        let mut site = Site::new(|_| {});
+        let mut random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        for n in 0..40 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            act(&site.root, random >> 33, n);
+            site.step(i64::try_from(random >> 60).unwrap() * 20);
+        }
+        // Whatever directory it is by now, it ends as a site.
+        std::fs::create_dir_all(site.at("conf")).unwrap();
+        site.write("conf/wharf.toml", "format = 1\n");
+        let begin = Instant::now();
+        let digest = || {
+            let conf = Workbench::Explicit(site.root.join("conf"));
+            let dirs = SiteDirs { workbench: conf, own: Own::SelfContained };
+            load(&dirs, &[], &open_to_read, Moment(0)).files.digest()
+        };
+        let on_disk = digest();
+        while site.intake.acceptance.accepted() != Some(on_disk) {
+            assert!(begin.elapsed() < LIMIT, "seed {seed}: {:?}", site.intake.latest());
+            site.step(20);
+        }
+    }
+}
+
+/// A watcher and a reading that write down when they are called; every arm reports what is listed.
+fn recorded(reports: &[bool]) -> (Intake, Arc<Mutex<Vec<&'static str>>>) {
+    struct Recorder(Arc<Mutex<Vec<&'static str>>>, Vec<bool>);
+    impl Arm for Recorder {
+        fn arm(&mut self, _: &WatchSet) -> ArmReport {
+            self.0.lock().unwrap().push("arm");
+            let changed = self.1.pop().unwrap_or(true);
+            ArmReport { changed, ..ArmReport::default() }
+        }
+    }
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let reports = reports.iter().rev().copied().collect();
+    let watcher = Recorder(Arc::clone(&calls), reports);
+    let noted = Arc::clone(&calls);
+    let empty = empty_site();
+    let read = move |_| {
+        noted.lock().unwrap().push("read");
+        empty.clone()
+    };
+    let (settle, never) = (Settle::default(), Millis(u64::MAX));
+    let intake = Intake::start(Box::new(watcher), Box::new(read), settle, never, None, Moment(0));
+    (intake, calls)
+}
+
+#[test]
+fn watches_are_armed_before_reading_and_what_went_unseen_is_read_again() {
+    let (mut intake, calls) = recorded(&[false, true, false]);
+    let event = intake.poll(Moment(0), &mut |_| true);
+    assert!(matches!(event, IntakeEvent::Nothing { next: Some(Moment(100)) }));
+    assert_eq!(*calls.lock().unwrap(), ["arm", "read", "arm", "read", "arm"]);
+}
+
+#[test]
+fn a_pass_that_may_have_missed_something_is_not_the_last() {
+    let (mut intake, calls) =
+        recorded(&[false, true, true, true, false, true, true, true, false, false, false, false]);
+    let (now, event) = decided(&mut intake, Moment(0));
+    assert!(matches!(event, IntakeEvent::Accepted(..)));
+    assert_eq!(now, Moment(200), "{calls:?}");
+}
+
+#[test]
+fn watches_that_never_come_to_rest_put_no_decision_off() {
+    let (mut intake, _) = recorded(&[]);
+    let (now, event) = decided(&mut intake, Moment(0));
+    assert!(matches!(event, IntakeEvent::Accepted(..)));
+    assert_eq!(now, Moment(5_000));
+}
+
+/// A site in which nothing is.
+fn empty_site() -> Loaded {
+    let dir = tempfile::tempdir().unwrap();
+    let dirs = SiteDirs {
+        workbench: Workbench::Explicit(dir.path().to_owned()),
+        own: Own::Optional(dir.path().join("none")),
+    };
+    load(&dirs, &[], &open_to_read, Moment(0))
+}
+
 /// A watcher that can watch nothing, and a reading that says what it is told.
 fn blind(texts: &Arc<Mutex<&'static str>>, poll: Millis, polled: bool) -> Intake {
     struct Blind(bool);
@@ -310,12 +425,7 @@ fn blind(texts: &Arc<Mutex<&'static str>>, poll: Millis, polled: bool) -> Intake
             ArmReport { changed: false, polled: reason.into_iter().collect() }
         }
     }
-    let dir = tempfile::tempdir().unwrap();
-    let dirs = SiteDirs {
-        workbench: Workbench::Explicit(dir.path().to_owned()),
-        own: Own::Optional(dir.path().join("none")),
-    };
-    let empty = load(&dirs, &[], &open_to_read, Moment(0));
+    let empty = empty_site();
     let texts = Arc::clone(texts);
     let read = move |_| {
         let mut loaded = empty.clone();

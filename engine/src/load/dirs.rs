@@ -21,8 +21,18 @@ pub struct SiteDirs {
 pub enum Workbench {
     /// In this directory and nowhere else: it was given, or `RSTUDIO_CONFIG_DIR` names it.
     Explicit(PathBuf),
-    /// Each file in the first of these directories that has it; `/etc/rstudio` is always the last.
-    Search(Vec<PathBuf>),
+    /// Each file in the first of these directories that has it; `/etc/rstudio` is always among them.
+    Search(Vec<SearchDir>),
+}
+
+/// A directory of the search path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SearchDir {
+    /// Where.
+    pub path: PathBuf,
+    /// Whether it was there: one that was and is gone is unreadable, not passed over. Otherwise a
+    /// mount that goes away would bring files of a later directory into force.
+    pub required: bool,
 }
 
 /// Where our own files are.
@@ -34,7 +44,8 @@ pub enum Own {
     Required(PathBuf),
     /// In this directory, if there is one: the packaged default, of which nothing was seen yet.
     /// Never use it for a site that has a set in force in which it existed: a directory that is
-    /// renamed away for ten seconds would read as "no policy, nothing managed".
+    /// renamed away for ten seconds would read as "no policy, nothing managed". [`SiteDirs::pin`]
+    /// sees to that while a command runs; over a restart the stored set has to say it.
     Optional(PathBuf),
 }
 
@@ -43,35 +54,56 @@ impl SiteDirs {
     /// where ours are unless the given one turns out to be self-contained (product.md §4, rule 4);
     /// `env` looks environment variables up, `HOSTNAME` included ([`process_env`]).
     pub fn find(given: Option<&Path>, own: Own, env: &dyn Fn(&str) -> Option<String>) -> Self {
-        let Some(given) = given else {
-            return Self { workbench: search(env), own };
+        let holds_ours = |dir: &Path| dir.join(WHARF_TOML).symlink_metadata().is_ok();
+        let mut dirs = match given {
+            None => Self { workbench: search(env), own },
+            Some(dir) => Self {
+                workbench: Workbench::Explicit(dir.to_owned()),
+                own: if holds_ours(dir) { Own::SelfContained } else { own },
+            },
         };
-        let holds_ours = given.join(WHARF_TOML).symlink_metadata().is_ok();
-        let own = if holds_ours { Own::SelfContained } else { own };
-        Self { workbench: Workbench::Explicit(given.to_owned()), own }
+        dirs.pin();
+        dirs
+    }
+
+    /// From now on every directory that is there now has to be there. Call it again when a set was
+    /// accepted; find the directories anew when a person says that they moved.
+    pub fn pin(&mut self) {
+        if let Workbench::Search(dirs) = &mut self.workbench {
+            for dir in dirs {
+                dir.required |= dir.path.is_dir();
+            }
+        }
+        if let Own::Optional(dir) = &mut self.own
+            && dir.is_dir()
+        {
+            self.own = Own::Required(std::mem::take(dir));
+        }
     }
 
     /// The directory of Workbench's files that is shown as the site's: the one given, or the first
-    /// of those searched that exists.
+    /// of those searched that was there.
     #[must_use]
     pub fn workbench_dir(&self) -> &Path {
         match &self.workbench {
             Workbench::Explicit(dir) => dir,
             Workbench::Search(dirs) => dirs
                 .iter()
-                .find(|dir| dir.is_dir())
+                .find(|dir| dir.required)
                 .or(dirs.last())
-                .map_or(Path::new(DEFAULT_DIR), PathBuf::as_path),
+                .map_or(Path::new(DEFAULT_DIR), |dir| &dir.path),
         }
     }
 
-    /// The directories of Workbench's files in the order of precedence.
-    #[must_use]
-    pub fn workbench_dirs(&self) -> &[PathBuf] {
-        match &self.workbench {
-            Workbench::Explicit(dir) => std::slice::from_ref(dir),
-            Workbench::Search(dirs) => dirs,
-        }
+    /// The directories of Workbench's files in the order of precedence, each with whether it must
+    /// be there.
+    pub fn workbench_dirs(&self) -> impl Iterator<Item = (&Path, bool)> {
+        let (given, searched) = match &self.workbench {
+            Workbench::Explicit(dir) => (Some((dir.as_path(), true)), &[][..]),
+            Workbench::Search(dirs) => (None, &dirs[..]),
+        };
+        let searched = searched.iter().map(|dir| (dir.path.as_path(), dir.required));
+        given.into_iter().chain(searched)
     }
 
     /// The directory of our own files.
@@ -109,7 +141,7 @@ fn search(env: &dyn Fn(&str) -> Option<String>) -> Workbench {
     if !dirs.iter().any(|dir| dir == Path::new(DEFAULT_DIR)) {
         dirs.push(PathBuf::from(DEFAULT_DIR));
     }
-    Workbench::Search(dirs)
+    Workbench::Search(dirs.into_iter().map(|path| SearchDir { path, required: false }).collect())
 }
 
 /// Fills in `~`, `$HOME`, `$USER` and `$HOSTNAME`, with or without braces; what is not set stays.
@@ -160,11 +192,15 @@ mod tests {
     }
 
     fn searched(pairs: &[(&str, &str)]) -> Workbench {
-        SiteDirs::find(None, Own::Optional(PathBuf::from("/etc/wharf")), &env(pairs)).workbench
+        search(&env(pairs))
     }
 
     fn search_of(dirs: &[&str]) -> Workbench {
-        Workbench::Search(dirs.iter().map(PathBuf::from).collect())
+        Workbench::Search(
+            dirs.iter()
+                .map(|dir| SearchDir { path: PathBuf::from(dir), required: false })
+                .collect(),
+        )
     }
 
     #[test]
@@ -205,6 +241,26 @@ mod tests {
         ] {
             assert_eq!(expand(text, &env(&pairs)), expanded, "{text}");
         }
+    }
+
+    #[test]
+    fn what_was_there_has_to_stay_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let own = dir.path().join("wharf");
+        let xdg = dir.path().to_string_lossy().into_owned();
+        let pairs = [("XDG_CONFIG_DIRS", xdg.as_str())];
+        let env = env(&pairs);
+        let mut dirs = SiteDirs::find(None, Own::Optional(own.clone()), &env);
+        assert_eq!(dirs.own, Own::Optional(own.clone()));
+        assert_eq!(dirs.workbench_dirs().next(), Some((&*dir.path().join("rstudio"), false)));
+        std::fs::create_dir(&own).unwrap();
+        std::fs::create_dir(dir.path().join("rstudio")).unwrap();
+        dirs.pin();
+        std::fs::remove_dir(&own).unwrap();
+        dirs.pin();
+        assert_eq!(dirs.own, Own::Required(own));
+        assert_eq!(dirs.workbench_dirs().next(), Some((&*dir.path().join("rstudio"), true)));
+        assert_eq!(dirs.workbench_dir(), dir.path().join("rstudio"));
     }
 
     #[test]

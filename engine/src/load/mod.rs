@@ -2,7 +2,7 @@
 //!
 //! Decides nothing: what is missing, unreadable or odd is in the values (`engine_core::site`). A
 //! staged copy of a directory (`plan DIR`) is a site whose Workbench directory is that copy; one
-//! staged file is put over a site by [`overlay`]. Read next: [`read`] for one file, `watch::set` for
+//! staged file is put over a site by [`overlay`]. Read next: `read` for one file, `watch::set` for
 //! what is watched, `intake` for when all this happens.
 
 mod dirs;
@@ -22,7 +22,7 @@ use engine_core::site::{
 };
 use grammar::source::{FileKind, Source};
 
-pub use self::dirs::{Own, SiteDirs, Workbench, process_env};
+pub use self::dirs::{Own, SearchDir, SiteDirs, Workbench, process_env};
 pub use self::overlay::{OverlayError, overlay};
 use self::read::{Found, read_file};
 pub use self::read::{Open, open_to_read};
@@ -111,8 +111,15 @@ impl<'a> Pass<'a> {
     }
 
     fn read_workbench(&mut self, dirs: &SiteDirs) {
-        let places: Vec<(&Path, Dir)> =
-            dirs.workbench_dirs().iter().map(|dir| (dir.as_path(), self.enter(dir))).collect();
+        let places: Vec<(&Path, Dir)> = dirs
+            .workbench_dirs()
+            .map(|(dir, required)| match self.enter(dir) {
+                Dir::Missing if required => {
+                    (dir, Dir::Unreadable(FileProblemKind::DirectoryMissing))
+                }
+                state => (dir, state),
+            })
+            .collect();
         if places.iter().all(|(_, state)| matches!(state, Dir::Missing)) {
             self.set_unreadable(dirs.workbench_dir(), &FileProblemKind::DirectoryMissing);
             return;
@@ -269,10 +276,10 @@ impl<'a> Pass<'a> {
 /// A site in which nothing was looked at yet.
 fn nothing(dirs: &SiteDirs) -> SiteFiles {
     let main = dirs.workbench_dir();
-    let others = dirs.workbench_dirs().iter().filter(|dir| dir.as_path() != main);
+    let others = dirs.workbench_dirs().map(|(dir, _)| dir).filter(|dir| *dir != main);
     SiteFiles {
         workbench_dir: shown(main),
-        searched: others.map(|dir| shown(dir)).collect(),
+        searched: others.map(shown).collect(),
         workbench: FileKind::ALL.into_iter().map(|kind| (kind, Known::Absent)).collect(),
         own_dir: shown(dirs.own_dir()),
         wharf: Known::Absent,

@@ -23,6 +23,14 @@ pub enum OverlayError {
         /// The place that was named.
         path: PathBuf,
     },
+    /// A directory that is searched before has the file already.
+    #[error("{} would not be read: {by} comes first", .path.display())]
+    Hidden {
+        /// The place that was named.
+        path: PathBuf,
+        /// The file that is read instead.
+        by: String,
+    },
     /// There is no such staged file.
     #[error("the staged file {} does not exist", .staged.display())]
     StagedMissing {
@@ -60,6 +68,9 @@ pub fn overlay(
 ) -> Result<(), OverlayError> {
     let not_here = || OverlayError::NotOfThisSite { path: path.to_owned() };
     let (place, file) = place_of(files, path).ok_or_else(not_here)?;
+    if let Some(by) = hidden_by(files, &place, &file) {
+        return Err(OverlayError::Hidden { path: path.to_owned(), by });
+    }
     let (known, problem) = match read_file(staged, open) {
         Found::Absent => return Err(OverlayError::StagedMissing { staged: staged.to_owned() }),
         Found::Text(text) => (Known::Present(Source::new(Arc::clone(&file), text)), None),
@@ -100,9 +111,12 @@ fn place_of(files: &SiteFiles, path: &Path) -> Option<(Place, Arc<str>)> {
     let name = path.file_name()?.to_str()?;
     let dir = path.parent().unwrap_or(Path::new(""));
     if let Some(kind) = FileKind::of_file_name(name) {
-        let dirs = [&files.workbench_dir].into_iter().chain(&files.searched);
-        let dir = dirs.into_iter().find(|known| is_same_dir(dir, known))?;
-        return Some((Place::Workbench(kind), shown(&Path::new(&**dir).join(name))));
+        let found = files.workbench.get(&kind).and_then(Known::present);
+        if let Some(source) = found.filter(|_| dir.as_os_str().is_empty()) {
+            return Some((Place::Workbench(kind), Arc::clone(&source.file)));
+        }
+        let known = workbench_dirs(files).find(|known| is_same_dir(dir, known))?;
+        return Some((Place::Workbench(kind), shown(&Path::new(&**known).join(name))));
     }
     let own = Path::new(&*files.own_dir);
     if name == WHARF_TOML {
@@ -113,6 +127,21 @@ fn place_of(files: &SiteFiles, path: &Path) -> Option<(Place, Arc<str>)> {
     let above = dir.parent().unwrap_or(Path::new(""));
     let file = shown(&own.join(drop_in.dir_name()).join(name));
     is_same_dir(above, &files.own_dir).then(|| (Place::DropIn(drop_in, stem.to_owned()), file))
+}
+
+fn workbench_dirs(files: &SiteFiles) -> impl Iterator<Item = &Arc<str>> {
+    [&files.workbench_dir].into_iter().chain(&files.searched)
+}
+
+/// The file of an earlier directory that would be read instead of `file`.
+fn hidden_by(files: &SiteFiles, place: &Place, file: &str) -> Option<String> {
+    let Place::Workbench(kind) = place else { return None };
+    let found = files.workbench.get(kind)?.present()?;
+    let rank = |file: &str| {
+        let above = Path::new(file).parent();
+        workbench_dirs(files).position(|dir| above == Some(Path::new(&**dir)))
+    };
+    (rank(&found.file)? < rank(file)?).then(|| found.file.to_string())
 }
 
 /// Whether `dir` is the site's directory `known`, by name or by what it leads to; an empty one

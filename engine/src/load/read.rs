@@ -50,14 +50,15 @@ enum Attempt {
 pub(super) fn read_file(path: &Path, open: &Open<'_>) -> Found {
     let mut vanished = false;
     for _ in 0..TRIES {
-        match look(path) {
-            Ok(Some(kind)) => return Found::Problem(kind),
-            Ok(None) => {}
-            Err(found) => return found,
-        }
+        let seen = match look(path) {
+            Look::Regular => true,
+            Look::Hidden => false,
+            Look::Found(found) => return found,
+        };
         match attempt(path, open) {
             Ok(Attempt::Done(found)) => return found,
             Ok(Attempt::Torn) => vanished = false,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !seen => return Found::Absent,
             Err(error) if error.kind() == io::ErrorKind::NotFound => vanished = true,
             Err(error) => return Found::Problem(problem_of(&error)),
         }
@@ -69,20 +70,30 @@ pub(super) fn read_file(path: &Path, open: &Open<'_>) -> Found {
     })
 }
 
-/// What stands in the file's place, without opening it: none = something that may be opened.
-fn look(path: &Path) -> Result<Option<FileProblemKind>, Found> {
+/// What stands in the file's place, as far as this account can see without opening it.
+enum Look {
+    /// A regular file.
+    Regular,
+    /// Nobody here may look; whoever opens may be allowed more.
+    Hidden,
+    /// That is the answer already.
+    Found(Found),
+}
+
+fn look(path: &Path) -> Look {
+    let problem = |error| Look::Found(Found::Problem(problem_of(&error)));
     match std::fs::metadata(path) {
-        Ok(meta) => Ok(not_regular(meta.file_type())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            match std::fs::symlink_metadata(path) {
-                Ok(_) => Err(Found::Problem(FileProblemKind::Dangling)),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Found::Absent),
-                Err(error) => Err(Found::Problem(problem_of(&error))),
-            }
-        }
-        // Whoever opens may be allowed more than this account.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(None),
-        Err(error) => Err(Found::Problem(problem_of(&error))),
+        Ok(meta) => match not_regular(meta.file_type()) {
+            Some(kind) => Look::Found(Found::Problem(kind)),
+            None => Look::Regular,
+        },
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Look::Hidden,
+        Err(error) if error.kind() != io::ErrorKind::NotFound => problem(error),
+        Err(_) => match std::fs::symlink_metadata(path) {
+            Ok(_) => Look::Found(Found::Problem(FileProblemKind::Dangling)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Look::Found(Found::Absent),
+            Err(error) => problem(error),
+        },
     }
 }
 

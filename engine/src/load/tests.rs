@@ -34,6 +34,14 @@ impl Root {
         }
     }
 
+    fn searching(&self, places: &[&str]) -> SiteDirs {
+        let dir = |place: &&str| SearchDir { path: self.at(place), required: false };
+        let workbench = Workbench::Search(places.iter().map(dir).collect());
+        let mut dirs = SiteDirs { workbench, ..self.dirs() };
+        dirs.pin();
+        dirs
+    }
+
     fn load(&self) -> SiteFiles {
         load_from(&self.dirs())
     }
@@ -178,9 +186,7 @@ fn each_file_comes_from_the_first_directory_that_has_it() {
     root.write("a/launcher-env", "a");
     root.write("b/launcher-env", "b");
     root.write("b/load-balancer", "b");
-    let places = ["missing", "a", "b"].map(|dir| root.at(dir)).to_vec();
-    let dirs = SiteDirs { workbench: Workbench::Search(places), ..root.dirs() };
-    let files = load_from(&dirs);
+    let files = load_from(&root.searching(&["missing", "a", "b"]));
     assert_eq!(text(&files.workbench[&FileKind::LauncherEnv]), Some("a"));
     assert_eq!(text(&files.workbench[&FileKind::LoadBalancer]), Some("b"));
     assert_eq!(*files.workbench_dir, *root.at("a").to_string_lossy());
@@ -195,8 +201,7 @@ fn a_file_that_cannot_be_read_is_not_looked_for_further_on() {
     root.write("b/launcher-env", "b");
     root.write("c", "no directory");
     let search = |places: [&str; 2]| {
-        let places = places.map(|dir| root.at(dir)).to_vec();
-        let files = load_from(&SiteDirs { workbench: Workbench::Search(places), ..root.dirs() });
+        let files = load_from(&root.searching(&places));
         files.workbench[&FileKind::LauncherEnv].is_unknown()
     };
     assert!(search(["a", "b"]), "a directory in its place");
@@ -205,11 +210,23 @@ fn a_file_that_cannot_be_read_is_not_looked_for_further_on() {
 }
 
 #[test]
+fn a_searched_directory_that_goes_away_does_not_bring_a_later_one_into_force() {
+    let root = Root::new();
+    root.write("a/launcher-env", "a");
+    root.write("b/launcher-env", "b");
+    let dirs = root.searching(&["a", "b"]);
+    std::fs::rename(root.at("a"), root.at("away")).unwrap();
+    let files = load_from(&dirs);
+    assert!(files.workbench[&FileKind::LauncherEnv].is_unknown());
+    assert_eq!(*files.workbench_dir, *root.at("a").to_string_lossy());
+}
+
+#[test]
 fn a_search_that_finds_no_directory_at_all_is_not_an_empty_site() {
     let root = Root::new();
-    let dirs = SiteDirs { workbench: Workbench::Search(vec![root.at("no")]), ..root.dirs() };
-    let files = load_from(&dirs);
+    let files = load_from(&root.searching(&["no"]));
     assert!(!files.is_readable());
+    assert_eq!(kinds(&files), [FileProblemKind::DirectoryMissing]);
 }
 
 #[test]
@@ -292,6 +309,29 @@ fn a_staged_file_takes_the_place_of_the_one_it_is_meant_for() {
         assert_eq!(&*source.text, "new");
         assert_eq!(*source.file, *whole.to_string_lossy());
     }
+}
+
+#[test]
+fn a_staged_file_that_another_directory_hides_is_refused() {
+    let root = Root::new();
+    root.write("a/launcher-env", "a");
+    root.write("b/load-balancer", "b");
+    root.write("staged", "new");
+    let put = |path: &str| {
+        let mut files = load_from(&root.searching(&["a", "b"]));
+        let staged = root.at("staged");
+        overlay(&mut files, Path::new(path), &staged, &open_to_read, Moment(0)).map(|()| files)
+    };
+    let hidden = root.at("b/launcher-env");
+    let by = root.at("a/launcher-env").to_string_lossy().into_owned();
+    assert_eq!(
+        put(&hidden.to_string_lossy()).map(|_| ()),
+        Err(OverlayError::Hidden { path: hidden, by })
+    );
+    let files = put("load-balancer").unwrap();
+    let file = &files.workbench[&FileKind::LoadBalancer].present().unwrap().file;
+    assert_eq!(**file, *root.at("b/load-balancer").to_string_lossy(), "where it is already");
+    assert!(put(&root.at("a/load-balancer").to_string_lossy()).is_ok(), "before the other");
 }
 
 #[test]

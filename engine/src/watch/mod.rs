@@ -8,8 +8,8 @@
 //!
 //! Watched are directories, never files: a file written anew by rename is another file. Opening and
 //! reading wake nobody (our own reading would), neither does a write before the file is closed. What
-//! raises no event at all, as a file system mounted over a directory, a file never closed by its
-//! writer, or `truncate(2)`, is found by the slow full reading that `intake` does in any case.
+//! raises no event at all, as a file system mounted or unmounted, a file never closed by its writer,
+//! or `truncate(2)`, is found by the slow full reading that `intake` does in any case.
 
 mod network;
 mod set;
@@ -58,6 +58,16 @@ enum PlaceError {
     Refused(String),
 }
 
+/// Device and inode of a directory.
+type DirId = (u64, u64);
+
+/// A directory to be watched.
+struct Wanted {
+    dir: PathBuf,
+    /// Whether it must be polled where it cannot be watched.
+    needed: bool,
+}
+
 /// Makes a `Place` anew where it could not be made before.
 type MakePlace = Box<dyn Fn() -> Result<Box<dyn Place>, String> + Send>;
 
@@ -67,7 +77,7 @@ pub struct Watcher {
     place: Option<Box<dyn Place>>,
     /// Which directory is watched under which path, by device and inode: the system knows one watch
     /// a directory, whatever paths lead to it, and taking it from one path takes it from all.
-    armed: BTreeMap<(u64, u64), PathBuf>,
+    armed: BTreeMap<DirId, PathBuf>,
     interest: Arc<Mutex<WatchSet>>,
 }
 
@@ -101,61 +111,81 @@ impl Watcher {
                 }
             }
         }
-        let mut armed = BTreeMap::new();
-        for (dir, needed) in set.dirs() {
-            self.arm_one(dir, needed, &mut armed, &mut report);
-        }
-        let kept: Vec<&PathBuf> = armed.values().collect();
-        for dir in self.armed.values().filter(|dir| !kept.contains(dir)) {
-            if let Some(place) = &mut self.place {
-                place.unwatch(dir);
+        let wanted = wanted(set, &mut report);
+        self.drop_conflicts(&wanted);
+        let armed = self.place_all(wanted, &mut report);
+        for (id, dir) in std::mem::replace(&mut self.armed, armed) {
+            if let Some(place) = self.place.as_mut().filter(|_| !self.armed.contains_key(&id)) {
+                place.unwatch(&dir);
             }
         }
-        self.armed = armed;
         report
     }
 
-    /// Watches one directory, again if it is watched: the watch may have gone with a rename.
-    fn arm_one(
-        &mut self,
-        dir: &Path,
-        needed: bool,
-        armed: &mut BTreeMap<(u64, u64), PathBuf>,
-        report: &mut ArmReport,
-    ) {
-        let Ok(meta) = std::fs::metadata(dir) else {
-            // It went after the reading that asked for it: read again.
-            report.changed = true;
-            return;
-        };
-        let id = (meta.dev(), meta.ino());
-        if armed.contains_key(&id) {
-            return;
-        }
+    /// Takes back the watches that stand in the way of wanted ones: of a directory that is now under
+    /// another path, and of a path at which another directory now is. First of all, because the
+    /// system would take a later watch of the same path or directory for the one to be taken back.
+    fn drop_conflicts(&mut self, wanted: &BTreeMap<DirId, Wanted>) {
         let Some(place) = &mut self.place else { return };
-        let known = self.armed.get(&id).is_some_and(|path| path == dir);
-        if !known {
-            // Another directory now stands at this path, or this one was watched under another path.
-            for (_, path) in self.armed.iter().filter(|(old, path)| **old == id || *path == dir) {
-                place.unwatch(path);
+        let taken: BTreeMap<&Path, &DirId> =
+            wanted.iter().map(|(id, wanted)| (wanted.dir.as_path(), id)).collect();
+        self.armed.retain(|id, dir| {
+            let moved = wanted.get(id).is_some_and(|wanted| wanted.dir != *dir);
+            let replaced = taken.get(dir.as_path()).is_some_and(|other| *other != id);
+            if moved || replaced {
+                place.unwatch(dir);
+            }
+            !moved && !replaced
+        });
+    }
+
+    /// Watches all that is wanted, again if it is watched: a watch may have gone with a rename.
+    fn place_all(
+        &mut self,
+        wanted: BTreeMap<DirId, Wanted>,
+        report: &mut ArmReport,
+    ) -> BTreeMap<DirId, PathBuf> {
+        let mut armed = BTreeMap::new();
+        let Some(place) = &mut self.place else { return armed };
+        for (id, Wanted { dir, needed }) in wanted {
+            match place.watch(&dir) {
+                Ok(()) => {
+                    report.changed |= !self.armed.contains_key(&id);
+                    if let Some(name) = network::network_file_system(&dir).filter(|_| needed) {
+                        let reason = format!("on {name}: other machines' changes raise no event");
+                        report.polled.insert(dir.clone(), reason);
+                    }
+                    armed.insert(id, dir);
+                }
+                Err(PlaceError::Gone) => report.changed = true,
+                Err(PlaceError::Refused(reason)) if needed => {
+                    report.polled.insert(dir, reason);
+                }
+                Err(PlaceError::Refused(_)) => {}
             }
         }
-        match place.watch(dir) {
-            Ok(()) => {
-                report.changed |= !known;
-                armed.insert(id, dir.to_owned());
-                if let Some(name) = network::network_file_system(dir).filter(|_| needed) {
-                    let reason = format!("on {name}: other machines' changes raise no event");
-                    report.polled.insert(dir.to_owned(), reason);
-                }
+        armed
+    }
+}
+
+/// The directories of a set by what they are: of several paths to one the first.
+fn wanted(set: &WatchSet, report: &mut ArmReport) -> BTreeMap<DirId, Wanted> {
+    let mut wanted: BTreeMap<DirId, Wanted> = BTreeMap::new();
+    for (dir, needed) in set.dirs() {
+        match std::fs::metadata(dir) {
+            Ok(meta) => {
+                let fresh = || Wanted { dir: dir.to_owned(), needed };
+                wanted.entry((meta.dev(), meta.ino())).or_insert_with(fresh).needed |= needed;
             }
-            Err(PlaceError::Gone) => report.changed = true,
-            Err(PlaceError::Refused(reason)) if needed => {
-                report.polled.insert(dir.to_owned(), reason);
+            // It went after the reading that asked for it: read again.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => report.changed = true,
+            Err(error) if needed => {
+                report.polled.insert(dir.to_owned(), format!("cannot be watched: {error}"));
             }
-            Err(PlaceError::Refused(_)) => {}
+            Err(_) => {}
         }
     }
+    wanted
 }
 
 /// The real one.

@@ -32,13 +32,20 @@ impl WatchSet {
     /// Every change in the directory that `dir` leads to matters, and everything on the way there.
     /// Gives its real path; where it does not exist, the deepest directory that does.
     pub fn watch_dir(&mut self, dir: &Path) -> PathBuf {
-        let real = self.follow(dir);
-        self.dirs.insert(real.clone(), Interest { names: None, needed: true });
+        let (real, complete) = self.walk(dir);
+        if complete {
+            self.dirs.insert(real.clone(), Interest { names: None, needed: true });
+        }
         real
     }
 
     /// Everything on the way to `path` matters. Gives its real path, as far as it exists.
     pub fn follow(&mut self, path: &Path) -> PathBuf {
+        self.walk(path).0
+    }
+
+    /// Looks a path up: how far that came, and whether it came to the end.
+    fn walk(&mut self, path: &Path) -> (PathBuf, bool) {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let mut todo: VecDeque<OsString> = parts(&path);
         let mut at = PathBuf::from("/");
@@ -53,7 +60,7 @@ impl WatchSet {
                 Ok(meta) if meta.is_symlink() && links < MAX_LINKS => {
                     links += 1;
                     self.look_up(&at, &name, true);
-                    let Ok(target) = std::fs::read_link(&next) else { return at };
+                    let Ok(target) = std::fs::read_link(&next) else { return (at, false) };
                     if target.has_root() {
                         at = PathBuf::from("/");
                     }
@@ -61,18 +68,21 @@ impl WatchSet {
                         todo.push_front(part);
                     }
                 }
-                Ok(_) => {
+                Ok(meta) => {
                     self.look_up(&at, &name, todo.is_empty());
+                    if meta.is_symlink() {
+                        return (at, false);
+                    }
                     at = next;
                 }
                 Err(_) => {
                     // Gone, or behind a door: what appears here may be it.
                     self.look_up(&at, &name, true);
-                    return at;
+                    return (at, false);
                 }
             }
         }
-        at
+        (at, true)
     }
 
     /// Adds everything of another set.
@@ -178,7 +188,7 @@ mod tests {
         let (_keep, root) = real_dir();
         let mut set = WatchSet::default();
         assert_eq!(set.watch_dir(&root.join("a/b/c")), root);
-        assert!(set.concerns(&root.join("a")));
+        assert!(set.concerns(&root.join("a")) && !set.concerns(&root.join("z")));
     }
 
     #[test]

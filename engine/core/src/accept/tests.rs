@@ -172,6 +172,25 @@ fn a_set_that_never_holds_still_is_refused_as_unsettled_and_accepted_once_it_doe
 }
 
 #[test]
+fn events_after_every_pass_put_no_decision_off_and_none_is_forgotten() {
+    let mut acceptance = Acceptance::new(Settle::default(), Some(digest(0)));
+    acceptance.wake(Moment(0));
+    let mut now = Moment(0);
+    let said = loop {
+        match acceptance.next(now) {
+            Next::ReadAgainAt(at) => {
+                now = now.max(at);
+                acceptance.read_done(now, digest(1), true);
+                acceptance.wake(now);
+            }
+            said => break said,
+        }
+    };
+    assert_eq!((now, said), (Moment(5_000), Next::Accept(digest(1))));
+    assert_eq!(acceptance.next(now), Next::ReadAgainAt(now));
+}
+
+#[test]
 fn a_change_window_holds_acceptance_and_then_all_is_read_anew() {
     let mut world =
         World::new(Settle::default(), Some(0), &[(10, 1, true), (500, 2, true), (7_990, 3, true)]);
