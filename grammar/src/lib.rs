@@ -7,6 +7,7 @@ pub mod document;
 pub mod error;
 pub mod source;
 pub mod span;
+pub mod suggest;
 pub mod value;
 
 pub mod catalogue {
