@@ -3,19 +3,10 @@
 //! Knows no session, no tokio and no file system: bytes come in, values and problems go out.
 //! Read next: [`source`], then a reader ([`options`] is the simplest), then [`document`].
 
+pub mod catalogue;
 pub mod document;
 pub mod error;
 pub mod source;
 pub mod span;
 pub mod suggest;
 pub mod value;
-
-pub mod catalogue {
-    //! The catalogue of options.
-    /// A row.
-    #[derive(Debug)]
-    pub struct OptionRow {
-        /// Name.
-        pub name: &'static str,
-    }
-}
