@@ -4,9 +4,21 @@
 //! Read next: [`source`], then a reader ([`options`] is the simplest), then [`document`].
 
 pub mod catalogue;
+pub mod codes;
 pub mod document;
 pub mod error;
+pub mod ini;
+pub mod launcher;
+mod line;
+pub mod load_balancer;
+mod lookup;
+pub mod options;
+pub mod print;
+pub mod read;
+pub mod records;
+pub mod settings;
 pub mod source;
 pub mod span;
 pub mod suggest;
+pub mod tree;
 pub mod value;
