@@ -200,11 +200,8 @@ mod tests {
     fn changes_come_by_file_and_line_with_both_values() {
         let a = settings(&[("x", 1, "1"), ("gone", 3, "v")]);
         let b = settings(&[("x", 7, "2"), ("new", 2, "n")]);
-        let shown: Vec<_> = a
-            .changes(&b)
-            .into_iter()
-            .map(|c| (c.line, c.option, c.from, c.to))
-            .collect();
+        let shown: Vec<_> =
+            a.changes(&b).into_iter().map(|c| (c.line, c.option, c.from, c.to)).collect();
         let text = |s: &str| Some(s.to_owned());
         assert_eq!(
             shown,

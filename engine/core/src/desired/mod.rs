@@ -7,6 +7,7 @@ mod merge;
 mod origins;
 mod spec;
 
+pub use lower::*;
 pub use merge::*;
 pub use origins::*;
 pub use spec::*;

@@ -96,7 +96,7 @@ fn plan_session(input: &Input<'_>, draft: &mut Draft, id: &SessionId) {
     for (incarnation, seen, exit) in &found.over {
         forget(input, draft, incarnation, seen, exit);
     }
-    let newest = end_superseded(input, draft, &found);
+    let newest = end_superseded(draft, &found);
     match wanted {
         Some(Known::Present(spec)) => {
             remember(input, draft, spec);
@@ -174,7 +174,6 @@ fn forget(
 
 /// Ends all but the newest of several live incarnations; there should never be any.
 fn end_superseded<'a>(
-    input: &Input<'_>,
     draft: &mut Draft,
     found: &Found<'a>,
 ) -> Option<(&'a Incarnation, &'a IncarnationSeen)> {

@@ -15,9 +15,7 @@ use crate::forecast::Forecast;
 use crate::ids::{Generation, Moment, SessionId};
 use crate::known::Known;
 use crate::observed::Observed;
-use crate::plan::{
-    Action, Because, EndPurpose, Hold, HoldKind, Impact, Resource, Step, WaitingOn,
-};
+use crate::plan::{Action, Because, EndPurpose, Hold, HoldKind, Impact, Resource, Step, WaitingOn};
 use crate::settings::OptionChange;
 
 /// What the plan is about.
@@ -275,12 +273,7 @@ fn live_sessions(observed: &Observed) -> BTreeSet<&SessionId> {
 }
 
 /// One act per resource over all rounds, worst first.
-fn acts(
-    forecast: &Forecast,
-    people: &People,
-    desired: &Desired,
-    observed: &Observed,
-) -> Vec<Act> {
+fn acts(forecast: &Forecast, people: &People, desired: &Desired, observed: &Observed) -> Vec<Act> {
     let delayed = delays(forecast);
     let mut acts: BTreeMap<Resource, Act> = BTreeMap::new();
     for round in &forecast.rounds {

@@ -188,13 +188,14 @@ fn section(out: &mut String, title: &str, acts: &[&Act], style: &Style<'_>) {
         for act in &group[..shown] {
             let name = name(&act.resource);
             let user = act.user.as_deref().map(|user| format!("{user}   ")).unwrap_or_default();
-            let effect = if act.mark == Mark::Change && act.impact == crate::plan::Impact::NewSessions
-            {
-                "   new sessions only"
-            } else {
-                ""
-            };
-            let line = format!("  {} {name:<width$}   {user}{}{effect}", act.mark.symbol(), act.what);
+            let effect =
+                if act.mark == Mark::Change && act.impact == crate::plan::Impact::NewSessions {
+                    "   new sessions only"
+                } else {
+                    ""
+                };
+            let line =
+                format!("  {} {name:<width$}   {user}{}{effect}", act.mark.symbol(), act.what);
             let _ = writeln!(out, "{}", line.trim_end());
         }
         if group.len() > shown {
@@ -298,7 +299,12 @@ fn outdated(out: &mut String, outdated: &[Outdated], style: &Style<'_>) {
     }
     for (first, members) in groups {
         let what = first.differs.join(", ");
-        let _ = writeln!(out, "  | {:<14} {what}   {}", count(members.len(), "session"), kinds(&members));
+        let _ = writeln!(
+            out,
+            "  | {:<14} {what}   {}",
+            count(members.len(), "session"),
+            kinds(&members)
+        );
         if style.verbose || members.len() <= 4 {
             let ids: Vec<&str> = members.iter().map(|member| member.session.as_str()).collect();
             let _ = writeln!(out, "      {}", ids.join(", "));

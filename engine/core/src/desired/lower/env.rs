@@ -127,7 +127,8 @@ mod tests {
         {
             assert!(is_secret_name(secret), "{secret}");
         }
-        for plain in ["LC_ALL", "KEYBOARD", "SSL_KEY_FILE", "MONKEY", "PATH", "secure-cookie-key-file"]
+        for plain in
+            ["LC_ALL", "KEYBOARD", "SSL_KEY_FILE", "MONKEY", "PATH", "secure-cookie-key-file"]
         {
             assert!(!is_secret_name(plain), "{plain}");
         }

@@ -94,7 +94,7 @@ pub struct TemplateSpec {
     /// Its version.
     pub version: String,
     /// What the file says, choices resolved to their defaults.
-    pub fields: grammar::own::fields::SessionFields<grammar::own::fields::Plain>,
+    pub fields: grammar::own::fields::SessionFields<grammar::own::form::Plain>,
 }
 
 /// Lowers a site.
@@ -220,9 +220,9 @@ impl<'a> Lowering<'a> {
         for section in &document.sections {
             let scope = section_scope(section);
             for entry in &section.entries {
-                let secret = env::is_secret_name(&entry.name);
-                let digest = secret
-                    .then(|| Digest::keyed(&self.ground.digest_key, entry.value.as_bytes()));
+                let secret = is_secret_name(&entry.name);
+                let digest =
+                    secret.then(|| Digest::keyed(&self.ground.digest_key, entry.value.as_bytes()));
                 let value = if secret { "(secret)".to_owned() } else { joined(entry) };
                 let key = SettingKey {
                     file: Arc::clone(&short),

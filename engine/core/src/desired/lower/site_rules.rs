@@ -197,7 +197,9 @@ impl Lowering<'_> {
         if shared {
             return;
         }
-        let Some(entry) = self.flat(FileKind::RserverConf, "load-balancing-enabled") else { return };
+        let Some(entry) = self.flat(FileKind::RserverConf, "load-balancing-enabled") else {
+            return;
+        };
         let span = entry.name_span;
         let file = self.shown(FileKind::RserverConf);
         let mut problem = Problem::new(
@@ -233,7 +235,9 @@ impl Lowering<'_> {
                     problems.push(
                         Problem::new(Code(401), Severity::Error, message)
                             .label(&self.shown(*kind), Some(entry.name_span), "set here")
-                            .note("serving without it could let in people whom these files keep out")
+                            .note(
+                                "serving without it could let in people whom these files keep out",
+                            )
                             .help(
                                 "serve in mode \"observe\", or accept it in wharf.toml: \
                                  [accept] codes = { WH0401 = \"why\" }",

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use grammar::error::{Code, Problem, Severity};
 use grammar::own::Own;
-use grammar::own::fields::{self, Field, Offered, Plain, PublishGateway, SessionFields};
+use grammar::own::fields::{self, PublishGateway, SessionFields};
+use grammar::own::form::{Field, Offered, Plain};
 use grammar::own::session::{SessionFile, SessionState};
 use grammar::source::Source;
 use grammar::value::Millis;
@@ -15,9 +16,8 @@ use super::own::{is_managed, refused, renew_of};
 use super::workbench::Builtin;
 use super::{Lowering, TemplateSpec};
 use crate::desired::{
-    Access, AskedBy, BasePath, EnvValue, HealthSpec, LaunchSpec, OnRemoval, Placement,
-    Program, Publish, Resources, Restart, SessionSpec, StopSpec, UpdateSpec, WantedState,
-    WorkbenchSpec,
+    Access, AskedBy, BasePath, EnvValue, HealthSpec, LaunchSpec, OnRemoval, Placement, Program,
+    Publish, Resources, Restart, SessionSpec, StopSpec, UpdateSpec, WantedState, WorkbenchSpec,
 };
 use crate::ids::{ClusterName, GatewayId, SessionId, UserName, WorkbenchName};
 use crate::known::Known;
@@ -118,9 +118,16 @@ impl Lowering<'_> {
         let Some(own) = self.own_read(source, read, Takes::NextStart) else { return refused() };
         let first = self.own_origin(source, &own.lines, "workbench");
         self.out.origins.add(format!("session/{id}"), first);
-        for field in
-            ["state", "on-removal", "restart", "args", "working-dir", "resources", "publish", "user"]
-        {
+        for field in [
+            "state",
+            "on-removal",
+            "restart",
+            "args",
+            "working-dir",
+            "resources",
+            "publish",
+            "user",
+        ] {
             if own.lines.written(field).is_some() {
                 let origin = self.own_origin(source, &own.lines, field);
                 self.out.origins.add(format!("session/{id}/{field}"), origin);
@@ -154,8 +161,11 @@ impl Lowering<'_> {
             Err(wrong) => {
                 let Wrong { field, code, message, help } = wrong;
                 let span = own.lines.place(field).map(|place| place.span);
-                let mut problem = Problem::new(Code(code), Severity::Error, message)
-                    .label(&source.file, span, "");
+                let mut problem = Problem::new(Code(code), Severity::Error, message).label(
+                    &source.file,
+                    span,
+                    "",
+                );
                 problem.help = help;
                 self.out.problems.push(problem);
                 refused()
@@ -205,8 +215,7 @@ impl Lowering<'_> {
             .map_err(|error| Wrong::new("workbench", 504, error.to_string()))?;
         let cluster = self.cluster_of(fields.cluster.as_deref())?;
         let made = self.workbench(&workbench)?;
-        let selected =
-            Selected { workbench: &workbench, cluster: &cluster, user: &head.user };
+        let selected = Selected { workbench: &workbench, cluster: &cluster, user: &head.user };
         let mut env = BTreeMap::new();
         for (name, (value, origin)) in self.env_of(&selected) {
             if !own_env.contains_key(&name) {
@@ -229,8 +238,7 @@ impl Lowering<'_> {
         };
         let health = fields.health.as_ref();
         let path = health.and_then(|health| health.path.clone()).unwrap_or(made.health_path);
-        let timeout =
-            health.and_then(|health| health.start_timeout).unwrap_or(made.start_timeout);
+        let timeout = health.and_then(|health| health.start_timeout).unwrap_or(made.start_timeout);
         Ok(SessionSpec {
             id: head.id.clone(),
             asked_by: head.asked_by.clone(),
@@ -280,7 +288,8 @@ impl Lowering<'_> {
         let table = self.workbench_tables.get(name);
         if builtin.is_none() && table.is_none() {
             let known = self.builtins.keys().chain(self.workbench_tables.keys());
-            let nearest = grammar::suggest::nearest(name.as_str(), known.map(WorkbenchName::as_str));
+            let nearest =
+                grammar::suggest::nearest(name.as_str(), known.map(WorkbenchName::as_str));
             let mut wrong =
                 Wrong::new("workbench", 304, format!("no workbench is called `{name}`"));
             wrong.help = Some(match nearest {
@@ -489,8 +498,9 @@ fn access_of(access: Option<&fields::Access>, owner: &UserName) -> Access {
 
 fn placement_of(placement: Option<&fields::Placement>) -> Placement {
     let Some(placement) = placement else { return Placement::default() };
-    let nodes = placement.nodes.as_ref().map(|nodes| {
-        nodes.iter().filter_map(|node| crate::ids::NodeId::new(node).ok()).collect()
-    });
+    let nodes = placement
+        .nodes
+        .as_ref()
+        .map(|nodes| nodes.iter().filter_map(|node| crate::ids::NodeId::new(node).ok()).collect());
     Placement { nodes, require: placement.require.clone().unwrap_or_default() }
 }
