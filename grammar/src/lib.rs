@@ -14,6 +14,7 @@ mod line;
 pub mod load_balancer;
 mod lookup;
 pub mod options;
+pub mod own;
 pub mod print;
 pub mod read;
 pub mod records;
