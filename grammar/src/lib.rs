@@ -4,6 +4,7 @@
 //! Read next: [`source`], then a reader ([`options`] is the simplest), then [`document`].
 
 pub mod catalogue;
+pub mod check;
 pub mod codes;
 pub mod document;
 pub mod error;
@@ -18,6 +19,7 @@ pub mod own;
 pub mod print;
 pub mod read;
 pub mod records;
+pub mod report;
 pub mod settings;
 pub mod source;
 pub mod span;
