@@ -70,6 +70,9 @@ fn apply(world: &mut Observed, step: &Step, now: Moment) {
             world.incarnations.remove(incarnation);
             records(world, |records| {
                 push_end(records, &incarnation.session, end.clone());
+                // A number that the world knows and the store does not (it was lost) is taken for good.
+                let number = records.numbers.entry(incarnation.session.clone()).or_default();
+                *number = incarnation.n.max(*number);
                 let placed = records.placements.get(&incarnation.session);
                 if placed.is_some_and(|placed| placed.n == incarnation.n) {
                     records.placements.remove(&incarnation.session);
