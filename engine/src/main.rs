@@ -1,2 +1,11 @@
-//! Wharf.
-fn main() {}
+//! The command `wharf`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args: Vec<_> = std::env::args_os().skip(1).collect();
+    if let Some(code) = engine::keeper::dispatch(&args) {
+        return code;
+    }
+    ExitCode::from(64)
+}
