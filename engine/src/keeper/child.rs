@@ -88,6 +88,10 @@ fn become_session(report: &File) -> Result<std::convert::Infallible, String> {
     }
     // Leader of a session and group of its own: no terminal, and one address for its signals.
     rustix::process::setsid().map_err(|error| format!("setsid: {error}"))?;
+    // The keeper blocks signals for its descriptor of them, and a mask is inherited.
+    nix::sys::signal::SigSet::empty()
+        .thread_set_mask()
+        .map_err(|errno| format!("cannot unblock signals: {errno}"))?;
     clamp_limits().map_err(|error| format!("cannot clamp limits: {error}"))?;
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(UMASK));
     if let Some(account) = &orders.account {
@@ -103,7 +107,8 @@ fn become_session(report: &File) -> Result<std::convert::Infallible, String> {
 
 /// Groups, gid, uid, in this order; then proves that there is no way back.
 fn become_account(account: &Account) -> Result<(), String> {
-    let fail = |what: &str, errno: nix::Error| format!("cannot become {}: {what}: {errno}", account.name);
+    let fail =
+        |what: &str, errno: nix::Error| format!("cannot become {}: {what}: {errno}", account.name);
     let name = CString::new(account.name.as_str()).map_err(|_| "a name with NUL".to_owned())?;
     let (uid, gid) = (Uid::from_raw(account.uid), Gid::from_raw(account.gid));
     nix::unistd::initgroups(&name, gid).map_err(|errno| fail("groups", errno))?;
@@ -120,7 +125,10 @@ fn clamp_limits() -> io::Result<()> {
     let clamp = |resource, soft: u64| {
         let old = rustix::process::getrlimit(resource);
         let current = old.current.map_or(soft, |current| current.min(soft));
-        rustix::process::setrlimit(resource, Rlimit { current: Some(current), maximum: old.maximum })
+        rustix::process::setrlimit(
+            resource,
+            Rlimit { current: Some(current), maximum: old.maximum },
+        )
     };
     clamp(Resource::Nofile, OPEN_FILES)?;
     clamp(Resource::Core, 0)?;

@@ -54,7 +54,7 @@ pub fn run(path: &Path) -> io::Result<()> {
     child::close_inherited(None)?;
     let dir = record::open_dir(path)?;
     // Two keepers of one incarnation would both start it; the lock goes with the process.
-    rustix::fs::flock(&dir, rustix::fs::FlockOperation::NonBlockingLockExclusive)?;
+    lock(&dir)?;
     if exists(&dir, EXIT)? {
         return Err(io::ErrorKind::AlreadyExists.into());
     }
@@ -71,6 +71,19 @@ pub fn run(path: &Path) -> io::Result<()> {
         Err(failure) => {
             let exit = Exit { at: record::now(), code: None, signal: None, asked: false, failure };
             write_exit(&dir, &exit.into(), gid)
+        }
+    }
+}
+
+/// Who only looks whether there is a keeper holds the lock for a moment: tried for a second.
+fn lock(dir: &OwnedFd) -> io::Result<()> {
+    let limit = Instant::now() + Duration::from_secs(1);
+    loop {
+        match rustix::fs::flock(dir, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+            Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < limit => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            answer => return Ok(answer?),
         }
     }
 }
@@ -153,9 +166,21 @@ impl<'a> Keeper<'a> {
         let (ready, end, failure) = (false, None, String::new());
         let look_at_log = Instant::now() + LOG_EVERY;
         let mut keeper = Self {
-            dir, gid, spec, clients, signals, leader, adopted: None, took_over: false,
-            leader_end: None, report,
-            failure, containment, ready, end, look_at_log,
+            dir,
+            gid,
+            spec,
+            clients,
+            signals,
+            leader,
+            adopted: None,
+            took_over: false,
+            leader_end: None,
+            report,
+            failure,
+            containment,
+            ready,
+            end,
+            look_at_log,
         };
         orders.push(b'\n');
         match keeper.record_identity(record::now()) {
@@ -269,7 +294,9 @@ impl<'a> Keeper<'a> {
     fn next_due(&self) -> Instant {
         match &self.end {
             // Who is not our child tells us nothing when it ends.
-            Some(end) if end.deadline <= Instant::now() || self.took_over => Instant::now() + KILL_EVERY,
+            Some(end) if end.deadline <= Instant::now() || self.took_over => {
+                Instant::now() + KILL_EVERY
+            }
             Some(end) => end.deadline.min(self.look_at_log),
             None => self.look_at_log,
         }
@@ -477,8 +504,7 @@ fn listen(dir: &OwnedFd, gid: Option<u32>) -> io::Result<UnixListener> {
     // Of a keeper that is gone: the lock says that we are the only one.
     let _ = rustix::fs::unlinkat(dir, KEEPER_SOCKET, rustix::fs::AtFlags::empty());
     let old = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o117));
-    let listener =
-        UnixListener::bind(format!("/proc/self/fd/{}/{KEEPER_SOCKET}", dir.as_raw_fd()));
+    let listener = UnixListener::bind(format!("/proc/self/fd/{}/{KEEPER_SOCKET}", dir.as_raw_fd()));
     rustix::process::umask(old);
     let listener = listener?;
     if let Some(gid) = gid {
@@ -490,11 +516,7 @@ fn listen(dir: &OwnedFd, gid: Option<u32>) -> io::Result<UnixListener> {
 }
 
 /// What every keeper does first: subreaper, signals over a descriptor, its socket.
-fn prepare(
-    dir: &OwnedFd,
-    gid: Option<u32>,
-    spec: &Spec,
-) -> Result<(SignalFd, Clients), String> {
+fn prepare(dir: &OwnedFd, gid: Option<u32>, spec: &Spec) -> Result<(SignalFd, Clients), String> {
     rustix::process::set_child_subreaper(rustix::process::getpid().into())
         .map_err(|errno| format!("cannot become a subreaper: {errno}"))?;
     let signals = block_signals().map_err(|errno| format!("cannot block signals: {errno}"))?;

@@ -233,8 +233,13 @@ mod tests {
 
     #[test]
     fn descendants_are_found_over_generations_and_circles_end() {
-        let stat =
-            |parent, state| Stat { state, parent, group: 0, session: 0, start_ticks: u64::from(parent) };
+        let stat = |parent, state| Stat {
+            state,
+            parent,
+            group: 0,
+            session: 0,
+            start_ticks: u64::from(parent),
+        };
         let all = BTreeMap::from([
             (10, stat(1, 'S')),
             (11, stat(10, 'S')),
@@ -264,7 +269,9 @@ mod tests {
             (52, stat(1, 50, 102)),
             (60, stat(1, 60, 90)),
         ]);
-        let pids = |all| of_session(all, leader).iter().map(|id| id.pid).collect::<Vec<_>>();
+        let pids = |all: &BTreeMap<u32, Stat>| {
+            of_session(all, leader).iter().map(|id| id.pid).collect::<Vec<_>>()
+        };
         assert_eq!(pids(&all), [50, 51, 52]);
         all.remove(&50);
         assert_eq!(pids(&all), [52]);

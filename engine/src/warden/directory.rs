@@ -70,12 +70,7 @@ pub fn ensure(parent: &OwnedFd, name: &str, mode: Mode, gid: Option<u32>) -> io:
 ///
 /// # Errors
 /// It cannot be made, is no directory, or belongs to somebody else.
-pub fn ensure_owned(
-    parent: &OwnedFd,
-    name: &str,
-    mode: Mode,
-    owner: Owner,
-) -> io::Result<OwnedFd> {
+pub fn ensure_owned(parent: &OwnedFd, name: &str, mode: Mode, owner: Owner) -> io::Result<OwnedFd> {
     match make(parent, name, mode, owner) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         made => return made,

@@ -13,7 +13,9 @@ use rustix::fs::{AtFlags, OFlags};
 use super::{InProcess, refused, system};
 use crate::keeper;
 use crate::keeper::protocol::{Request, ask};
-use crate::keeper::record::{self, EXIT, ExitRecord, IDENTITY, Identity, KEEPER_SOCKET, SPEC, Spec};
+use crate::keeper::record::{
+    self, EXIT, ExitRecord, IDENTITY, Identity, KEEPER_SOCKET, SPEC, Spec,
+};
 use crate::ports::WardenError;
 
 /// How long a keeper may take to answer.

@@ -12,7 +12,10 @@ pub fn of_port(ip: IpAddr, port: u16) -> Option<String> {
         let text = std::fs::read_to_string(path).ok()?;
         text.lines().filter_map(parse_line).find(|line| line.stands_in_the_way_of(ip, port))
     })?;
-    Some(process_of(listening.inode).unwrap_or_else(|| format!("a process of uid {}", listening.uid)))
+    Some(
+        process_of(listening.inode)
+            .unwrap_or_else(|| format!("a process of uid {}", listening.uid)),
+    )
 }
 
 /// A listening socket.

@@ -58,8 +58,9 @@ impl InProcess {
             *dir = directory::make_instance_dir(dir, mode)
                 .map_err(|source| system(format!("make {}", dir.display()), source))?;
         }
-        let runtime = record::open_dir(&bounds.layout.runtime)
-            .map_err(|source| system(format!("open {}", bounds.layout.runtime.display()), source))?;
+        let runtime = record::open_dir(&bounds.layout.runtime).map_err(|source| {
+            system(format!("open {}", bounds.layout.runtime.display()), source)
+        })?;
         directory::ensure(&runtime, "s", directory::SESSIONS_MODE, bounds.group())
             .map_err(|source| system("make the sessions' directory", source))?;
         Ok(Self { bounds })

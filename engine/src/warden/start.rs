@@ -97,10 +97,15 @@ impl InProcess {
         if !self.bounds.layout.fits(incarnation) {
             let dir = self.bounds.layout.user_dir(incarnation);
             let path = dir.join(SOCKET_NAME);
-            return refuse(format!("{} is longer than the 107 bytes of a socket's path", path.display()));
+            return refuse(format!(
+                "{} is longer than the 107 bytes of a socket's path",
+                path.display()
+            ));
         }
         self.check_user(order)?;
-        for (name, path) in [("executable", &order.exe), ("working directory", &working_dir.to_owned())] {
+        for (name, path) in
+            [("executable", &order.exe), ("working directory", &working_dir.to_owned())]
+        {
             if !path.starts_with('/') {
                 return refuse(format!("the {name} `{}` is no absolute path", path.escape_debug()));
             }
@@ -108,7 +113,10 @@ impl InProcess {
         let mut names = BTreeSet::new();
         for (name, _) in env {
             if name.is_empty() || name.contains('=') || !names.insert(name) {
-                return refuse(format!("`{}` is no name of a variable, or twice there", name.escape_debug()));
+                return refuse(format!(
+                    "`{}` is no name of a variable, or twice there",
+                    name.escape_debug()
+                ));
             }
         }
         let texts = env.iter().flat_map(|(name, value)| [name, value]).chain(args);
@@ -144,8 +152,7 @@ impl InProcess {
 
 /// The account called `name`.
 pub(super) fn look_up(name: &str) -> Result<User, WardenError> {
-    let name = UserName::new(name)
-        .map_err(|bad| refused("look up an account", bad.to_string()))?;
+    let name = UserName::new(name).map_err(|bad| refused("look up an account", bad.to_string()))?;
     User::from_name(name.as_str())
         .map_err(|errno| system(format!("look up {name}"), errno))?
         .ok_or_else(|| refused(format!("use the account {name}"), "there is no such account"))
