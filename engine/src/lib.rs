@@ -3,6 +3,7 @@
 //! Read `engine/ARCHITECTURE.md` first; then `ports`, then `reconcile`.
 
 pub mod cli;
+pub mod demo;
 pub mod identity;
 pub mod keeper;
 pub mod lab;

@@ -29,7 +29,7 @@ pub(super) fn make(incarnation: &Incarnation) -> Containment {
 }
 
 /// Kills everything in the cgroup, if there is one.
-pub(super) fn kill(containment: &Containment) {
+pub(crate) fn kill(containment: &Containment) {
     if let Containment::Cgroup2 { path } = containment {
         // If it fails the tree is still walked.
         let _ = std::fs::write(Path::new(path).join("cgroup.kill"), "1");
@@ -37,14 +37,21 @@ pub(super) fn kill(containment: &Containment) {
 }
 
 /// Whether the cgroup still has a process in it.
-pub(super) fn is_populated(containment: &Containment) -> bool {
+pub(crate) fn is_populated(containment: &Containment) -> bool {
     let Containment::Cgroup2 { path } = containment else { return false };
     std::fs::read_to_string(Path::new(path).join("cgroup.events"))
         .is_ok_and(|events| events.lines().any(|line| line == "populated 1"))
 }
 
+/// Who is in the cgroup.
+pub(super) fn members(containment: &Containment) -> Vec<u32> {
+    let Containment::Cgroup2 { path } = containment else { return Vec::new() };
+    let procs = std::fs::read_to_string(Path::new(path).join("cgroup.procs")).unwrap_or_default();
+    procs.lines().filter_map(|line| line.parse().ok()).collect()
+}
+
 /// Removes the empty cgroup.
-pub(super) fn remove(containment: &Containment) {
+pub(crate) fn remove(containment: &Containment) {
     if let Containment::Cgroup2 { path } = containment {
         let _ = std::fs::remove_dir(path);
     }

@@ -14,7 +14,7 @@
 
 pub mod child;
 mod clients;
-mod containment;
+pub(crate) mod containment;
 pub mod log;
 pub mod monitor;
 pub mod process;

@@ -458,11 +458,14 @@ impl<'a> Keeper<'a> {
     /// What runs of the session, found in the process tree.
     fn others(&self) -> Vec<ProcessId> {
         let all = process::all().unwrap_or_default();
-        if self.took_over {
+        let mut found = if self.took_over {
             process::of_session(&all, self.leader)
         } else {
             process::descendants_in(&all, std::process::id())
-        }
+        };
+        let members = containment::members(&self.containment);
+        found.extend(members.into_iter().filter_map(|pid| ProcessId::of(pid).ok()));
+        found
     }
 
     fn rotate_log(&mut self) {

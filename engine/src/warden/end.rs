@@ -12,7 +12,7 @@ use rustix::fs::{AtFlags, OFlags};
 
 use super::{InProcess, refused, system};
 use crate::keeper;
-use crate::keeper::protocol::{Request, ask};
+use crate::keeper::protocol::{Answer, Request, ask};
 use crate::keeper::record::{
     self, EXIT, ExitRecord, IDENTITY, Identity, KEEPER_SOCKET, SPEC, Spec,
 };
@@ -20,8 +20,8 @@ use crate::ports::WardenError;
 
 /// How long a keeper may take to answer.
 const ANSWER: Duration = Duration::from_secs(2);
-/// How long a keeper that takes over may take to listen.
-const TAKE_OVER: Duration = Duration::from_secs(2);
+/// How long one that does not answer is tried, which covers another taking over from it.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 impl InProcess {
     /// Tells the keeper; if that is gone, a new one takes over first, so that the grace time counts.
@@ -33,25 +33,29 @@ impl InProcess {
     ) -> Result<(), WardenError> {
         let dir = self.open_incarnation(incarnation)?;
         let what = || format!("tell the keeper of {incarnation} to end it");
-        if is_over(&dir)? {
-            return Ok(());
-        }
-        let stream = match connect(&dir) {
-            Ok(stream) => stream,
-            Err(source) if keeper_is_gone(&dir)? => {
-                if read_identity(&dir)?.is_none() {
-                    return Err(system(what(), source));
-                }
-                self.take_over(incarnation, &dir)?
+        let request = Request::Stop { signal, grace_ms };
+        let limit = Instant::now() + PATIENCE;
+        let mut takes_over = false;
+        while !is_over(&dir)? {
+            let source = match connect(&dir).and_then(|stream| ask(stream, &request, ANSWER)) {
+                Ok(Answer { error: None, .. }) => return Ok(()),
+                Ok(Answer { error: Some(reason), .. }) => return Err(refused(what(), reason)),
+                // Gone, or just going: one that has written the exit record answers nobody any more.
+                Err(source) => source,
+            };
+            let started = read_identity(&dir)?.is_some();
+            if Instant::now() > limit {
+                return Err(system(what(), source));
             }
-            Err(source) => return Err(system(what(), source)),
-        };
-        let answer = ask(stream, &Request::Stop { signal, grace_ms }, ANSWER);
-        let answer = answer.map_err(|source| system(what(), source))?;
-        match answer.error {
-            None => Ok(()),
-            Some(reason) => Err(refused(what(), reason)),
+            if !takes_over && started && keeper_is_gone(&dir)? {
+                takes_over = true;
+                let path = self.bounds.layout.incarnation(incarnation);
+                keeper::start(&self.bounds.exe, &path, Stdio::null())
+                    .map_err(|source| system(what(), source))?;
+            }
+            std::thread::sleep(Duration::from_millis(5));
         }
+        Ok(())
     }
 
     /// Ends at once whatever an incarnation left whose keeper is gone.
@@ -67,26 +71,6 @@ impl InProcess {
         self.end(incarnation, rustix::process::Signal::KILL.as_raw(), 0)
     }
 
-    /// Starts a keeper for an incarnation whose own is gone, and waits until it listens.
-    fn take_over(
-        &self,
-        incarnation: &Incarnation,
-        dir: &OwnedFd,
-    ) -> Result<UnixStream, WardenError> {
-        let what = || format!("start another keeper of {incarnation}");
-        let path = self.bounds.layout.incarnation(incarnation);
-        keeper::start(&self.bounds.exe, &path, Stdio::null())
-            .map_err(|source| system(what(), source))?;
-        let limit = Instant::now() + TAKE_OVER;
-        loop {
-            match connect(dir) {
-                Ok(stream) => return Ok(stream),
-                Err(source) if Instant::now() > limit => return Err(system(what(), source)),
-                Err(_) => std::thread::sleep(Duration::from_millis(5)),
-            }
-        }
-    }
-
     /// Removes the directory of an incarnation that is over.
     pub(super) fn remove(&self, incarnation: &Incarnation) -> Result<(), WardenError> {
         let what = || format!("remove the directory of {incarnation}");
@@ -99,6 +83,11 @@ impl InProcess {
         };
         if !is_over(&dir)? && !nothing_runs(&dir)? {
             return Err(refused(what(), "it is not over"));
+        }
+        // Left by a leader and a keeper that were killed together: it goes with its session.
+        if let Ok(Some(identity)) = read_identity(&dir) {
+            keeper::containment::kill(&identity.containment);
+            keeper::containment::remove(&identity.containment);
         }
         remove_dir(&self.bounds.layout.sessions(), incarnation)
             .map_err(|source| system(what(), source))

@@ -210,6 +210,42 @@ fn a_keeper_belongs_to_nobody_and_a_new_engine_finds_it() {
     assert_eq!((again.pid, again.kept), (seen.pid, true));
 }
 
+/// Not a test of its own: the starter that the next one kills.
+#[test]
+fn starter_for_another_test() {
+    let Some(dir) = std::env::var_os("WHARF_TEST_STARTER") else { return };
+    let mut world = World::at(std::path::Path::new(&dir));
+    world.shell("orphaned", "echo up; exec sleep 1000");
+    println!("started");
+    loop {
+        std::thread::park();
+    }
+}
+
+#[test]
+fn a_session_outlives_a_starter_that_is_killed() {
+    use std::io::{BufRead, BufReader};
+    let mut world = World::new();
+    let mut starter = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "sessions::starter_for_another_test", "--nocapture"])
+        .env("WHARF_TEST_STARTER", world.dir.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(starter.stdout.take().unwrap()).lines();
+    assert!(lines.map_while(Result::ok).any(|line| line.ends_with("started")));
+    let session = world.order("orphaned", 1, "/bin/sh", &[]).incarnation;
+    world.wait_for_log(&session, "up");
+    let before = world.wait_until_running(&session);
+    starter.kill().unwrap();
+    starter.wait().unwrap();
+    let after = world.observe(&session);
+    let after = after.present().unwrap();
+    assert_eq!((after.pid, after.kept, &after.phase), (before.pid, true, &Phase::Starting));
+    world.end(&session, 5000);
+    assert_eq!(world.wait_for_exit(&session).signal, Some(15));
+}
+
 #[test]
 fn a_session_whose_keeper_was_killed_lives_on_and_still_ends_with_its_grace() {
     let mut world = World::new();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -50,6 +50,17 @@ impl World {
         // Sessions of another account pass through it.
         std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o711)).unwrap();
         let layout = Layout { state: dir.path().join("state"), runtime: dir.path().join("run") };
+        Self::with(dir, layout)
+    }
+
+    /// The same instance in another process.
+    pub(crate) fn at(path: &Path) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout { state: path.join("state"), runtime: path.join("run") };
+        Self::with(dir, layout)
+    }
+
+    fn with(dir: tempfile::TempDir, layout: Layout) -> Self {
         let warden = InProcess::new(Bounds {
             layout,
             readable: vec![dir.path().join("etc")],
