@@ -293,8 +293,12 @@ impl<'a> Keeper<'a> {
 
     fn next_due(&self) -> Instant {
         match &self.end {
-            // Who is not our child tells us nothing when it ends.
-            Some(end) if end.deadline <= Instant::now() || self.took_over => {
+            // Who is not our child tells us nothing when it ends, and neither does a cgroup.
+            Some(end)
+                if end.deadline <= Instant::now()
+                    || self.took_over
+                    || self.leader_end.is_some() =>
+            {
                 Instant::now() + KILL_EVERY
             }
             Some(end) => end.deadline.min(self.look_at_log),
