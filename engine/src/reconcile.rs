@@ -314,14 +314,13 @@ impl Reconciler {
     }
 
     fn act(&mut self, plan: &Plan, lowered: &Lowered, now: Moment) -> Vec<Outcome> {
-        let kinds = self.desired.clusters.iter();
         let mut hands = Hands {
             launchers: &mut self.adapters.launchers,
             routes: &mut *self.adapters.routes,
             workbenches: &mut *self.adapters.workbenches,
             ledger: &mut self.ledger,
             secrets: &lowered.secrets,
-            kinds: kinds.map(|(name, spec)| (name.to_string(), spec.kind.clone())).collect(),
+            desired: &self.desired,
             node: self.ground.node.clone(),
             site: self.site,
         };
