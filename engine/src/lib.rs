@@ -10,6 +10,7 @@ pub mod launcher;
 pub mod layout;
 pub mod ports;
 pub mod proxy;
+pub mod session_socket;
 pub mod status;
 pub mod store;
 pub mod warden;
