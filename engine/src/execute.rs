@@ -52,7 +52,10 @@ pub fn is_ours(step: &Step, node: &NodeId, site: bool) -> bool {
 pub fn execute(plan: &Plan, hands: &mut Hands<'_>, now: Moment) -> Vec<Outcome> {
     let mut failed: BTreeSet<&str> = BTreeSet::new();
     let mut outcomes = Vec::with_capacity(plan.steps.len());
-    for step in plan.steps.iter().filter(|step| is_ours(step, &hands.node, hands.site)) {
+    for step in &plan.steps {
+        if !is_ours(step, &hands.node, hands.site) {
+            continue;
+        }
         let before = step.after.iter().find(|before| failed.contains(before.as_str()));
         let result = match before {
             Some(before) => Err(format!("left out, since {before} failed")),
@@ -72,8 +75,8 @@ fn carry_out(step: &Step, hands: &mut Hands<'_>, now: Moment) -> Result<(), Stri
             hands.ledger.place(incarnation, node, now).map_err(|e| crate::chain(&e))
         }
         Action::Start(order) => {
-            let launcher = launcher(hands, order.launch.cluster.as_str())?;
             let secrets = hands.secrets;
+            let launcher = launcher(hands, order.launch.cluster.as_str())?;
             launcher.start(order, secrets, now).map_err(|e| crate::chain(&e))
         }
         Action::End { incarnation, stop, .. } => {

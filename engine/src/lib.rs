@@ -20,12 +20,9 @@ pub mod logging;
 pub mod observe;
 pub mod ports;
 pub mod proxy;
-<<<<<<< HEAD
 pub mod reconcile;
 pub mod recorded;
 pub mod saved;
-=======
->>>>>>> p
 pub mod session_socket;
 pub mod status;
 pub mod store;

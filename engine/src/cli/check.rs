@@ -9,7 +9,7 @@ use grammar::error::{Problem, Severity};
 use grammar::report::{self, Format, Style};
 
 use super::{FAILED, Global, OK, USAGE, complain, print};
-use crate::load::{Own, SiteDirs, load, open_to_read, overlay, process_env};
+use crate::load::{SiteDirs, load, open_to_read, overlay, process_env};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Exit codes: 0 valid; 1 problems (with --deny warnings also warnings, with --strict also\n\

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use engine_core::site::SiteFiles;
 
-use super::{CHANGES, FAILED, Global, HARM, OK, Place, UNAVAILABLE, USAGE, ask, complain, print};
+use super::{CHANGES, FAILED, Global, HARM, OK, Place, UNAVAILABLE, USAGE, complain, print};
 use crate::admin::client::{self, ClientError};
 use crate::admin::protocol::{Answer, Request};
 use crate::load::{SiteDirs, load, open_to_read, overlay, process_env};

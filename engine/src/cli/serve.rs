@@ -38,7 +38,7 @@ use crate::ports::{Accounts, Clock, Launcher, Warden};
 use crate::proxy::Proxy;
 use crate::reconcile::{Adapters, Reconciler};
 use crate::status::StatusView;
-use crate::store::SledStore;
+use crate::store::sled::SledStore;
 use crate::warden::protocol::Call;
 use crate::warden::{self, Bounds, InProcess};
 use crate::watch::Watcher;
@@ -201,7 +201,7 @@ fn cores() -> usize {
 }
 
 fn warden(start: &Start) -> Result<InProcess, String> {
-    let workbench_dirs = start.dirs.workbench_dirs().iter().cloned();
+    let workbench_dirs = start.dirs.workbench_dirs().map(|(dir, _)| dir.to_owned());
     let own = start.dirs.own_dir().to_owned();
     InProcess::new(Bounds {
         layout: start.layout.clone(),
