@@ -15,6 +15,7 @@ mod line;
 pub mod load_balancer;
 mod lookup;
 pub mod options;
+pub mod own;
 pub mod print;
 pub mod read;
 pub mod records;

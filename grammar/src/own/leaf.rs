@@ -1,0 +1,442 @@
+//! Single values: how a TOML value becomes one of ours, or why it does not.
+//!
+//! A [`Leaf`] says what it takes; a [`Check`] narrows one field further. Neither knows places: the
+//! [`table`](super::table) reader adds them and makes the problem.
+
+use toml::de::DeValue;
+
+use crate::value::{Bytes, Millis, ValueError, parse_duration, parse_size};
+
+/// Why a value was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wrong {
+    /// Another type than the key takes; what to write instead, where that can be said.
+    Type(Option<String>),
+    /// One word, but none of these.
+    Word {
+        /// What was written.
+        given: String,
+        /// What can be.
+        words: &'static [&'static str],
+    },
+    /// The right type, but not a possible value.
+    Value {
+        /// What is wrong with it, to stand below it.
+        label: String,
+        /// What to write instead.
+        help: Option<String>,
+    },
+}
+
+impl Wrong {
+    /// An impossible value.
+    pub(crate) fn value(label: impl Into<String>) -> Self {
+        Wrong::Value { label: label.into(), help: None }
+    }
+
+    /// Says what to write instead.
+    pub(crate) fn or_write(self, advice: impl Into<String>) -> Self {
+        let advice = Some(advice.into());
+        match self {
+            Wrong::Type(_) => Wrong::Type(advice),
+            Wrong::Value { label, .. } => Wrong::Value { label, help: advice },
+            Wrong::Word { .. } => self,
+        }
+    }
+}
+
+impl From<ValueError> for Wrong {
+    fn from(error: ValueError) -> Self {
+        Wrong::Value { label: error.to_string(), help: error.help() }
+    }
+}
+
+/// What one field asks of a value beyond its type.
+pub(crate) type Check<T> = fn(&T) -> Result<(), Wrong>;
+
+/// Asks nothing.
+#[expect(clippy::unnecessary_wraps, reason = "it is the Check that always passes")]
+pub(crate) fn any<T>(_: &T) -> Result<(), Wrong> {
+    Ok(())
+}
+
+/// A value that is written as one TOML value.
+pub(crate) trait Leaf: Sized {
+    /// What is written for it: "a whole number".
+    const TAKES: &'static str;
+
+    /// Reads it.
+    fn parse(value: &DeValue<'_>) -> Result<Self, Wrong>;
+}
+
+/// How a value's type is called in a message.
+pub(crate) fn type_name(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a number with a fraction",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+/// A text from a file as it may stand in a message: no control characters, no end of the page.
+pub(crate) fn shown(text: &str) -> String {
+    const LONGEST: usize = 60;
+    let mut out: String = text.chars().take(LONGEST).flat_map(escape).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        out.push_str("...");
+    }
+    out
+}
+
+fn escape(c: char) -> impl Iterator<Item = char> {
+    // Format characters (such as the ones that turn the direction of writing) would let a file write
+    // something else into our message than stands in it.
+    let hidden = c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+    let escaped = hidden.then(|| c.escape_unicode());
+    let plain = (!hidden).then_some(c);
+    escaped.into_iter().flatten().chain(plain)
+}
+
+/// The text of a string value; for another type, `Wrong::Type`.
+pub(crate) fn text<'v>(value: &'v DeValue<'_>) -> Result<&'v str, Wrong> {
+    value.as_str().ok_or(Wrong::Type(None))
+}
+
+/// The text of a string value; for a bare number, the advice to add quotes and a unit.
+fn quantity<'v>(value: &'v DeValue<'_>, unit: &str) -> Result<&'v str, Wrong> {
+    match value {
+        DeValue::Integer(number) => Err(Wrong::Type(Some(format!(
+            "write it with its unit, such as \"{}{unit}\"",
+            number.as_str()
+        )))),
+        other => text(other),
+    }
+}
+
+impl Leaf for String {
+    const TAKES: &'static str = "a string";
+
+    fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
+        let text = match value {
+            DeValue::Integer(number) => {
+                return Err(Wrong::Type(Some(format!("write \"{number}\""))));
+            }
+            other => text(other)?,
+        };
+        if text.contains('\0') {
+            return Err(Wrong::value("no program takes a NUL character"));
+        }
+        Ok(text.to_owned())
+    }
+}
+
+impl Leaf for bool {
+    const TAKES: &'static str = "true or false";
+
+    fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
+        match value {
+            DeValue::Boolean(switch) => Ok(*switch),
+            DeValue::String(word) => match &**word {
+                "true" | "yes" | "on" => Err(Wrong::Type(Some("write true, no quotes".into()))),
+                "false" | "no" | "off" => Err(Wrong::Type(Some("write false, no quotes".into()))),
+                _ => Err(Wrong::Type(None)),
+            },
+            DeValue::Integer(number) => {
+                let word = if number.as_str() == "0" { "false" } else { "true" };
+                Err(Wrong::Type(Some(format!("write {word}"))))
+            }
+            _ => Err(Wrong::Type(None)),
+        }
+    }
+}
+
+/// A whole number from `min` to `max`.
+fn whole(value: &DeValue<'_>, min: i64, max: i64) -> Result<i64, Wrong> {
+    let number = match value {
+        DeValue::Integer(number) => number,
+        DeValue::String(text) if text.parse::<i64>().is_ok() => {
+            return Err(Wrong::Type(Some(format!("write {}, no quotes", text.trim()))));
+        }
+        _ => return Err(Wrong::Type(None)),
+    };
+    match i64::from_str_radix(number.as_str(), number.radix()) {
+        Ok(number) if (min..=max).contains(&number) => Ok(number),
+        _ => Err(ValueError::OutOfRange { min, max }.into()),
+    }
+}
+
+/// How many of something: up to a million, beyond which a figure is a slip.
+const COUNT_MAX: i64 = 1_000_000;
+
+/// A number of things, 0 included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Count(pub(crate) u32);
+
+impl Leaf for Count {
+    const TAKES: &'static str = "a whole number";
+
+    fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
+        let number = whole(value, 0, COUNT_MAX)?;
+        u32::try_from(number).map(Count).map_err(|_| ValueError::TooLarge.into())
+    }
+}
+
+/// A check that something is there at least once.
+pub(crate) fn at_least_one(count: &Count) -> Result<(), Wrong> {
+    if count.0 == 0 {
+        return Err(ValueError::OutOfRange { min: 1, max: COUNT_MAX }.into());
+    }
+    Ok(())
+}
+
+/// A TCP port, 1 to 65535.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Port(pub u16);
+
+impl Leaf for Port {
+    const TAKES: &'static str = "the number of a port";
+
+    fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
+        let number = whole(value, 1, 65_535)?;
+        u16::try_from(number).map(Port).map_err(|_| ValueError::TooLarge.into())
+    }
+}
+
+/// A share of processors in thousandths: `cpus = 1.5` is 1500.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MilliCpus(pub u32);
+
+/// More processors than any machine has.
+const CPUS_MAX: u32 = 100_000;
+
+impl Leaf for MilliCpus {
+    const TAKES: &'static str = "a number of processors";
+
+    fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
+        let text = match value {
+            DeValue::Integer(number) if number.radix() == 10 => number.as_str(),
+            DeValue::Float(number) => number.as_str(),
+            DeValue::String(text) if text.parse::<u32>().is_ok() => {
+                return Err(Wrong::Type(Some(format!("write {text}, no quotes"))));
+            }
+            _ => return Err(Wrong::Type(None)),
+        };
+        parse_milli(text).map(MilliCpus).ok_or_else(|| {
+            Wrong::value(format!("must be from 0.001 to {CPUS_MAX}, with at most three decimals"))
+        })
+    }
+}
+
+/// `8` is 8000, `0.25` is 250; in digits, because a float would round.
+fn parse_milli(text: &str) -> Option<u32> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || !digits(whole) || !digits(fraction) {
+        return None;
+    }
+    let fraction = fraction.trim_end_matches('0');
+    if fraction.len() > 3 {
+        return None;
+    }
+    let thousandths: u32 = format!("{fraction:0<3}").parse().ok()?;
+    let whole: u32 = whole.parse().ok().filter(|whole| *whole <= CPUS_MAX)?;
+    let milli = whole.checked_mul(1000)?.checked_add(thousandths)?;
+    (milli > 0 && milli <= CPUS_MAX * 1000).then_some(milli)
+}
+
+impl Leaf for Millis {
+    const TAKES: &'static str = "a duration in quotes";
+
+    fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
+        Ok(parse_duration(quantity(value, "s")?)?)
+    }
+}
+
+/// A check that a time does pass.
+pub(crate) fn some_time(time: &Millis) -> Result<(), Wrong> {
+    if time.0 == 0 {
+        return Err(Wrong::value("must be longer than nothing"));
+    }
+    Ok(())
+}
+
+impl Leaf for Bytes {
+    const TAKES: &'static str = "a size in quotes";
+
+    fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
+        Ok(Bytes(parse_size(quantity(value, "GiB")?)?))
+    }
+}
+
+/// A check that a size holds something.
+pub(crate) fn some_bytes(size: &Bytes) -> Result<(), Wrong> {
+    if size.0 == 0 {
+        return Err(Wrong::value("must be more than nothing"));
+    }
+    Ok(())
+}
+
+/// A check for a text that is shown in a line: something is there, and no control characters.
+pub(crate) fn one_line(text: &String) -> Result<(), Wrong> {
+    if text.trim().is_empty() {
+        return Err(ValueError::Empty.into());
+    }
+    if text.chars().any(char::is_control) {
+        return Err(Wrong::value("one line, no control characters"));
+    }
+    Ok(())
+}
+
+/// A check for the name of a thing of ours or of the files: no blanks, nothing that could be a path.
+pub(crate) fn name(text: &String) -> Result<(), Wrong> {
+    one_line(text)?;
+    if text.chars().any(|c| c.is_whitespace() || c == '/') || text.starts_with(['-', '.']) {
+        return Err(Wrong::value(
+            "a name has no blanks and no `/`, and does not begin with `-` or `.`",
+        ));
+    }
+    Ok(())
+}
+
+/// A check for the name of a cluster or a profile: those of Workbench's files may hold blanks.
+pub(crate) fn label(text: &String) -> Result<(), Wrong> {
+    one_line(text)?;
+    if text.trim() != text || text.contains(['/', '[', ']']) {
+        return Err(Wrong::value("no `/` and no brackets, no blanks around it"));
+    }
+    Ok(())
+}
+
+/// A check for the name of a Unix account or group.
+pub(crate) fn account(text: &String) -> Result<(), Wrong> {
+    one_line(text)?;
+    if text.chars().any(|c| c.is_whitespace() || matches!(c, ':' | '/' | ','))
+        || text.starts_with('-')
+    {
+        return Err(Wrong::value("no name of an account: no blanks, `:`, `/` or `,` in it"));
+    }
+    Ok(())
+}
+
+/// A check for the name of an environment variable.
+pub(crate) fn variable(text: &String) -> Result<(), Wrong> {
+    let first = text.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
+    if !first || !text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+        return Err(Wrong::value("a variable's name is letters, digits and `_`, no digit first"));
+    }
+    Ok(())
+}
+
+/// A check for a path from the root.
+pub(crate) fn absolute_path(text: &String) -> Result<(), Wrong> {
+    one_line(text)?;
+    if !text.starts_with('/') {
+        return Err(Wrong::value("a path from the root is needed, it begins with `/`"));
+    }
+    Ok(())
+}
+
+/// A check for the place of a Unix socket: the kernel takes 107 bytes.
+pub(crate) fn socket_path(text: &String) -> Result<(), Wrong> {
+    absolute_path(text)?;
+    if text.len() > 107 {
+        return Err(Wrong::value("longer than 107 bytes: the kernel takes no such socket"));
+    }
+    Ok(())
+}
+
+/// A check for a path below the directory of the file that names it.
+pub(crate) fn relative_path(text: &String) -> Result<(), Wrong> {
+    one_line(text)?;
+    if text.starts_with('/') || text.split('/').any(|part| part == "..") {
+        return Err(Wrong::value(
+            "a path below this file's directory is needed: no `/` first, no `..`",
+        ));
+    }
+    Ok(())
+}
+
+/// A check for the path of a URL.
+pub(crate) fn url_path(text: &String) -> Result<(), Wrong> {
+    if !text.starts_with('/') || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(Wrong::value(
+            "a path of a URL is needed: it begins with `/` and has no blanks",
+        ));
+    }
+    Ok(())
+}
+
+/// Declares a closed set of words as an enum that reads itself.
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { $($(#[$variant_meta])* $variant,)+ }
+
+        impl $name {
+            /// Its words, in the order of the variants.
+            pub const WORDS: &'static [&'static str] = &[$($word),+];
+
+            /// The word as it stands in the file.
+            #[must_use]
+            pub fn word(self) -> &'static str {
+                match self { $($name::$variant => $word,)+ }
+            }
+        }
+
+        impl $crate::own::leaf::Leaf for $name {
+            const TAKES: &'static str = "a word in quotes";
+
+            fn parse(
+                value: &toml::de::DeValue<'_>,
+            ) -> Result<Self, $crate::own::leaf::Wrong> {
+                match $crate::own::leaf::text(value)? {
+                    $($word => Ok($name::$variant),)+
+                    other => Err($crate::own::leaf::Wrong::Word {
+                        given: other.to_owned(),
+                        words: $name::WORDS,
+                    }),
+                }
+            }
+        }
+    };
+}
+pub(crate) use words;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processors_are_counted_in_thousandths() {
+        for (text, milli) in [
+            ("8", Some(8000)),
+            ("0.25", Some(250)),
+            ("1.5000", Some(1500)),
+            ("0.001", Some(1)),
+            ("0", None),
+            ("0.0001", None),
+            ("-1", None),
+            ("1e3", None),
+            ("100001", None),
+            ("inf", None),
+            ("", None),
+            (".5", None),
+            ("100000", Some(100_000_000)),
+            ("100000.1", None),
+        ] {
+            assert_eq!(parse_milli(text), milli, "{text}");
+        }
+    }
+
+    #[test]
+    fn hostile_text_is_shown_harmlessly() {
+        assert_eq!(shown("a\u{1b}[31mb\u{202e}"), "a\\u{1b}[31mb\\u{202e}");
+        assert_eq!(shown(&"x".repeat(1000)).len(), 63);
+    }
+}
