@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use toml::de::DeValue;
 
-use super::leaf::{Count, Leaf, Wrong, absolute_path, any, one_line, text, words};
+use super::check::{absolute_path, any, public_address};
+use super::leaf::{Count, Leaf, Wrong, text, words};
 use super::range::{Cidr, PortRange};
 use super::table::{Keys, Table};
 use crate::value::{Bytes, Millis};
@@ -209,12 +210,4 @@ fn read_tls(table: &mut Table<'_, '_>) -> Option<Tls> {
         let key = table.need("key", absolute_path);
         Some(Tls::Own { certificate: certificate?, key: key? })
     })
-}
-
-fn public_address(text: &String) -> Result<(), Wrong> {
-    one_line(text)?;
-    if text.contains("://") || text.chars().any(|c| c.is_whitespace() || c == '/') {
-        return Err(Wrong::value("only the host is needed, such as \"lab.example.org\""));
-    }
-    Ok(())
 }

@@ -7,6 +7,7 @@
 //!
 //! Read next: [`table`], the reader that collects; then [`node`], the shortest kind of file.
 
+mod check;
 pub mod fields;
 pub mod file_name;
 pub mod form;

@@ -2,8 +2,9 @@
 
 use toml::de::DeValue;
 
+use super::check::{any, at_least_one, some_time};
 use super::fields::UpdateApply;
-use super::leaf::{Count, Leaf, Wrong, any, at_least_one, some_time, words};
+use super::leaf::{Count, Leaf, Wrong, words};
 use super::table::{Keys, Table};
 use super::window::Window;
 use crate::value::Millis;

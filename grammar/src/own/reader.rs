@@ -6,7 +6,8 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::leaf::{Check, Leaf, Wrong, shown, type_name};
+use super::check::Check;
+use super::leaf::{Leaf, Wrong, shown, type_name};
 use super::lines::{Lines, Place};
 use super::table::{Keys, Table};
 use super::{BAD_VALUE, CONTRADICTION, OwnKind, UNKNOWN_KEY, WRONG_TYPE, unknown};
@@ -212,7 +213,7 @@ impl<'s> Reader<'s> {
             return None;
         };
         let mut values = Some(Vec::with_capacity(items.len()));
-        for item in items.iter() {
+        for item in items {
             let value = self.leaf(path, item, check);
             values = values.zip(value).map(|(mut all, value)| {
                 all.push(value);

@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use toml::de::{DeTable, DeValue};
 
 use super::MISSING;
-use super::leaf::{Check, Leaf, Wrong, shown};
+use super::check::Check;
+use super::leaf::{Leaf, Wrong, shown};
 use super::reader::{Item, Reader, span_of};
 use crate::error::Severity;
 use crate::span::Span;
@@ -129,7 +130,7 @@ impl<'r, 's> Table<'r, 's> {
         keys: &'static Keys,
         mut read: impl FnMut(&str, &mut Table<'_, '_>) -> Option<T>,
     ) -> Option<BTreeMap<String, T>> {
-        self.each(name, super::leaf::label, |reader, path, item| {
+        self.each(name, super::check::label, |reader, path, item| {
             let given = path.split_once('.').map_or(path, |(_, given)| given).to_owned();
             reader.sub(path.to_owned(), item, keys, |table| read(&given, table))
         })

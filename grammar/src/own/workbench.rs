@@ -4,8 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use super::leaf::{any, one_line, relative_path, url_path, variable, words};
-use super::placeholder;
+use super::check;
+use super::check::{any, one_line, relative_path, url_path, variable};
+use super::leaf::words;
 use super::table::{Keys, Table};
 
 /// The workbenches that are there without a table of their own.
@@ -64,8 +65,8 @@ pub(crate) fn read(given: &str, table: &mut Table<'_, '_>) -> Option<WorkbenchTa
     }
     let workbench = WorkbenchTable {
         exe: table.take("exe", one_line),
-        args: table.list("args", placeholder::of_workbench),
-        env: table.entries("env", variable, placeholder::of_workbench),
+        args: table.list("args", check::of_workbench),
+        env: table.entries("env", variable, check::of_workbench),
         ready_path: table.take("ready-path", url_path),
         base: table.take("base", any),
         install: table.take("install", any),
