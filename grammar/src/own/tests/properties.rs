@@ -111,7 +111,7 @@ proptest! {
 }
 
 fn known_keys() -> impl Iterator<Item = &'static str> {
-    let tables = OwnKind::ALL.into_iter().flat_map(|kind| kind.tables());
+    let tables = OwnKind::ALL.into_iter().flat_map(OwnKind::tables);
     tables.flat_map(|keys| keys.names.iter().copied())
 }
 
