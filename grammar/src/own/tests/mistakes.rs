@@ -201,11 +201,7 @@ reason = "a"
             "3:2 `drain` 1:1 `[drain]` WH0501: `drain` is written twice | the second one | the first one | keep one of them",
         ],
     );
-    check(
-        Node,
-        "weight = \n",
-        &["1:10 `` WH0501: this is no TOML: string values must be quoted, expected literal string"],
-    );
+    check(Node, "weight = \n", &["1:10 `` WH0501: this is no TOML: a value is missing"]);
     check(
         Node,
         r#"weight = 1
@@ -554,7 +550,6 @@ r-version = { form = "r-versions" }
 x = { from = "y" }
 "#,
         &[
-            r#"3:13 `{ form = "r-versions" }` WH0505: `choices.r-version.from` is missing | it belongs in here"#,
             "3:15 `form` WH0502: unknown key `form` in `choices.r-version` | did you mean `from`?",
             r#"4:14 `"y"` WH0504: `choices.x.from` cannot be "y" | not one of the words for it | one of: r-versions"#,
         ],
@@ -822,7 +817,7 @@ concurrent-starts = "core"
 back-off = { first = "9m", max = "5m" }
 "#,
         &[
-            r#"2:21 `"core"` WH0504: `policy.concurrent-starts` cannot be "core" | did you mean "cores"? | one of: cores"#,
+            r#"2:21 `"core"` WH0504: bad value for `policy.concurrent-starts`: neither "cores" nor a number"#,
             r#"3:22 `"9m"` 3:34 `"5m"` WH0506: the first wait (9m) is longer than the longest (5m) | lower `first`, or raise `max`"#,
         ],
     );
@@ -896,6 +891,28 @@ sessions-per-group = { students = "2" }
 "#,
         &[
             "1:1 `cluster` WH0502: `cluster` is a key of sessions.d, not of wharf.toml | write it into a file of sessions.d, or leave it out",
+        ],
+    );
+}
+
+#[test]
+fn what_is_no_toml_is_told_in_words_of_the_file() {
+    let missing = "this is no TOML: a value is missing";
+    check(Node, "weight =\n", &[&format!("1:9 `` WH0501: {missing}")]);
+    check(
+        Session,
+        "workbench = rstudio\nargs = [one, 'two']\n",
+        &[
+            r#"1:13 `rstudio` WH0501: this is no TOML: a text stands in quotes | write "rstudio""#,
+            r#"2:9 `one` WH0501: this is no TOML: a text stands in quotes | write "one""#,
+        ],
+    );
+    check(
+        Node,
+        "schedulable = True\nlabels = { gpu = }\n",
+        &[
+            "1:15 `True` WH0501: this is no TOML: true and false are written in small letters | write true",
+            &format!("2:18 `` WH0501: {missing}"),
         ],
     );
 }
