@@ -1,1 +1,3 @@
 //! Golden cases.
+
+pub mod own_cases;
