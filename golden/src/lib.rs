@@ -1,1 +1,3 @@
-//! Golden cases.
+//! Golden cases: what people see, kept as files that are read before they are committed.
+
+pub mod parse_cases;
