@@ -3,7 +3,7 @@
 //!
 //! The only module that is meant to panic: a panic here is a bug of a reader.
 
-use crate::error::Problems;
+use crate::error::{Problem, Problems};
 use crate::print::print;
 use crate::read::{parse_tree, read_file};
 use crate::report::{Format, Style, render};
@@ -76,9 +76,11 @@ fn assert_problems(kind: FileKind, source: &Source) {
         let Some(span) = label.span else { continue };
         assert!(source.text.get(span.range()).is_some(), "places lie in the text: {label:?}");
     }
+    let refused = read.problems.iter().any(Problem::is_error);
     for section in &read.document.sections {
         assert!(section.line <= section.last_line, "sections end below their begin");
         for entry in &section.entries {
+            assert!(entry.row.is_none() || entry.typed.is_some() || refused, "no value, no error");
             for part in &entry.parts {
                 assert_eq!(source.slice(part.span), &*part.text, "a part is its text");
             }

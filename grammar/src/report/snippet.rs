@@ -190,7 +190,7 @@ fn secret(line: &str) -> Option<Range<usize>> {
 fn promises_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let place = PLACES.iter().any(|place| name.ends_with(place));
-    !place && SECRET_WORDS.iter().any(|word| name.contains(word))
+    !place && (name == "key" || SECRET_WORDS.iter().any(|word| name.contains(word)))
 }
 
 /// The password in `scheme://user:password@host`.
