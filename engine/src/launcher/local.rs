@@ -240,10 +240,11 @@ impl Launcher for LocalLauncher {
         if !prober::is_path(&order.health.path) {
             return Err(refuse(format!("`{}` is no path", order.health.path.escape_debug())));
         }
-        let socket = self.layout.user_dir(incarnation).join(SOCKET_NAME);
-        let socket = socket.to_str().ok_or_else(|| refuse("its path is no UTF-8".to_owned()))?;
+        let runtime = self.layout.user_dir(incarnation);
+        let runtime = runtime.to_str().ok_or_else(|| refuse("its path is no UTF-8".to_owned()))?;
         let tokens = Tokens {
-            socket,
+            socket: &format!("{runtime}/{SOCKET_NAME}"),
+            runtime,
             base: &environment::base(&incarnation.session),
             user: order.launch.user.as_str(),
             home: &order.user.home,

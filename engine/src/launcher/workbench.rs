@@ -94,7 +94,7 @@ pub fn built_in(name: &str) -> Option<Definition> {
         program: Program {
             exe: None,
             args: args.concat().into_iter().map(str::to_owned).collect(),
-            env: BTreeMap::new(),
+            env: environment_of(name),
         },
         base: if name == "vs-code" { BasePath::Strip } else { BasePath::Keep },
         health: HealthSpec { path: path.to_owned(), start_timeout_ms },
@@ -123,6 +123,17 @@ const JUPYTER: [&str; 8] = [
     "--IdentityProvider.token=",
     "--ServerApp.root_dir={HOME}",
 ];
+
+fn environment_of(name: &str) -> BTreeMap<String, String> {
+    let pairs: &[(&str, &str)] = match name {
+        // Kernels' sockets and the files with their keys lie beside the session's socket: below a home
+        // their paths can be longer than the 107 bytes that a socket's may have (every kernel then
+        // fails to start), and homes are on network file systems without sockets.
+        "jupyterlab" | "jupyter-notebook" => &[("JUPYTER_RUNTIME_DIR", "{RUNTIME}")],
+        _ => &[],
+    };
+    pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
 
 /// Whether workbenches can be started here, and installing those that a file asks for.
 pub struct LocalWorkbenches {
