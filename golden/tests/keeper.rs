@@ -15,6 +15,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use engine::keeper::child::Environment;
 use engine::ports::Warden;
 use engine::warden::protocol::Call;
 use engine_core::desired::Program;
@@ -109,7 +110,7 @@ impl Session {
         let program = Program { exe: None, args: args.clone(), env: BTreeMap::new() };
         let order = Box::new(self.instance.order("case", 3, "/bin/sh", program));
         let working_dir = "/".to_owned();
-        let start = Call::Start { order, env: Vec::new(), args, working_dir };
+        let start = Call::Start { order, env: Environment::default(), args, working_dir };
         self.instance.warden.call(&start).unwrap();
         let identity = self.file("identity.json");
         wait(|| identity.exists().then_some(()));
