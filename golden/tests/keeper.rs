@@ -5,25 +5,23 @@
 //! written as PID and TIME. `UPDATE_GOLDEN=1` rewrites the answers, which is refused when `CI` is set:
 //! a case that changes breaks every session that an earlier keeper holds.
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails like the test")]
+
+mod instance;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use engine::launcher::accounts::{SystemAccounts, fallback_user};
-use engine::layout::Layout;
-use engine::ports::{Accounts, Warden};
+use engine::keeper::child::Environment;
+use engine::ports::Warden;
 use engine::warden::protocol::Call;
-use engine::warden::{Bounds, InProcess};
-use engine_core::desired::{BasePath, HealthSpec, LaunchSpec, Program, Resources, StopSpec};
-use engine_core::ids::{ClusterName, Incarnation, Moment, NodeId, SessionId, WorkbenchName};
-use engine_core::plan::StartOrder;
+use engine_core::desired::Program;
+use engine_core::ids::{Incarnation, SessionId};
 
-const LIMIT: Duration = Duration::from_secs(20);
+use instance::{Instance, LIMIT, wait, wharf};
 
 #[test]
 fn every_recorded_transcript_still_holds() {
@@ -36,7 +34,9 @@ fn every_recorded_transcript_still_holds() {
     let mut wrong = Vec::new();
     for file in files {
         let recorded = std::fs::read_to_string(&file).unwrap();
+        let begun = Instant::now();
         let found = Session::new(&wharf).play(&recorded);
+        println!("{}: {} ms", file.display(), begun.elapsed().as_millis());
         if found == recorded {
             continue;
         }
@@ -51,47 +51,15 @@ fn every_recorded_transcript_still_holds() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The binary whose keepers are asked: `WHARF_BIN`, else the one that cargo builds now.
-fn wharf() -> PathBuf {
-    if let Some(path) = std::env::var_os("WHARF_BIN") {
-        return path.into();
-    }
-    let test = std::env::current_exe().unwrap();
-    let profile = test.parent().and_then(Path::parent).expect("tests lie in target/PROFILE/deps");
-    if let Some(cargo) = std::env::var_os("CARGO") {
-        let target = profile.parent().expect("target/PROFILE");
-        let mut build = Command::new(cargo);
-        build.args(["build", "--quiet", "--package", "engine", "--bin", "wharf", "--target-dir"]);
-        build.arg(target).current_dir(env!("CARGO_MANIFEST_DIR"));
-        if profile.ends_with("release") {
-            build.arg("--release");
-        }
-        assert!(build.status().unwrap().success(), "wharf does not build");
-    }
-    profile.join("wharf")
-}
-
 struct Session {
-    dir: tempfile::TempDir,
-    warden: InProcess,
+    instance: Instance,
     incarnation: Incarnation,
 }
 
 impl Session {
     fn new(wharf: &Path) -> Self {
-        let dir = tempfile::Builder::new().prefix("wh").tempdir().unwrap();
-        std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o711)).unwrap();
-        let own = std::fs::metadata(dir.path()).unwrap();
-        let warden = InProcess::new(Bounds {
-            layout: Layout { state: dir.path().join("state"), runtime: dir.path().join("run") },
-            readable: Vec::new(),
-            engine_uid: std::os::unix::fs::MetadataExt::uid(&own),
-            engine_gid: std::os::unix::fs::MetadataExt::gid(&own),
-            allow_root: false,
-            exe: wharf.to_owned(),
-        });
         let incarnation = Incarnation::new(SessionId::new("case").unwrap(), 3);
-        Self { dir, warden: warden.unwrap(), incarnation }
+        Self { instance: Instance::new(wharf), incarnation }
     }
 
     /// Plays a case and gives it back with what really came.
@@ -134,53 +102,21 @@ impl Session {
     }
 
     fn file(&self, name: &str) -> PathBuf {
-        self.warden.layout().incarnation(&self.incarnation).join(name)
+        self.instance.file(&self.incarnation, name)
     }
 
     fn start(&self, script: &str) -> BufReader<UnixStream> {
         let args = vec!["-c".to_owned(), script.to_owned()];
-        let name = fallback_user().unwrap().name;
-        println!("sessions run as {name}, below {}", self.dir.path().display());
-        let user = SystemAccounts::new().look_up(&name, Moment(0)).present().unwrap().clone();
-        let launch = Arc::new(LaunchSpec {
-            workbench: WorkbenchName::new("test").unwrap(),
-            user: name,
-            cluster: ClusterName::new("Local").unwrap(),
-            program: Program { exe: None, args: args.clone(), env: BTreeMap::new() },
-            env: BTreeMap::new(),
-            working_dir: None,
-            resources: Resources::default(),
-            base: BasePath::Keep,
-        });
-        let order = StartOrder {
-            incarnation: self.incarnation.clone(),
-            node: NodeId::new("here").unwrap(),
-            digest: launch.digest(),
-            launch,
-            user,
-            exe: "/bin/sh".to_owned(),
-            stop: StopSpec::default(),
-            health: HealthSpec { path: "/".to_owned(), start_timeout_ms: 1000 },
-        };
-        let order = Box::new(order);
+        let program = Program { exe: None, args: args.clone(), env: BTreeMap::new() };
+        let order = Box::new(self.instance.order("case", 3, "/bin/sh", program));
         let working_dir = "/".to_owned();
-        self.warden.call(&Call::Start { order, env: Vec::new(), args, working_dir }).unwrap();
+        let start = Call::Start { order, env: Environment::default(), args, working_dir };
+        self.instance.warden.call(&start).unwrap();
         let identity = self.file("identity.json");
         wait(|| identity.exists().then_some(()));
         let stream = UnixStream::connect(self.file("keeper.sock")).unwrap();
         stream.set_read_timeout(Some(LIMIT)).unwrap();
         BufReader::new(stream)
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        let incarnation = self.incarnation.clone();
-        if self.file("spec.json").exists() {
-            let _ = self.warden.call(&Call::End { incarnation, signal: 9, grace_ms: 0 });
-            let exit = self.file("exit.json");
-            wait(|| exit.exists().then_some(()));
-        }
     }
 }
 
@@ -194,15 +130,4 @@ fn without_number(line: &str, before: &str, word: &str) -> String {
     let Some((head, tail)) = line.split_once(before) else { return line.to_owned() };
     let rest = tail.trim_start_matches(|c: char| c.is_ascii_digit());
     format!("{head}{before}{word}{rest}")
-}
-
-fn wait<T>(mut found: impl FnMut() -> Option<T>) -> T {
-    let limit = Instant::now() + LIMIT;
-    loop {
-        if let Some(found) = found() {
-            return found;
-        }
-        assert!(Instant::now() < limit, "it never came");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }

@@ -14,8 +14,6 @@ use clap::Args;
 use engine_core::accept::Settle;
 use engine_core::desired::{Ground, Lowered};
 use engine_core::ids::{Digest, Moment, UserName};
-use engine_core::known::Known;
-use engine_core::observed::UserSeen;
 use engine_core::report::About;
 use engine_core::report::text::{self, Style};
 use engine_core::site::SiteFiles;
@@ -34,8 +32,9 @@ use crate::launcher::workbench::discovery::Account;
 use crate::layout::Layout;
 use crate::ledger::{Ledger, Seal};
 use crate::load::{SiteDirs, load, open_to_read, process_env};
-use crate::ports::{Accounts, Clock, Launcher, Warden};
-use crate::proxy::Proxy;
+use crate::ports::{Clock, Launcher, Warden};
+use crate::proxy::limits::Limits;
+use crate::proxy::{Proxy, Surroundings};
 use crate::reconcile::{Adapters, Reconciler};
 use crate::status::StatusView;
 use crate::store::sled::SledStore;
@@ -122,12 +121,14 @@ fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
     let (events, inbox) = mpsc::channel::<Event>();
     let status = Arc::new(ArcSwap::from_pointee(StatusView::default()));
     let identity = Arc::new(Identity::new(&start.instance, &key, Box::new(SystemGroups)));
-    let proxy = Proxy::start(crate::proxy::Options {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let surroundings = Surroundings {
         warden: Arc::clone(&warden),
         status: Arc::clone(&status),
         identity: Arc::clone(&identity),
-        threads: cores(),
-    })
+        clock: Arc::clone(&clock),
+    };
+    let proxy = Proxy::start(surroundings, Limits::default(), None)
     .map_err(|error| format!("cannot start the proxy: {error}"))?;
     let wake = events.clone();
     let launcher = LocalLauncher::new(
@@ -140,14 +141,17 @@ fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
     )
     .map_err(|error| format!("cannot start the launcher: {error}"))?;
     let workbenches = LocalWorkbenches::new(&start.layout.state, account);
-    let home = home.map(|home| (start.ground.default_user.clone(), home));
+    let mut accounts = SystemAccounts::new();
+    if let Some(home) = home {
+        accounts.set_home(start.ground.default_user.clone(), home.display().to_string());
+    }
     let adapters = Adapters {
         launchers: BTreeMap::from([(
             "local".to_owned(),
             Box::new(launcher) as Box<dyn Launcher>,
         )]),
         routes: Box::new(proxy),
-        accounts: Box::new(HomeMade { accounts: SystemAccounts::new(), home }),
+        accounts: Box::new(accounts),
         workbenches: Box::new(workbenches),
     };
     let cores = u32::try_from(cores()).unwrap_or(1);
@@ -170,7 +174,6 @@ fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
         pid: std::process::id(),
         ..StatusView::default()
     };
-    let clock = Arc::new(SystemClock);
     let mut control = Control::new(reconciler, intake, inbox, clock, services, view);
     control.tell(Box::new(crate::logging::listener()));
     if !global.quiet {
@@ -241,25 +244,6 @@ fn make_home(
         home: home.clone().unwrap_or(found.dir),
     };
     Ok((Some(account), home))
-}
-
-/// Accounts, with the home of our making for the one that has none.
-struct HomeMade {
-    accounts: SystemAccounts,
-    home: Option<(UserName, PathBuf)>,
-}
-
-impl Accounts for HomeMade {
-    fn look_up(&mut self, user: &UserName, now: Moment) -> Known<UserSeen> {
-        let found = self.accounts.look_up(user, now);
-        match &self.home {
-            Some((of, home)) if of == user => found.map(|mut seen| {
-                seen.home = home.display().to_string();
-                seen
-            }),
-            _ => found,
-        }
-    }
 }
 
 fn open_store(start: &Start) -> Result<Arc<SledStore>, String> {

@@ -7,6 +7,7 @@
 //! the new program runs is told to the keeper over a pipe that executing closes. Knows no directory and no protocol.
 
 use std::ffi::CString;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd};
@@ -19,10 +20,15 @@ use serde::{Deserialize, Serialize};
 
 /// What a session's process finds in its environment, secrets included: held in sealed memory and
 /// in pipes, never in a file.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Environment {
-    /// Names with values.
-    pub env: Vec<(String, String)>,
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Environment(pub Vec<(String, String)>);
+
+impl fmt::Debug for Environment {
+    /// Names only.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
 }
 
 /// Everything but the environment. On standard input: the orders, a line feed, the environment.
@@ -78,7 +84,7 @@ fn become_session(report: &File) -> Result<std::convert::Infallible, String> {
     let orders: Orders =
         serde_json::from_str(orders).map_err(|error| format!("no orders: {error}"))?;
     // The error may quote the text, which may hold a secret.
-    let Environment { env } = serde_json::from_str(env).map_err(|_| "no environment")?;
+    let Environment(env) = serde_json::from_str(env).map_err(|_| "no environment")?;
     nix::unistd::dup2_stdout(io::stderr()).map_err(|error| format!("no log: {error}"))?;
     close_inherited(Some(report)).map_err(|error| format!("cannot close descriptors: {error}"))?;
     let null = File::open("/dev/null").map_err(|error| format!("no /dev/null: {error}"))?;

@@ -12,6 +12,7 @@
 //! executing, and would make a session depend on its keeper. Knows no engine and no launcher.
 //! Read next: [`record`] (what it leaves), [`protocol`] (what it is asked), [`monitor`].
 
+mod begin;
 pub mod child;
 mod clients;
 pub(crate) mod containment;
@@ -22,6 +23,9 @@ pub mod protocol;
 pub mod record;
 
 use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -79,11 +83,28 @@ fn keep(dir: &Path) -> ExitCode {
     }
 }
 
+/// Connects to the keeper that holds the directory at `dir`.
+///
+/// # Errors
+/// There is none, or it does not listen.
+pub fn connect(dir: &Path) -> io::Result<UnixStream> {
+    connect_at(record::open_dir(dir)?.as_fd())
+}
+
+/// Connects to the keeper that holds a directory. The directory is ours and its session's user cannot
+/// write in it; named by its descriptor, since its path may be too long for a socket's.
+///
+/// # Errors
+/// There is none, or it does not listen.
+pub fn connect_at(dir: BorrowedFd<'_>) -> io::Result<UnixStream> {
+    UnixStream::connect(format!("/proc/self/fd/{}/{}", dir.as_raw_fd(), record::KEEPER_SOCKET))
+}
+
 /// Starts the keeper of `dir` with `exe` (a `wharf`); returns once the intermediate has handed over.
 ///
 /// # Errors
 /// The keeper could not be started.
-pub fn start(exe: &Path, dir: &Path, environment: Stdio) -> std::io::Result<()> {
+pub fn start(exe: &Path, dir: &Path, environment: Stdio) -> io::Result<()> {
     let exe = if exe.as_os_str().is_empty() { PathBuf::from(SELF) } else { exe.to_owned() };
     let status = Command::new(exe)
         .arg(KEEP)
@@ -97,6 +118,6 @@ pub fn start(exe: &Path, dir: &Path, environment: Stdio) -> std::io::Result<()> 
     if status.success() {
         Ok(())
     } else {
-        Err(std::io::Error::other(format!("the keeper's starter ended with {status}")))
+        Err(io::Error::other(format!("the keeper's starter ended with {status}")))
     }
 }

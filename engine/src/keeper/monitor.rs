@@ -7,24 +7,25 @@
 //! ```
 //!
 //! Ending is idempotent: of several graces the earliest end counts. The leader is one process group;
-//! everything else that it left comes to the keeper, which is its subreaper, and is ended too.
+//! everything else that it left comes to the keeper, which is its subreaper, and is ended too. A keeper
+//! that takes over from one that was killed is no parent: without a cgroup it finds who stayed in the
+//! leader's session (setsid) or below the leader, and nobody else.
 //! Decides nothing about restarting. Read next: [`super::record`].
 
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::UnixListener;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{ChildStdout, Command, Stdio};
+use std::process::ChildStdout;
 use std::time::{Duration, Instant};
 
 use engine_core::ids::Moment;
 use engine_core::observed::Exit;
-use nix::sys::signal::{SigSet, Signal as NixSignal};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signal::Signal as NixSignal;
+use nix::sys::signalfd::SignalFd;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, Signal, WaitOptions};
 
+use super::begin::{orders_for_child, prepare, start_child};
 use super::clients::Clients;
 use super::process::{self, ProcessId};
 use super::protocol::{Answer, PROTOCOL, Request};
@@ -493,75 +494,4 @@ impl<'a> Keeper<'a> {
         let _ = rustix::fs::unlinkat(self.dir, KEEPER_SOCKET, rustix::fs::AtFlags::empty());
         Ok(())
     }
-}
-
-/// SIGCHLD, and the signals that would end a keeper from a terminal or at shutdown, come over a descriptor.
-fn block_signals() -> nix::Result<SignalFd> {
-    let mut set = SigSet::empty();
-    for signal in [NixSignal::SIGCHLD, NixSignal::SIGTERM, NixSignal::SIGINT, NixSignal::SIGHUP] {
-        set.add(signal);
-    }
-    set.thread_block()?;
-    SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
-}
-
-/// Through the descriptor: the path may be longer than a socket's address, and the directory is the one we hold.
-fn listen(dir: &OwnedFd, gid: Option<u32>) -> io::Result<UnixListener> {
-    use std::os::fd::AsRawFd;
-    // Of a keeper that is gone: the lock says that we are the only one.
-    let _ = rustix::fs::unlinkat(dir, KEEPER_SOCKET, rustix::fs::AtFlags::empty());
-    let old = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o117));
-    let listener = UnixListener::bind(format!("/proc/self/fd/{}/{KEEPER_SOCKET}", dir.as_raw_fd()));
-    rustix::process::umask(old);
-    let listener = listener?;
-    if let Some(gid) = gid {
-        let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
-        rustix::fs::chownat(dir, KEEPER_SOCKET, None, Some(rustix::fs::Gid::from_raw(gid)), flags)?;
-    }
-    listener.set_nonblocking(true)?;
-    Ok(listener)
-}
-
-/// What every keeper does first: subreaper, signals over a descriptor, its socket.
-fn prepare(dir: &OwnedFd, gid: Option<u32>, spec: &Spec) -> Result<(SignalFd, Clients), String> {
-    rustix::process::set_child_subreaper(rustix::process::getpid().into())
-        .map_err(|errno| format!("cannot become a subreaper: {errno}"))?;
-    let signals = block_signals().map_err(|errno| format!("cannot block signals: {errno}"))?;
-    let listener =
-        listen(dir, gid).map_err(|error| format!("cannot listen on {KEEPER_SOCKET}: {error}"))?;
-    Ok((signals, Clients::new(listener, spec.engine_uid)))
-}
-
-fn orders_for_child(spec: &Spec, containment: &Containment) -> Result<Vec<u8>, String> {
-    let order = &spec.order;
-    let account = nix::unistd::geteuid().is_root().then(|| child::Account {
-        name: order.launch.user.to_string(),
-        uid: order.user.uid,
-        gid: order.user.gid,
-    });
-    let orders = child::Orders {
-        account,
-        exe: order.exe.clone(),
-        args: spec.args.clone(),
-        working_dir: spec.working_dir.clone(),
-        cgroup_procs: match containment {
-            Containment::Cgroup2 { path } => Some(format!("{path}/cgroup.procs")),
-            Containment::ProcessTree | Containment::Other => None,
-        },
-    };
-    serde_json::to_vec(&orders).map_err(|error| error.to_string())
-}
-
-fn start_child(dir: &OwnedFd, gid: Option<u32>) -> Result<std::process::Child, String> {
-    let log =
-        log::open(dir.as_fd(), gid).map_err(|error| format!("cannot open the log: {error}"))?;
-    Command::new(super::SELF)
-        .arg0("wharf-session")
-        .arg(super::CHILD)
-        .env_clear()
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(log)
-        .spawn()
-        .map_err(|error| format!("cannot start the child: {error}"))
 }

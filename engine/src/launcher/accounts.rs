@@ -23,6 +23,7 @@ const UNKNOWN_KEPT: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub struct SystemAccounts {
     kept: BTreeMap<UserName, (Instant, Known<UserSeen>)>,
+    homes: BTreeMap<UserName, String>,
 }
 
 impl SystemAccounts {
@@ -30,6 +31,12 @@ impl SystemAccounts {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Gives an account another home than the system's: that of [`Fallback::needs_home`].
+    pub fn set_home(&mut self, user: UserName, home: String) {
+        self.kept.remove(&user);
+        self.homes.insert(user, home);
     }
 }
 
@@ -48,7 +55,10 @@ impl Accounts for SystemAccounts {
                 Known::Unknown { since: *since, reason }
             }
             (Known::Unknown { reason, .. }, _) => Known::Unknown { since: now, reason },
-            (found, _) => found,
+            (found, _) => found.map(|seen| match self.homes.get(user) {
+                Some(home) => UserSeen { home: home.clone(), ..seen },
+                None => seen,
+            }),
         };
         self.kept.insert(user.clone(), (Instant::now(), found.clone()));
         found
@@ -124,6 +134,9 @@ mod tests {
         let missing = UserName::new("no-such-account-here").unwrap();
         assert_eq!(accounts.look_up(&missing, Moment(1)), Known::Absent);
         assert_eq!(accounts.look_up(&missing, Moment(2)), Known::Absent);
+        accounts.set_home(UserName::new("root").unwrap(), "/made".to_owned());
+        let root = accounts.look_up(&UserName::new("root").unwrap(), Moment(3));
+        assert_eq!(root.present().unwrap().home, "/made");
     }
 
     #[test]

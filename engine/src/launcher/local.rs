@@ -23,8 +23,8 @@ use engine_core::known::Known;
 use engine_core::observed::{IncarnationSeen, Phase};
 use engine_core::plan::StartOrder;
 
+use crate::keeper::child::Environment;
 use crate::keeper::process;
-use crate::keeper::record::KEEPER_SOCKET;
 use crate::layout::{Layout, SOCKET_NAME};
 use crate::ports::{LaunchError, Launcher, Secrets, Warden, WardenError};
 use crate::warden::protocol::Call;
@@ -157,7 +157,7 @@ impl LocalLauncher {
                 socket: seen.socket.clone(),
                 uid: seen.uid,
                 path: format!("{prefix}{health}"),
-                keeper_socket: path.join(KEEPER_SOCKET),
+                keeper_dir: path.to_owned(),
             });
         } else if !starts && entry.is_asked {
             self.prober.forget(incarnation);
@@ -240,10 +240,11 @@ impl Launcher for LocalLauncher {
         if !prober::is_path(&order.health.path) {
             return Err(refuse(format!("`{}` is no path", order.health.path.escape_debug())));
         }
-        let socket = self.layout.user_dir(incarnation).join(SOCKET_NAME);
-        let socket = socket.to_str().ok_or_else(|| refuse("its path is no UTF-8".to_owned()))?;
+        let runtime = self.layout.user_dir(incarnation);
+        let runtime = runtime.to_str().ok_or_else(|| refuse("its path is no UTF-8".to_owned()))?;
         let tokens = Tokens {
-            socket,
+            socket: &format!("{runtime}/{SOCKET_NAME}"),
+            runtime,
             base: &environment::base(&incarnation.session),
             user: order.launch.user.as_str(),
             home: &order.user.home,
@@ -253,7 +254,7 @@ impl Launcher for LocalLauncher {
         let env = environment::environment(order, &tokens, secrets, lang.as_deref());
         let call = Call::Start {
             order: Box::new(order.clone()),
-            env: env.map_err(refuse)?,
+            env: Environment(env.map_err(refuse)?),
             args: order.launch.program.args.iter().map(|arg| tokens.fill(arg)).collect(),
             working_dir: environment::working_dir(&order.launch, &tokens),
         };

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -13,9 +12,7 @@ use rustix::fs::{AtFlags, OFlags};
 use super::{InProcess, refused, system};
 use crate::keeper;
 use crate::keeper::protocol::{Answer, Request, ask};
-use crate::keeper::record::{
-    self, EXIT, ExitRecord, IDENTITY, Identity, KEEPER_SOCKET, SPEC, Spec,
-};
+use crate::keeper::record::{self, EXIT, ExitRecord, IDENTITY, Identity, SPEC, Spec};
 use crate::ports::WardenError;
 
 /// How long a keeper may take to answer.
@@ -37,7 +34,9 @@ impl InProcess {
         let limit = Instant::now() + PATIENCE;
         let mut takes_over = false;
         while !is_over(&dir)? {
-            let source = match connect(&dir).and_then(|stream| ask(stream, &request, ANSWER)) {
+            let source = match keeper::connect_at(dir.as_fd())
+                .and_then(|stream| ask(stream, &request, ANSWER))
+            {
                 Ok(Answer { error: None, .. }) => return Ok(()),
                 Ok(Answer { error: Some(reason), .. }) => return Err(refused(what(), reason)),
                 // Gone, or just going: one that has written the exit record answers nobody any more.
@@ -173,9 +172,4 @@ fn nothing_runs(dir: &OwnedFd) -> Result<bool, WardenError> {
         }
         Some(_) | None => Ok(true),
     }
-}
-
-fn connect(dir: &OwnedFd) -> io::Result<UnixStream> {
-    // The directory is ours and its user cannot write in it.
-    UnixStream::connect(format!("/proc/self/fd/{}/{KEEPER_SOCKET}", dir.as_raw_fd()))
 }

@@ -25,11 +25,11 @@ impl InProcess {
     pub(super) fn start(
         &self,
         order: &StartOrder,
-        env: &[(String, String)],
+        env: &Environment,
         args: &[String],
         working_dir: &str,
     ) -> Result<(), WardenError> {
-        self.check(order, env, args, working_dir)?;
+        self.check(order, &env.0, args, working_dir)?;
         let incarnation = &order.incarnation;
         let what = || format!("make the directory of {incarnation}");
         let environment = seal_environment(env).map_err(|source| system("hold secrets", source))?;
@@ -159,8 +159,8 @@ pub(super) fn look_up(name: &str) -> Result<User, WardenError> {
 }
 
 /// The environment in sealed memory: on no disk, in no argument, unchangeable, gone with its last descriptor.
-fn seal_environment(env: &[(String, String)]) -> io::Result<OwnedFd> {
-    let environment = serde_json::to_vec(&Environment { env: env.to_vec() })?;
+fn seal_environment(env: &Environment) -> io::Result<OwnedFd> {
+    let environment = serde_json::to_vec(env)?;
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     let mut file = std::fs::File::from(rustix::fs::memfd_create("environment", flags)?);
     file.write_all(&environment)?;

@@ -14,7 +14,7 @@ use rustix::process::Signal;
 
 use crate::world::{World, is_running, wait_until};
 
-fn identity(world: &World, of: &engine_core::ids::Incarnation) -> Identity {
+pub(crate) fn identity(world: &World, of: &engine_core::ids::Incarnation) -> Identity {
     let bytes = std::fs::read(world.file(of, IDENTITY)).unwrap();
     record::parse(IDENTITY, &bytes).unwrap()
 }
@@ -249,11 +249,12 @@ fn a_session_outlives_a_starter_that_is_killed() {
 #[test]
 fn a_session_whose_keeper_was_killed_lives_on_and_still_ends_with_its_grace() {
     let mut world = World::new();
-    let script = "trap 'echo told; exit 3' TERM; (setsid sleep 1000 &); echo up
+    let script = "trap 'echo told; exit 3' TERM
+        (sh -c 'echo pid $$; exec sleep 1000' &)
         while :; do sleep 0.1; done";
     let session = world.shell("unkept", script);
     world.wait_until_running(&session);
-    world.wait_for_log(&session, "up");
+    let log = world.wait_for_log(&session, "pid ");
     let before = identity(&world, &session);
     kill(before.keeper);
     let seen = world.observe(&session);
@@ -264,6 +265,8 @@ fn a_session_whose_keeper_was_killed_lives_on_and_still_ends_with_its_grace() {
     let exit = world.wait_for_exit(&session);
     assert!(exit.asked && exit.failure.contains("keeper was gone"), "{exit:?}");
     world.wait_for_log(&session, "told");
+    let left = log.trim().strip_prefix("pid ").unwrap().parse().unwrap();
+    assert!(!is_running(left), "what it left goes with it");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
+use engine::keeper::child::Environment;
 use engine::ports::{Warden, WardenError};
 use engine::warden::protocol::{Answer, Call};
 use engine::warden::wire::{Client, serve};
@@ -39,7 +40,7 @@ fn call(warden: &dyn Warden, call: &Call) -> Result<(Answer, Vec<OwnedFd>), Ward
 fn start(order: &StartOrder) -> Call {
     Call::Start {
         order: Box::new(order.clone()),
-        env: vec![("A".to_owned(), "b".to_owned())],
+        env: Environment(vec![("A".to_owned(), "b".to_owned())]),
         args: order.launch.program.args.clone(),
         working_dir: "/".to_owned(),
     }
@@ -86,7 +87,7 @@ fn what_no_process_could_be_started_from_is_refused_before_anything_is_made() {
         };
         let env = |name: &str| Call::Start {
             order: Box::new(good.clone()),
-            env: vec![(name.to_owned(), String::new())],
+            env: Environment(vec![(name.to_owned(), String::new())]),
             args: Vec::new(),
             working_dir: "/".to_owned(),
         };
@@ -211,4 +212,14 @@ fn what_is_no_call_ends_the_service_and_nothing_is_done() {
         near.shutdown(std::net::Shutdown::Write).unwrap();
         assert!(serve(&far, world.warden.as_ref()).is_err(), "{bytes:?}");
     }
+}
+
+#[test]
+fn a_call_that_is_logged_shows_no_values_of_the_environment() {
+    let world = World::new();
+    let order = world.order("quiet", 1, "/bin/true", &[]);
+    let env = Environment(vec![("TOKEN".to_owned(), "canary-51c9".to_owned())]);
+    let (args, working_dir) = (Vec::new(), "/".to_owned());
+    let shown = format!("{:?}", Call::Start { order: Box::new(order), env, args, working_dir });
+    assert!(shown.contains("TOKEN") && !shown.contains("canary"), "{shown}");
 }

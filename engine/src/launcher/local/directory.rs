@@ -6,7 +6,6 @@
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -14,9 +13,8 @@ use std::time::{Duration, Instant, SystemTime};
 use engine_core::ids::Moment;
 
 use super::phase::{Found, Records};
-use crate::keeper::record::{
-    self, ENDING, EXIT, IDENTITY, KEEPER_SOCKET, READY, Ready, RecordError, SPEC, Spec,
-};
+use crate::keeper;
+use crate::keeper::record::{self, ENDING, EXIT, IDENTITY, READY, Ready, RecordError, SPEC, Spec};
 
 /// A change younger than this may share its time stamp with a later one.
 const GRAIN: Duration = Duration::from_millis(50);
@@ -81,7 +79,7 @@ impl Directory {
             found.keeper = identity.keeper.is_running().map_err(proc)?;
         } else if overdue {
             // No shorter proof that there is no keeper: one listens before it does anything else.
-            found.keeper = UnixStream::connect(path.join(KEEPER_SOCKET)).is_ok();
+            found.keeper = keeper::connect(path).is_ok();
         }
         Ok(found)
     }

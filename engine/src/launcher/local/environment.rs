@@ -19,6 +19,8 @@ const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 pub struct Tokens<'a> {
     /// `{SOCKET}`: the path on which the session listens.
     pub socket: &'a str,
+    /// `{RUNTIME}`: the directory in which that lies, the session's own and gone with it.
+    pub runtime: &'a str,
     /// `{BASE}`: the path under which people reach it, without a slash at its end.
     pub base: &'a str,
     /// `{USER}`.
@@ -41,6 +43,7 @@ impl Tokens<'_> {
             rest = &rest[at..];
             let known = [
                 ("{SOCKET}", self.socket),
+                ("{RUNTIME}", self.runtime),
                 ("{BASE}", self.base),
                 ("{USER}", self.user),
                 ("{HOME}", self.home),
@@ -121,10 +124,17 @@ mod tests {
 
     #[test]
     fn tokens_are_filled_once_and_unknown_ones_stay() {
-        let tokens =
-            Tokens { socket: "/r/u/app.sock", base: "/s/a", user: "{HOME}", home: "/h", id: "a" };
+        let tokens = Tokens {
+            socket: "/r/u/app.sock",
+            runtime: "/r/u",
+            base: "/s/a",
+            user: "{HOME}",
+            home: "/h",
+            id: "a",
+        };
         for (text, expected) in [
             ("--sock={SOCKET}", "--sock=/r/u/app.sock"),
+            ("{RUNTIME}/x", "/r/u/x"),
             ("{BASE}/{ID}", "/s/a/a"),
             ("{USER}", "{HOME}"),
             ("{{HOME}}", "{/h}"),

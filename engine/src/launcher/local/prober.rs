@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use engine_core::ids::Incarnation;
 use rustix::event::{PollFd, PollFlags, Timespec};
 
+use crate::keeper;
 use crate::keeper::protocol::{Request, ask};
 use crate::session_socket::open_session_socket;
 
@@ -42,8 +43,8 @@ pub struct Target {
     pub uid: u32,
     /// The path to ask for.
     pub path: String,
-    /// Where to tell its keeper.
-    pub keeper_socket: PathBuf,
+    /// Where its keeper is told.
+    pub keeper_dir: PathBuf,
 }
 
 enum Order {
@@ -182,7 +183,7 @@ fn wait_for_answers(asked: &BTreeMap<Incarnation, Asked>) {
 
 fn tell_keeper(target: &Target) {
     // Best effort: without the note the next engine asks the session again.
-    if let Ok(stream) = UnixStream::connect(&target.keeper_socket) {
+    if let Ok(stream) = keeper::connect(&target.keeper_dir) {
         let _ = ask(stream, &Request::Ready, NOTE);
     }
 }

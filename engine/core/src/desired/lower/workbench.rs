@@ -50,6 +50,11 @@ const JUPYTER: [&str; 8] = [
     "--IdentityProvider.token=",
 ];
 
+/// Kernels' sockets and the files with their keys lie beside the session's socket: below a home their
+/// paths can be longer than the 107 bytes that a socket's may have (every kernel then fails to start),
+/// and homes are on network file systems without sockets.
+const JUPYTER_ENV: [(&str, &str); 1] = [("JUPYTER_RUNTIME_DIR", "{RUNTIME}")];
+
 const ROWS: &[Row] = &[
     (
         "demo",
@@ -60,8 +65,8 @@ const ROWS: &[Row] = &[
         "/status",
         10,
     ),
-    ("jupyterlab", "JupyterLab", &JUPYTER, &[], BasePath::Keep, "/api", 90),
-    ("jupyter-notebook", "Jupyter Notebook", &JUPYTER, &[], BasePath::Keep, "/api", 90),
+    ("jupyterlab", "JupyterLab", &JUPYTER, &JUPYTER_ENV, BasePath::Keep, "/api", 90),
+    ("jupyter-notebook", "Jupyter Notebook", &JUPYTER, &JUPYTER_ENV, BasePath::Keep, "/api", 90),
     (
         "vs-code",
         "VS Code",
