@@ -33,7 +33,7 @@ use crate::layout::Layout;
 use crate::ledger::{Ledger, Seal};
 use crate::load::{SiteDirs, load, open_to_read, process_env};
 use crate::ports::{Clock, Launcher, Warden};
-use crate::proxy::limits::Limits;
+use crate::proxy::Limits;
 use crate::proxy::{Proxy, Surroundings};
 use crate::reconcile::{Adapters, Reconciler};
 use crate::status::StatusView;
