@@ -125,15 +125,14 @@ mod tests {
         rustix::net::bind(&socket, &address).unwrap();
         rustix::net::listen(&socket, 1).unwrap();
         let mut waiting = Vec::new();
-        let full = (0..64).find_map(|_| {
-            match open_session_socket(dir.path(), "app.sock", own_uid()) {
+        let full =
+            (0..64).find_map(|_| match open_session_socket(dir.path(), "app.sock", own_uid()) {
                 Ok(stream) => {
                     waiting.push(stream);
                     None
                 }
                 Err(error) => Some(error),
-            }
-        });
+            });
         assert_eq!(full.unwrap().kind(), io::ErrorKind::WouldBlock);
     }
 }
