@@ -6,7 +6,7 @@ use super::*;
 
 /// What becomes of a request.
 enum Fate {
-    /// Refused with one of these; the session sees nothing.
+    /// Refused with one of these (0 = closed without a word); the session sees nothing.
     Refused(&'static [u16]),
     /// The session sees exactly these.
     Passed(&'static [&'static str]),
@@ -90,18 +90,18 @@ fn cases() -> Vec<(&'static str, Fate)> {
         ("GET /s/demo/a\r\nHost: h\r\n{C}\r\n", BAD),
         ("GET /s/demo/a HTTP/1.2\r\nHost: h\r\n{C}\r\n", BAD),
         ("GET /s/demo/a HTTP/2.0\r\nHost: h\r\n{C}\r\n", BAD),
-        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", BAD),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Refused(&[0])),
         ("\x16\x03\x01\x02\0\x01\0", BAD),
         ("GET /s/demo/../other/a HTTP/1.1\r\nHost: h\r\n{C}\r\n", BAD),
         ("GET /s/demo/%2e%2E/other/a HTTP/1.1\r\nHost: h\r\n{C}\r\n", BAD),
         ("GET /s/demo/x/.%2e/../a HTTP/1.1\r\nHost: h\r\n{C}\r\n", BAD),
-        ("GET /s/../s/demo/a HTTP/1.1\r\nHost: h\r\n{C}\r\n", ELSEWHERE),
-        ("GET /s/de%6do/a HTTP/1.1\r\nHost: h\r\n{C}\r\n", ELSEWHERE),
-        ("GET /s%2fdemo/a HTTP/1.1\r\nHost: h\r\n{C}\r\n", ELSEWHERE),
-        ("GET /s/demo%2fa HTTP/1.1\r\nHost: h\r\n{C}\r\n", ELSEWHERE),
-        ("GET //s/demo/a HTTP/1.1\r\nHost: h\r\n{C}\r\n", ELSEWHERE),
-        ("GET /%73/demo/a HTTP/1.1\r\nHost: h\r\n{C}\r\n", ELSEWHERE),
-        ("GET /S/demo/a HTTP/1.1\r\nHost: h\r\n{C}\r\n", ELSEWHERE),
+        ("GET /s/../s/demo/a HTTP/1.1\r\nHost: h\r\n{C}Connection: close\r\n\r\n", ELSEWHERE),
+        ("GET /s/de%6do/a HTTP/1.1\r\nHost: h\r\n{C}Connection: close\r\n\r\n", ELSEWHERE),
+        ("GET /s%2fdemo/a HTTP/1.1\r\nHost: h\r\n{C}Connection: close\r\n\r\n", ELSEWHERE),
+        ("GET /s/demo%2fa HTTP/1.1\r\nHost: h\r\n{C}Connection: close\r\n\r\n", ELSEWHERE),
+        ("GET //s/demo/a HTTP/1.1\r\nHost: h\r\n{C}Connection: close\r\n\r\n", ELSEWHERE),
+        ("GET /%73/demo/a HTTP/1.1\r\nHost: h\r\n{C}Connection: close\r\n\r\n", ELSEWHERE),
+        ("GET /S/demo/a HTTP/1.1\r\nHost: h\r\n{C}Connection: close\r\n\r\n", ELSEWHERE),
         // A body after a request for another protocol.
         (
             "GET /s/demo/ws HTTP/1.1\r\nHost: h\r\n{C}Connection: upgrade\r\nUpgrade: x\r\nContent-Length: 3\r\n\r\nabc",

@@ -288,6 +288,7 @@ async fn serve(mut request: Request<Incoming>, saw: &Mutex<Vec<Seen>>) -> Respon
             let body = Full::new(Bytes::from("body")).with_trailers(async { Some(Ok(trailers)) });
             let mut response = response_with(StatusCode::OK, body.boxed());
             response.headers_mut().insert("trailer", "x-sum".parse().unwrap());
+            response.headers_mut().insert("transfer-encoding", "chunked".parse().unwrap());
             return response;
         }
         "never" => std::future::pending().await,
