@@ -61,7 +61,11 @@ pub(super) async fn accept(
 
 enum Never {}
 
-async fn accept_all(worker: &Rc<Worker>, socket: &TcpListener, listener: &Arc<ListenerId>) -> Never {
+async fn accept_all(
+    worker: &Rc<Worker>,
+    socket: &TcpListener,
+    listener: &Arc<ListenerId>,
+) -> Never {
     loop {
         match socket.accept().await {
             Ok((stream, peer)) => admit(worker, stream, peer, listener),

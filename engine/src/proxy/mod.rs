@@ -128,9 +128,8 @@ impl Proxy {
     fn bind(&self, address: &ListenAddress) -> Result<std::net::TcpListener, String> {
         let call = Call::Bind { address: address.clone() };
         let (_, descriptors) = self.warden.call(&call).map_err(|error| in_words(&error))?;
-        let [descriptor]: [OwnedFd; 1] = descriptors
-            .try_into()
-            .map_err(|_| "the warden gave no listening socket".to_owned())?;
+        let [descriptor]: [OwnedFd; 1] =
+            descriptors.try_into().map_err(|_| "the warden gave no listening socket".to_owned())?;
         let socket = std::net::TcpListener::from(descriptor);
         socket.set_nonblocking(true).map_err(|error| error.to_string())?;
         Ok(socket)
@@ -138,11 +137,8 @@ impl Proxy {
 
     /// Has every thread accept on `socket`; each has a descriptor of its own for the one socket.
     fn accept(&mut self, listener: &ListenerId, socket: &std::net::TcpListener) -> io::Result<u64> {
-        let sockets = self
-            .threads
-            .iter()
-            .map(|_| socket.try_clone())
-            .collect::<io::Result<Vec<_>>>()?;
+        let sockets =
+            self.threads.iter().map(|_| socket.try_clone()).collect::<io::Result<Vec<_>>>()?;
         let (key, listener) = (self.next_key, Arc::new(listener.clone()));
         self.next_key += 1;
         for (thread, socket) in self.threads.iter().zip(sockets) {

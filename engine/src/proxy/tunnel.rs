@@ -53,7 +53,8 @@ impl Tunnel {
     pub(super) async fn run(self, browser: OnUpgrade, session: OnUpgrade) {
         let Tunnel { worker, in_use, upstream, signed_in, lease, admission: _admission } = self;
         let _open = worker.counts.tunnel();
-        let stay = Stay { worker: &worker, in_use: &in_use, upstream: &upstream, signed_in: &signed_in };
+        let stay =
+            Stay { worker: &worker, in_use: &in_use, upstream: &upstream, signed_in: &signed_in };
         let switched = tokio::try_join!(browser, session);
         drop(lease);
         let Ok((browser, session)) = switched else { return };

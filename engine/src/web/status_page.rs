@@ -54,7 +54,9 @@ fn facts(status: &StatusView, person: &Person) -> Html {
 fn trouble(status: &StatusView, person: &Person) -> Html {
     let mut html = Html::default();
     if let Some(refused) = &status.refused {
-        html.markup("<section class=\"bad\" role=\"alert\">\n<h2>The files on disk were refused</h2>\n<p>");
+        html.markup(
+            "<section class=\"bad\" role=\"alert\">\n<h2>The files on disk were refused</h2>\n<p>",
+        );
         html.html(time(refused.at)).markup(". Generation ").text(status.generation);
         html.markup(" stays in force; nothing running is touched.</p>\n");
         if person.admin {
@@ -69,7 +71,9 @@ fn trouble(status: &StatusView, person: &Person) -> Html {
         html.markup("</section>\n");
     }
     if let Some(problem) = status.store_problem.as_ref().filter(|_| person.admin) {
-        html.markup("<section class=\"bad\" role=\"alert\">\n<h2>The store cannot be used</h2>\n<p>");
+        html.markup(
+            "<section class=\"bad\" role=\"alert\">\n<h2>The store cannot be used</h2>\n<p>",
+        );
         html.text(problem).markup("</p>\n<p class=\"soft\">What runs is kept and reached; ");
         html.markup("starts wait.</p>\n</section>\n");
     }
@@ -108,8 +112,12 @@ fn sessions(status: &StatusView) -> Html {
         html.markup("is yours to see.</p>\n</section>\n");
         return html;
     }
-    html.markup("<div class=\"scroll\"><table>\n<caption class=\"hidden\">Sessions and their state");
-    html.markup("</caption>\n<thead><tr><th scope=\"col\">Session</th><th scope=\"col\">State</th>");
+    html.markup(
+        "<div class=\"scroll\"><table>\n<caption class=\"hidden\">Sessions and their state",
+    );
+    html.markup(
+        "</caption>\n<thead><tr><th scope=\"col\">Session</th><th scope=\"col\">State</th>",
+    );
     html.markup("<th scope=\"col\">Kind</th><th scope=\"col\">Account</th>");
     html.markup("<th scope=\"col\">Node</th><th scope=\"col\">Since</th>");
     html.markup("<th scope=\"col\">Connections</th></tr></thead>\n<tbody>\n");
