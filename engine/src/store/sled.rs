@@ -158,7 +158,8 @@ impl Store for SledStore {
 impl Drop for SledStore {
     fn drop(&mut self) {
         self.asks = None;
-        let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner).recv_timeout(CLOSE_LIMIT);
+        let ended =
+            self.ended.get_mut().unwrap_or_else(PoisonError::into_inner).recv_timeout(CLOSE_LIMIT);
         match (ended, self.thread.take()) {
             (Err(RecvTimeoutError::Disconnected), Some(thread)) => {
                 if thread.join().is_err() {
