@@ -187,6 +187,9 @@ pub struct IncarnationSeen {
     pub kept: bool,
     /// When somebody last used it, where that is known.
     pub last_used: Option<Moment>,
+    /// What its file said of its end when it was started.
+    #[serde(default)]
+    pub terms: Terms,
 }
 
 /// Where an incarnation is in its life.
