@@ -2,9 +2,15 @@
 //!
 //! Made once a round by `reconcile`; swapped atomically; nobody computes a second truth from the world.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use engine_core::ids::{Generation, Moment};
+use engine_core::desired::{Desired, Effect, Override, SessionSpec, WantedState};
+use engine_core::ids::{Generation, Moment, SessionId};
+use engine_core::known::Known;
+use engine_core::observed::{IncarnationSeen, Observed, Phase, WorkbenchSeen};
+use engine_core::plan::{Hold, HoldKind, Plan, Resource, WaitingOn};
+use engine_core::report;
 use serde::{Deserialize, Serialize};
 
 /// The format of [`StatusView`] as JSON: raised when a field changes its meaning or goes.
@@ -166,4 +172,218 @@ pub struct OverrideView {
     pub reason: String,
     /// Until when.
     pub until: Option<Moment>,
+}
+
+/// Makes the part of the view that a round knows.
+#[must_use]
+pub fn view(desired: &Desired, observed: &Observed, plan: &Plan, at: Moment) -> StatusView {
+    let mut view = StatusView {
+        format: STATUS_FORMAT,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        mode: desired.mode.to_string(),
+        node: observed.node.to_string(),
+        settled: plan.is_settled(),
+        paused: observed.memory.paused,
+        round_at: at,
+        balancer: desired.balancer.to_string(),
+        ..StatusView::default()
+    };
+    view.sessions = sessions(desired, observed, plan);
+    view.holds = plan.holds.iter().map(hold_view).collect();
+    for (listener, known) in &observed.listeners {
+        if let Some(address) = known.present() {
+            view.listeners.insert(listener.to_string(), address.to_string());
+        }
+    }
+    view.nodes = nodes(desired, observed);
+    view.gateways = gateways(desired, observed);
+    view
+}
+
+/// An override as shown.
+#[must_use]
+pub fn override_view(given: &Override) -> OverrideView {
+    let Effect::SessionState { session, state } = &given.effect;
+    OverrideView {
+        id: given.id.clone(),
+        what: format!("{session} is {state}"),
+        hides: format!("sessions.d/{session}.toml"),
+        owner: given.owner.clone(),
+        reason: given.reason.clone(),
+        until: given.until,
+    }
+}
+
+fn hold_view(hold: &Hold) -> HoldView {
+    HoldView {
+        resource: hold.resource.to_string(),
+        wanted: hold.wanted.clone(),
+        waiting: report::text::waiting(&hold.waiting_on),
+        until: hold.until,
+        because: hold.because.iter().map(ToString::to_string).collect(),
+        standing: hold.kind() == HoldKind::Standing,
+    }
+}
+
+fn sessions(desired: &Desired, observed: &Observed, plan: &Plan) -> Vec<SessionView> {
+    let mut ids: BTreeSet<&SessionId> = desired.sessions.things.keys().collect();
+    ids.extend(observed.incarnations.keys().map(|incarnation| &incarnation.session));
+    let mut holds: BTreeMap<&SessionId, Vec<&Hold>> = BTreeMap::new();
+    for hold in &plan.holds {
+        if let Resource::Session(id) = &hold.resource {
+            holds.entry(id).or_default().push(hold);
+        }
+    }
+    ids.into_iter()
+        .map(|id| {
+            let holds = holds.get(id).map_or(&[][..], Vec::as_slice);
+            session_view(id, desired, observed, holds)
+        })
+        .collect()
+}
+
+fn session_view(
+    id: &SessionId,
+    desired: &Desired,
+    observed: &Observed,
+    holds: &[&Hold],
+) -> SessionView {
+    let spec = desired.sessions.get(id);
+    let newest = observed.of_session(id).next_back();
+    let mut view = SessionView {
+        id: id.to_string(),
+        display_name: spec.map_or_else(|| id.to_string(), |spec| spec.display_name.clone()),
+        path: format!("/s/{id}/"),
+        connections: observed.connections.get(id).copied().unwrap_or(0),
+        ..SessionView::default()
+    };
+    if let Some(spec) = spec {
+        view.workbench = spec.launch.workbench.to_string();
+        view.user = spec.launch.user.to_string();
+    }
+    let hold = holds.iter().find(|hold| !matches!(hold.waiting_on, WaitingOn::NextStart { .. }));
+    match newest {
+        Some((incarnation, Known::Present(seen))) => {
+            live_view(&mut view, incarnation.n, seen);
+        }
+        Some((incarnation, Known::Unknown { reason, .. })) => {
+            view.incarnation = incarnation.n;
+            "unknown".clone_into(&mut view.state);
+            view.reason.clone_from(reason);
+        }
+        Some((_, Known::Absent)) | None => absent_view(&mut view, spec, observed, hold),
+    }
+    for hold in holds {
+        if let WaitingOn::NextStart { differs } = &hold.waiting_on {
+            view.outdated.clone_from(differs);
+        }
+    }
+    if let (true, Some(hold)) = (view.reason.is_empty(), hold) {
+        view.reason = format!("{}: {}", hold.wanted, report::text::waiting(&hold.waiting_on));
+    }
+    if let Some(Known::Present(WorkbenchSeen::Installing { done, total })) =
+        spec.and_then(|spec| observed.workbenches.get(&spec.launch.workbench))
+        && view.incarnation == 0
+    {
+        view.progress = Some((*done, *total));
+    }
+    view
+}
+
+/// A session with an incarnation.
+fn live_view(view: &mut SessionView, n: u32, seen: &IncarnationSeen) {
+    view.incarnation = n;
+    view.workbench = seen.launch.workbench.to_string();
+    view.user = seen.launch.user.to_string();
+    view.pid = seen.pid;
+    view.node = seen.node.to_string();
+    view.since = Some(seen.started_at);
+    let state = match &seen.phase {
+        _ if !seen.ours => "foreign",
+        Phase::Preparing | Phase::Starting => "starting",
+        Phase::Ready => "running",
+        Phase::Ending { .. } => "ending",
+        Phase::Exited(_) => "stopped",
+    };
+    state.clone_into(&mut view.state);
+    match &seen.phase {
+        Phase::Exited(exit) => view.reason = exit.to_string(),
+        Phase::Ready if !seen.kept => {
+            "its keeper is gone: it runs on, but its end will not be recorded"
+                .clone_into(&mut view.reason);
+        }
+        _ => {}
+    }
+}
+
+/// A session of which nothing runs.
+fn absent_view(
+    view: &mut SessionView,
+    spec: Option<&Arc<SessionSpec>>,
+    observed: &Observed,
+    hold: Option<&&Hold>,
+) {
+    let id = SessionId::new(&view.id).ok();
+    let records = observed.records.present();
+    let last = id.and_then(|id| records?.ends.get(&id)?.last());
+    let wanted = spec.map_or(WantedState::Stopped, |spec| spec.state);
+    let failed = hold.is_some_and(|hold| {
+        matches!(hold.waiting_on, WaitingOn::CrashLoop { .. } | WaitingOn::Problem { .. })
+    });
+    let state = match wanted {
+        WantedState::Running if failed => "failed",
+        WantedState::Running if hold.is_none() && last.is_some() => "stopped",
+        WantedState::Running => "waiting",
+        WantedState::Suspended | WantedState::Stopped => "stopped",
+    };
+    state.clone_into(&mut view.state);
+    if hold.is_none()
+        && let Some(end) = last
+    {
+        view.reason = format!("ended: {}", end.how);
+    }
+}
+
+fn nodes(desired: &Desired, observed: &Observed) -> BTreeMap<String, NodeView> {
+    let weights = observed.balancer.as_ref().map(|seen| &seen.weights);
+    let mut nodes = BTreeMap::new();
+    let ids: BTreeSet<_> =
+        observed.nodes.keys().chain(weights.into_iter().flat_map(BTreeMap::keys)).collect();
+    for id in ids {
+        let spec = desired.node(id);
+        let online = observed.nodes.get(id).is_some_and(|known| known.present().is_some());
+        let state = match (online, spec.draining, spec.schedulable) {
+            (false, ..) => "unknown",
+            (true, true, _) => "draining",
+            (true, false, false) => "cordoned",
+            (true, false, true) => "online",
+        };
+        let live = observed.incarnations.values().filter_map(Known::present);
+        let sessions = live.filter(|seen| &seen.node == id && seen.phase.is_live()).count();
+        nodes.insert(
+            id.to_string(),
+            NodeView {
+                weight: weights.and_then(|weights| weights.get(id)).copied().unwrap_or(0),
+                state: state.to_owned(),
+                sessions: u32::try_from(sessions).unwrap_or(u32::MAX),
+            },
+        );
+    }
+    nodes
+}
+
+fn gateways(desired: &Desired, observed: &Observed) -> BTreeMap<String, GatewayView> {
+    let mut gateways = BTreeMap::new();
+    for (id, spec) in desired.gateways.known() {
+        let leases = observed.records.present().map(|records| &records.leases);
+        let ports = leases
+            .into_iter()
+            .flatten()
+            .filter(|((gateway, _), _)| gateway == id)
+            .map(|((_, port), session)| (*port, session.to_string()))
+            .collect();
+        let range = format!("{} {}-{}", spec.ip, spec.first_port, spec.last_port);
+        gateways.insert(id.to_string(), GatewayView { range, ports });
+    }
+    gateways
 }

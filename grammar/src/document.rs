@@ -51,17 +51,20 @@ pub struct Entry {
     pub name: Box<str>,
     /// Where the name stands.
     pub name_span: Span,
-    /// The value as this file's reader yields it (cut at `#`, unescaped, trimmed: its rules, not ours).
+    /// The value as this file's reader yields it (cut at `#`, unescaped, trimmed: its rules, not ours);
+    /// of a field of several lines, the one beside the name.
     pub value: Box<str>,
     /// Where the value stands.
     pub value_span: Span,
-    /// Continuation lines, and for the bare forms each line, in order, the first included.
+    /// In files of records the lines of the value, in order, the one beside the name included, empty
+    /// ones left out; for the bare forms each line. Elsewhere nothing.
     pub parts: Vec<Part>,
     /// Line of the name, from 1.
     pub line: u32,
     /// The option's row, where the catalogue knows it.
     pub row: Option<&'static OptionRow>,
-    /// The value in its type; none where the type is unknown or the text does not fit it.
+    /// The value in its type; none where the catalogue has no row, or where the text does not fit its
+    /// type, which is an error.
     pub typed: Option<Value>,
 }
 

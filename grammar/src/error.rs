@@ -110,3 +110,119 @@ pub fn sort_problems(problems: &mut [Problem]) {
             .then_with(|| a.message.cmp(&b.message))
     });
 }
+
+/// The problems of one file while it is read: all of them, up to a bound that no honest file reaches.
+#[derive(Debug)]
+pub struct Problems {
+    file: Arc<str>,
+    kept: Vec<Problem>,
+    left_out: usize,
+    left_out_worst: Severity,
+    suggestions: usize,
+}
+
+impl Problems {
+    /// More problems than this in one file are counted, not listed.
+    pub const LISTED: usize = 1000;
+    /// More unknown names than this in one file get no suggestion.
+    pub const SUGGESTED: usize = 50;
+
+    /// None yet.
+    pub fn new(file: &Arc<str>) -> Self {
+        Self {
+            file: Arc::clone(file),
+            kept: Vec::new(),
+            left_out: 0,
+            left_out_worst: Severity::Note,
+            suggestions: 0,
+        }
+    }
+
+    /// Adds what `make` builds; beyond the bound only its severity is kept.
+    pub fn push(&mut self, make: impl FnOnce() -> Problem) {
+        if self.kept.len() < Self::LISTED {
+            self.kept.push(make());
+        } else {
+            self.leave_out(make().severity);
+        }
+    }
+
+    /// Counts a problem that is not listed.
+    pub fn leave_out(&mut self, severity: Severity) {
+        self.left_out += 1;
+        self.left_out_worst = self.left_out_worst.min(severity);
+    }
+
+    /// Whether further problems are only counted.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.kept.len() >= Self::LISTED
+    }
+
+    /// Whether one more suggestion may be looked for; counts it.
+    pub fn may_suggest(&mut self) -> bool {
+        self.suggestions += 1;
+        self.suggestions <= Self::SUGGESTED
+    }
+
+    /// All problems, sorted by place.
+    #[must_use]
+    pub fn finish(mut self) -> Vec<Problem> {
+        sort_problems(&mut self.kept);
+        if self.left_out > 0 {
+            let message = format!("{} more problems in this file are not listed", self.left_out);
+            let problem = Problem::new(crate::codes::NOT_LISTED, self.left_out_worst, message);
+            self.kept.push(problem.label(&self.file, None, ""));
+        }
+        self.kept
+    }
+}
+
+/// A name from a file as it stands in a message: between back quotes, cut where it is very long.
+#[must_use]
+pub fn quoted(name: &str) -> String {
+    const LONGEST: usize = 64;
+    match name.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("`{}...`", &name[..end]),
+        None => format!("`{name}`"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beyond_the_bound_problems_are_counted_and_keep_their_weight() {
+        let file: Arc<str> = "f".into();
+        let mut problems = Problems::new(&file);
+        for n in 0..Problems::LISTED + 2 {
+            let severity = if n > Problems::LISTED { Severity::Error } else { Severity::Warning };
+            problems.push(|| Problem::new(Code(1), severity, "p").label(&file, None, ""));
+        }
+        let problems = problems.finish();
+        let last = problems.last().expect("there are many");
+        assert_eq!(problems.len(), Problems::LISTED + 1);
+        assert_eq!(last.message, "2 more problems in this file are not listed");
+        assert_eq!(last.severity, Severity::Error);
+    }
+
+    #[test]
+    fn problems_are_sorted_by_place() {
+        let file: Arc<str> = "f".into();
+        let mut problems = Problems::new(&file);
+        for at in [9, 3, 6] {
+            let span = Some(Span::new(at, at + 1));
+            problems.push(|| Problem::new(Code(1), Severity::Error, "p").label(&file, span, ""));
+        }
+        let starts: Vec<_> =
+            problems.finish().iter().map(|p| p.labels[0].span.map(|span| span.start)).collect();
+        assert_eq!(starts, [Some(3), Some(6), Some(9)]);
+    }
+
+    #[test]
+    fn a_very_long_name_is_cut() {
+        assert_eq!(quoted("www-port"), "`www-port`");
+        assert_eq!(quoted(&"ä".repeat(100)).chars().count(), 64 + 5);
+    }
+}

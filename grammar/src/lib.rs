@@ -3,19 +3,26 @@
 //! Knows no session, no tokio and no file system: bytes come in, values and problems go out.
 //! Read next: [`source`], then a reader ([`options`] is the simplest), then [`document`].
 
+pub mod catalogue;
+pub mod check;
+pub mod codes;
 pub mod document;
 pub mod error;
+pub mod exercise;
+pub mod ini;
+pub mod launcher;
+mod line;
+pub mod load_balancer;
+mod lookup;
+pub mod options;
 pub mod own;
+pub mod print;
+pub mod read;
+pub mod records;
+pub mod report;
+pub mod settings;
 pub mod source;
 pub mod span;
+pub mod suggest;
+pub mod tree;
 pub mod value;
-
-pub mod catalogue {
-    //! The catalogue of options.
-    /// A row.
-    #[derive(Debug)]
-    pub struct OptionRow {
-        /// Name.
-        pub name: &'static str,
-    }
-}

@@ -1,6 +1,13 @@
 //! Typed values: what a text means once its option's type is known.
+//!
+//! Knows types, not options: which type an option has stands in the [`crate::catalogue`], what a
+//! reader does to the text before it gets here (cutting, trimming, un-escaping) in that reader.
+
+mod units;
 
 use std::fmt;
+
+pub use units::{Bytes, Millis, parse_duration, parse_size};
 
 /// A value in its type. Units are in the variant's doc.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,27 +34,324 @@ pub enum Value {
     Duration(Millis),
 }
 
-/// A span of time in milliseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Millis(pub u64);
+/// The type of an option's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ValueKind {
+    /// A switch: `1 true yes on` and `0 false no off`, any case (files.md A).
+    Bool,
+    /// A whole number.
+    Int,
+    /// Free text.
+    Text,
+    /// A path.
+    Path,
+    /// A network address or host name, or a socket path where the option says so.
+    Address,
+    /// A list in one value.
+    List(Separator),
+    /// One word of a set.
+    Word,
+    /// A URL.
+    Url,
+    /// A number with a unit of size; only in files of our own.
+    Size,
+    /// A span of time with units; only in files of our own.
+    Duration,
+}
 
-impl fmt::Display for Millis {
-    /// `100ms`, `60s`, `90s`, `2m`, `8h`, `1h30m`: the largest units that show it exactly; seconds up to 90.
+impl ValueKind {
+    /// The name of the type as `wharf option show` prints it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            ValueKind::Bool => "switch",
+            ValueKind::Int => "number",
+            ValueKind::Text => "text",
+            ValueKind::Path => "path",
+            ValueKind::Address => "address",
+            ValueKind::List(_) => "list",
+            ValueKind::Word => "word",
+            ValueKind::Url => "URL",
+            ValueKind::Size => "size",
+            ValueKind::Duration => "duration",
+        }
+    }
+}
+
+/// What stands between the items of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Separator {
+    /// Commas, blanks around them do not count.
+    Comma,
+    /// Blanks.
+    Blank,
+    /// Colons.
+    Colon,
+    /// Each item on its own line.
+    Line,
+    /// The whole value is one item: the option is repeated instead.
+    None,
+}
+
+/// Why a text is not a value of its option's type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ValueError {
+    /// There is no text where a value is needed.
+    Empty,
+    /// Neither of the words for a switch.
+    NotASwitch,
+    /// Not a whole number.
+    NotANumber,
+    /// A whole number outside the option's range.
+    OutOfRange {
+        /// Smallest allowed.
+        min: i64,
+        /// Largest allowed.
+        max: i64,
+    },
+    /// None of the words of the set.
+    NotAWord {
+        /// The words, the empty one left out.
+        words: Vec<&'static str>,
+        /// The one that was probably meant.
+        nearest: Option<&'static str>,
+    },
+    /// Blanks or control characters in an address.
+    NotAnAddress,
+    /// Has no `scheme://`.
+    NotAUrl,
+    /// A quantity without its unit.
+    NoUnit {
+        /// The units to choose from.
+        units: &'static str,
+    },
+    /// A quantity with a unit that is none of ours.
+    UnknownUnit {
+        /// The units to choose from.
+        units: &'static str,
+    },
+    /// Units of time not from largest to smallest, or one twice.
+    UnitOrder,
+    /// A fraction of a unit.
+    Fraction,
+    /// Beyond 64 bits.
+    TooLarge,
+}
+
+impl fmt::Display for ValueError {
+    /// What is wrong, in a few words, to stand below the value.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ms = self.0;
-        if ms % 1000 != 0 || ms == 0 {
-            return write!(f, "{ms}ms");
-        }
-        let s = ms / 1000;
-        if s <= 90 {
-            return write!(f, "{s}s");
-        }
-        let (h, m, s) = (s / 3600, s / 60 % 60, s % 60);
-        for (n, unit) in [(h, "h"), (m, "m"), (s, "s")] {
-            if n > 0 {
-                write!(f, "{n}{unit}")?;
+        match self {
+            ValueError::Empty => write!(f, "a value is needed here"),
+            ValueError::NotASwitch => write!(f, "not a switch"),
+            ValueError::NotANumber => write!(f, "not a whole number"),
+            ValueError::OutOfRange { min, max } if *max == i64::MAX => {
+                write!(f, "must be {min} or more")
             }
+            ValueError::OutOfRange { min, max } => write!(f, "must be from {min} to {max}"),
+            ValueError::NotAWord { nearest: Some(word), .. } => {
+                write!(f, "did you mean `{word}`?")
+            }
+            ValueError::NotAWord { nearest: None, .. } => write!(f, "not one of the known words"),
+            ValueError::NotAnAddress => write!(f, "an address has no blanks"),
+            ValueError::NotAUrl => write!(f, "no `scheme://` in front"),
+            ValueError::NoUnit { .. } => write!(f, "a unit is missing"),
+            ValueError::UnknownUnit { .. } => write!(f, "unknown unit"),
+            ValueError::UnitOrder => write!(f, "units go from the largest to the smallest"),
+            ValueError::Fraction => write!(f, "fractions are not read here"),
+            ValueError::TooLarge => write!(f, "too large"),
         }
-        Ok(())
+    }
+}
+
+impl ValueError {
+    /// What may be written instead, where that can be said in general.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            ValueError::NotASwitch => {
+                Some("write 1, true, yes or on; or 0, false, no or off".to_owned())
+            }
+            ValueError::NotAWord { words, .. } => Some(format!("one of: {}", words.join(", "))),
+            ValueError::NoUnit { units } | ValueError::UnknownUnit { units } => {
+                Some(format!("units are: {units}"))
+            }
+            ValueError::UnitOrder => Some("write it like 1h30m".to_owned()),
+            ValueError::Fraction => {
+                Some("use the next smaller unit, such as 90m or 1536MiB".into())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Reads a switch: `1 true yes on` or `0 false no off`, any case (files.md A).
+///
+/// # Errors
+/// [`ValueError::NotASwitch`] for everything else, the empty text included: what an empty value means
+/// is the reader's business.
+pub fn parse_bool(text: &str) -> Result<bool, ValueError> {
+    let is = |words: [&str; 4]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
+    if is(["1", "true", "yes", "on"]) {
+        Ok(true)
+    } else if is(["0", "false", "no", "off"]) {
+        Ok(false)
+    } else {
+        Err(ValueError::NotASwitch)
+    }
+}
+
+/// Reads a whole number within `min..=max`.
+///
+/// # Errors
+/// [`ValueError::Empty`], [`ValueError::NotANumber`] or [`ValueError::OutOfRange`].
+pub fn parse_int(text: &str, min: i64, max: i64) -> Result<i64, ValueError> {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    if text.is_empty() {
+        return Err(ValueError::Empty);
+    }
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(ValueError::NotANumber);
+    }
+    let number = text.parse().map_err(|_| ValueError::OutOfRange { min, max })?;
+    if (min..=max).contains(&number) {
+        Ok(number)
+    } else {
+        Err(ValueError::OutOfRange { min, max })
+    }
+}
+
+/// Reads one word of a set, whatever its letter case; the answer has the set's spelling.
+///
+/// Blanks, `-` and `_` are the same inside a word, and may be left out: `VS Code`, `vs-code` and
+/// `vscode` are one word (files.md 6: values are matched loosely). A word such as `<origin>` in the set
+/// stands for any text.
+///
+/// # Errors
+/// [`ValueError::NotAWord`] with the word that was probably meant.
+pub fn parse_word(text: &str, words: &'static [&'static str]) -> Result<Box<str>, ValueError> {
+    let same = |word: &str| letters(word).eq(letters(text));
+    if let Some(word) = words.iter().copied().find(|word| same(word)) {
+        return Ok(word.into());
+    }
+    if words.iter().any(|word| word.starts_with('<')) && !text.is_empty() {
+        return Ok(text.into());
+    }
+    let words: Vec<_> = words.iter().copied().filter(|word| !word.is_empty()).collect();
+    let nearest = crate::suggest::nearest(text, words.iter().copied());
+    let nearest = words.iter().copied().find(|&word| Some(word) == nearest);
+    Err(ValueError::NotAWord { words, nearest })
+}
+
+fn letters(word: &str) -> impl Iterator<Item = char> {
+    word.chars().filter(|c| !matches!(c, ' ' | '-' | '_')).map(|c| c.to_ascii_lowercase())
+}
+
+/// Reads an address or host name: anything without blanks and control characters.
+///
+/// # Errors
+/// [`ValueError::NotAnAddress`].
+pub fn parse_address(text: &str) -> Result<Box<str>, ValueError> {
+    if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(ValueError::NotAnAddress);
+    }
+    Ok(text.into())
+}
+
+/// Reads a URL: `scheme://` and something after it. An empty text is allowed: it unsets the option.
+///
+/// # Errors
+/// [`ValueError::NotAUrl`].
+pub fn parse_url(text: &str) -> Result<Box<str>, ValueError> {
+    let scheme = text.split_once("://").map_or("", |(scheme, _)| scheme);
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+    let good = scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.chars().all(fits);
+    if text.is_empty() || good { Ok(text.into()) } else { Err(ValueError::NotAUrl) }
+}
+
+/// Splits a list; items lose the blanks around them, empty items are left out.
+#[must_use]
+pub fn parse_list(text: &str, separator: Separator) -> Vec<Box<str>> {
+    let split: &dyn Fn(char) -> bool = match separator {
+        Separator::Comma => &|c| c == ',',
+        Separator::Blank => &char::is_whitespace,
+        Separator::Colon => &|c| c == ':',
+        Separator::Line => &|c| c == '\n',
+        Separator::None => &|_| false,
+    };
+    text.split(split).map(str::trim).filter(|item| !item.is_empty()).map(Into::into).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn switches_know_eight_words_in_any_case() {
+        for word in ["1", "true", "yes", "on", "TRUE", "Yes"] {
+            assert_eq!(parse_bool(word), Ok(true), "{word}");
+        }
+        for word in ["0", "false", "no", "off", "OFF"] {
+            assert_eq!(parse_bool(word), Ok(false), "{word}");
+        }
+        for word in ["", "2", "y", "enabled", "tru"] {
+            assert_eq!(parse_bool(word), Err(ValueError::NotASwitch), "{word}");
+        }
+    }
+
+    #[test]
+    fn numbers_stay_in_their_range() {
+        assert_eq!(parse_int("8787", 1, 65535), Ok(8787));
+        assert_eq!(parse_int("-1", i64::MIN, i64::MAX), Ok(-1));
+        assert_eq!(parse_int("", 0, 9), Err(ValueError::Empty));
+        assert_eq!(parse_int("8787x", 0, 9), Err(ValueError::NotANumber));
+        assert_eq!(parse_int("-", 0, 9), Err(ValueError::NotANumber));
+        let range = ValueError::OutOfRange { min: 1, max: 65535 };
+        assert_eq!(parse_int("0", 1, 65535), Err(range.clone()));
+        assert_eq!(parse_int("99999999999999999999", 1, 65535), Err(range));
+    }
+
+    #[test]
+    fn words_are_matched_loosely_and_answered_in_one_spelling() {
+        const WORDS: &[&str] = &["rstudio", "jupyter-notebook", "vs-code", "any"];
+        for (text, word) in [
+            ("Jupyter Notebook", "jupyter-notebook"),
+            ("jupyternotebook", "jupyter-notebook"),
+            ("VS Code", "vs-code"),
+            ("vscode", "vs-code"),
+            ("ANY", "any"),
+        ] {
+            assert_eq!(parse_word(text, WORDS).as_deref(), Ok(word), "{text}");
+        }
+        let ValueError::NotAWord { nearest, .. } = parse_word("rstuido", WORDS).unwrap_err() else {
+            panic!("a wrong word is not a word");
+        };
+        assert_eq!(nearest, Some("rstudio"));
+    }
+
+    #[test]
+    fn a_set_with_a_placeholder_takes_any_text() {
+        assert_eq!(parse_word("https://a.b", &["none", "<origin>"]).as_deref(), Ok("https://a.b"));
+        assert!(parse_word("", &["none", "<origin>"]).is_err());
+    }
+
+    #[test]
+    fn addresses_have_no_blanks_and_urls_have_a_scheme() {
+        assert!(parse_address("[::1]").is_ok());
+        assert!(parse_address("local host").is_err());
+        assert!(parse_url("http://10.0.0.1:8787").is_ok());
+        assert!(parse_url("").is_ok());
+        assert!(parse_url("10.0.0.1:8787").is_err());
+        assert!(parse_url("://x").is_err());
+    }
+
+    #[test]
+    fn lists_split_by_their_own_separator() {
+        let items = |text, separator| parse_list(text, separator).join("|");
+        assert_eq!(items("a, b,,c", Separator::Comma), "a|b|c");
+        assert_eq!(items("a  b", Separator::Blank), "a|b");
+        assert_eq!(items("a b:c", Separator::Colon), "a b|c");
+        assert_eq!(items("a b,c", Separator::None), "a b,c");
+        assert!(parse_list("", Separator::Comma).is_empty());
     }
 }

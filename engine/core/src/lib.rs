@@ -1,10 +1,20 @@
 //! The pure half of the engine: `plan = f(desired, observed, policy, now)`.
 //!
 //! Knows no tokio, no file system, no clock, no randomness and no hash order: `.clippy.toml` beside
-//! this package bans them. Read in this order: [`ids`], [`desired`], [`observed`], [`plan`].
+//! this package bans them. Read in this order: [`ids`], [`site`], [`desired`], [`observed`], [`plan`],
+//! [`planner`], [`forecast`](mod@forecast), [`report`].
 
+pub mod accept;
 pub mod desired;
+pub mod diff;
+pub mod forecast;
 pub mod ids;
 pub mod known;
 pub mod observed;
+pub mod pairs;
 pub mod plan;
+pub mod planner;
+pub mod predict;
+pub mod report;
+pub mod settings;
+pub mod site;

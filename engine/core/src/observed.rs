@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::desired::{BalancerMethod, LaunchSpec, ListenAddress, ListenerId};
+use crate::desired::{BalancerMethod, LaunchSpec, ListenAddress, ListenerId, OnRemoval, StopSpec};
 use crate::ids::{
     GatewayId, Generation, Incarnation, Moment, NodeId, SessionId, SiteDigest, SpecDigest,
     UserName, WorkbenchName,
@@ -16,8 +16,8 @@ use crate::ids::{
 use crate::known::Known;
 use crate::plan::{Resource, RouteSpec};
 
-/// The world as one round found it.
-#[derive(Clone, Debug, PartialEq)]
+/// The world as one round found it. As JSON it is part of a recorded round, which has a `format`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Observed {
     /// The node that looks.
     pub node: NodeId,
@@ -32,14 +32,17 @@ pub struct Observed {
     /// Whether each workbench can be started here.
     pub workbenches: BTreeMap<WorkbenchName, Known<WorkbenchSeen>>,
     /// Every incarnation found, alive or with its exit record.
+    #[serde(with = "crate::pairs")]
     pub incarnations: BTreeMap<Incarnation, Known<IncarnationSeen>>,
     /// Launchers that could not be asked: nothing of theirs may be taken for gone. Cluster to reason.
     pub silent_clusters: BTreeMap<String, (Moment, String)>,
     /// Placements and start numbers from the store.
     pub records: Known<Records>,
     /// Open listeners.
+    #[serde(with = "crate::pairs")]
     pub listeners: BTreeMap<ListenerId, Known<ListenAddress>>,
     /// Addresses that could not be bound, with who holds them.
+    #[serde(with = "crate::pairs")]
     pub refused: BTreeMap<ListenAddress, PortRefusal>,
     /// Routes in the table.
     pub routes: BTreeMap<SessionId, RouteSpec>,
@@ -47,6 +50,8 @@ pub struct Observed {
     pub connections: BTreeMap<SessionId, u32>,
     /// Balancer in force.
     pub balancer: Option<BalancerSeen>,
+    /// Minute of the local week, from Monday 00:00: for time windows.
+    pub week_minute: u16,
     /// What the loop remembers.
     pub memory: Memory,
 }
@@ -70,6 +75,7 @@ impl Observed {
             routes: BTreeMap::new(),
             connections: BTreeMap::new(),
             balancer: None,
+            week_minute: 0,
             memory: Memory::default(),
         }
     }
@@ -231,6 +237,17 @@ pub struct Exit {
     pub failure: String,
 }
 
+impl std::fmt::Display for Exit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.failure.as_str(), self.code, self.signal) {
+            ("", Some(code), _) => write!(f, "exit code {code}"),
+            ("", None, Some(signal)) => write!(f, "signal {signal}"),
+            ("", None, None) => f.write_str("ended"),
+            (failure, ..) => f.write_str(failure),
+        }
+    }
+}
+
 impl Exit {
     /// Whether the end counts as a failure.
     #[must_use]
@@ -240,16 +257,50 @@ impl Exit {
 }
 
 /// What the store says.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Records {
     /// The highest incarnation number ever given to a session.
     pub numbers: BTreeMap<SessionId, u32>,
     /// Intents: where an incarnation was placed, written before it starts.
     pub placements: BTreeMap<SessionId, Placed>,
-    /// Recent ends of a session, oldest first, at most twenty.
-    pub ends: BTreeMap<SessionId, Vec<(Moment, bool)>>,
+    /// Recent ends of a session, oldest first, at most [`ENDS_KEPT`].
+    pub ends: BTreeMap<SessionId, Vec<EndRecord>>,
+    /// What a session's file said of its end, for when the file is gone.
+    pub terms: BTreeMap<SessionId, Terms>,
     /// Gateway ports, each with the session that has it.
+    #[serde(with = "crate::pairs")]
     pub leases: BTreeMap<(GatewayId, u16), SessionId>,
+}
+
+/// How many ends of a session are remembered.
+pub const ENDS_KEPT: usize = 20;
+
+/// How an incarnation ended, as it is remembered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndRecord {
+    /// When.
+    pub at: Moment,
+    /// Whether it counts as a failure.
+    pub failed: bool,
+    /// Whether it ended because it was told to.
+    pub asked: bool,
+    /// In words: `exit code 1`, `signal 9`.
+    pub how: String,
+}
+
+impl From<&Exit> for EndRecord {
+    fn from(exit: &Exit) -> Self {
+        Self { at: exit.at, failed: exit.failed(), asked: exit.asked, how: exit.to_string() }
+    }
+}
+
+/// What happens to a session at its end, as its file last said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// When its file goes.
+    pub on_removal: OnRemoval,
+    /// How it is told to end.
+    pub stop: StopSpec,
 }
 
 /// A placement.

@@ -14,7 +14,7 @@ use crate::desired::{
     StopSpec,
 };
 use crate::ids::{GatewayId, Incarnation, Moment, NodeId, SessionId, SpecDigest, WorkbenchName};
-use crate::observed::UserSeen;
+use crate::observed::{EndRecord, Terms, UserSeen};
 
 /// What should happen now, what is wanted but not now, and what stays.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -102,12 +102,31 @@ pub enum Action {
         /// What it is for.
         purpose: EndPurpose,
     },
+    /// Write down a failure that no exit record tells of.
+    RecordEnd {
+        /// Whose.
+        session: SessionId,
+        /// What.
+        end: EndRecord,
+    },
     /// Write down how an incarnation ended, then remove what is left of it.
     Forget {
         /// Which.
         incarnation: Incarnation,
-        /// When it ended, and whether that was a failure.
-        ended: (Moment, bool),
+        /// How it ended.
+        end: EndRecord,
+    },
+    /// Drop what is remembered of a session that nobody asks for any more; its number stays, the fence.
+    Retire {
+        /// Which.
+        session: SessionId,
+    },
+    /// Remember what a session's file says of its end.
+    Remember {
+        /// Which.
+        session: SessionId,
+        /// What.
+        terms: Terms,
     },
     /// Install a workbench, as a file asks.
     Provide {

@@ -125,6 +125,14 @@ impl Key {
         File::open(dir.unwrap_or(Path::new("."))).and_then(|dir| dir.sync_all()).map_err(failed)
     }
 
+    /// 32 bytes for one purpose: what keys of another kind are made from.
+    #[must_use]
+    pub fn bytes_for(&self, label: &str) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(hmac::sign(&self.derive(label), b"bytes").as_ref());
+        bytes
+    }
+
     /// The key for one purpose.
     #[must_use]
     pub fn derive(&self, label: &str) -> hmac::Key {

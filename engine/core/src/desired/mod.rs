@@ -1,5 +1,111 @@
 //! What is asked for, as one value: lowered from files, merged with people's requests and overrides.
+//!
+//! Read next: [`lower`] (files to values), then [`merge`](fn@merge) (requests and overrides on top).
 
+mod lower;
+mod merge;
+mod origins;
 mod spec;
 
+pub use lower::*;
+pub use merge::*;
+pub use origins::*;
 pub use spec::*;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::ids::{ClusterName, GatewayId, NodeId, SessionId, WorkbenchName};
+use crate::known::Known;
+
+/// How much of the world is ours to change (product.md §2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Read files and world, plan, change nothing.
+    Observe,
+    /// Serve on our own port beside the incumbent.
+    Beside,
+    /// Take the ports and the store that the files name.
+    #[default]
+    Serve,
+}
+
+impl std::fmt::Display for Mode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Mode::Observe => "observe",
+            Mode::Beside => "beside",
+            Mode::Serve => "serve",
+        })
+    }
+}
+
+/// Things of one kind, or the fact that nobody manages them: a missing directory ends nothing, an
+/// empty one asks for none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Declared<K: Ord, V> {
+    /// Whether the directory is there.
+    pub managed: bool,
+    /// What it asks for; a file that cannot be read is Unknown, and its thing stays as it is.
+    pub things: BTreeMap<K, Known<V>>,
+}
+
+impl<K: Ord, V> Default for Declared<K, V> {
+    fn default() -> Self {
+        Self { managed: false, things: BTreeMap::new() }
+    }
+}
+
+impl<K: Ord, V> Declared<K, V> {
+    /// The things that are known, in order.
+    pub fn known(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.things.iter().filter_map(|(key, thing)| Some((key, thing.present()?)))
+    }
+
+    /// One thing, if it is known.
+    pub fn get(&self, key: &K) -> Option<&V> {
+        self.things.get(key)?.present()
+    }
+}
+
+/// A workbench as asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WorkbenchSpec {
+    /// What pages call it.
+    pub display_name: String,
+    /// The executable that a file names.
+    pub exe: Option<String>,
+    /// The requirements file to install it from, if a file asks for that.
+    pub install_from: Option<String>,
+}
+
+/// Everything that is asked for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Desired {
+    /// How much is ours to change.
+    pub mode: Mode,
+    /// Sessions, declared and requested.
+    pub sessions: Declared<SessionId, Arc<SessionSpec>>,
+    /// Gateways.
+    pub gateways: Declared<GatewayId, Arc<GatewaySpec>>,
+    /// Nodes that a file speaks of; others have the defaults.
+    pub nodes: Declared<NodeId, Arc<NodeSpec>>,
+    /// Clusters.
+    pub clusters: BTreeMap<ClusterName, ClusterSpec>,
+    /// Workbenches that sessions use or files define.
+    pub workbenches: BTreeMap<WorkbenchName, WorkbenchSpec>,
+    /// Where to listen; none = nowhere.
+    pub listen: Option<ListenAddress>,
+    /// How nodes are chosen.
+    pub balancer: BalancerMethod,
+    /// How long things wait.
+    pub policy: Policy,
+}
+
+impl Desired {
+    /// What a node is asked to be.
+    #[must_use]
+    pub fn node(&self, node: &NodeId) -> NodeSpec {
+        self.nodes.get(node).map_or_else(NodeSpec::default, |spec| NodeSpec::clone(spec))
+    }
+}

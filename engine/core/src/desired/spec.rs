@@ -16,7 +16,7 @@ use crate::ids::{
 };
 
 /// A session as asked for.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SessionSpec {
     /// Which one.
     pub id: SessionId,
@@ -26,6 +26,8 @@ pub struct SessionSpec {
     pub display_name: String,
     /// Whether it should run.
     pub state: WantedState,
+    /// The command that says so, in words, where it is not the file that does.
+    pub state_by: Option<String>,
     /// When to start it again after its end.
     pub restart: Restart,
     /// What happens when its file goes.
@@ -144,7 +146,8 @@ impl LaunchSpec {
 pub struct Program {
     /// A path that the files name; none = what the workbench's discovery finds.
     pub exe: Option<String>,
-    /// Arguments, with the tokens `{SOCKET}`, `{BASE}`, `{USER}`, `{HOME}`, `{ID}` still in them.
+    /// Arguments, with the tokens `{SOCKET}`, `{RUNTIME}`, `{BASE}`, `{USER}`, `{HOME}`, `{ID}` still in
+    /// them.
     pub args: Vec<String>,
     /// Environment that the workbench itself needs, same tokens.
     pub env: BTreeMap<String, String>,
@@ -225,11 +228,12 @@ pub enum Renew {
 }
 
 /// What a later change of files may do to a session.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct UpdateSpec {
     /// How.
     pub renew: Renew,
-    /// Restarts only inside; none = any time.
+    /// Restarts only inside; none = any time. (Requests have none: a person's session is not renewed by files.)
+    #[serde(skip)]
     pub window: Option<Window>,
 }
 
@@ -256,7 +260,7 @@ pub struct Publish {
 }
 
 /// Where a session may run.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placement {
     /// Only on these; none = on any.
     pub nodes: Option<BTreeSet<NodeId>>,

@@ -1,0 +1,272 @@
+//! When a set of files counts as finished: the automaton between "something happened" and "this is in force".
+//!
+//! Pure: it is told of wake-ups and of readings with their times, and says when to read next and
+//! what is decided. It knows neither files nor problems, only a set's digest and whether it is
+//! valid. Rules of design.md §6. Read next: `intake` in the engine, which drives it.
+//!
+//! | state | input | then |
+//! |---|---|---|
+//! | asleep | wake | reading, first pass due now |
+//! | reading | pass: the set accepted last | `Unchanged`, asleep |
+//! | reading | pass: the set refused last | `Refuse` again, asleep |
+//! | reading | pass: another set than the pass before | `quiet` and `invalid` begin anew |
+//! | reading | pass: the same set, valid, for `quiet` | `Accept`, asleep |
+//! | reading | pass: the same set, with errors, for `invalid` | `Refuse`, asleep |
+//! | reading | pass at `max` or later: with errors | `Refuse`, asleep |
+//! | reading | pass at `max` or later: valid, but not yet for `quiet` | `Refuse` as unsettled, reading, `max` begins anew |
+//! | reading | wake after a pass | another pass, `quiet` later; past `max` decided all the same, then reading anew |
+//! | any | hold until T | asleep until T, then reading from the beginning |
+//!
+//! Quiet is judged by contents, not by events: touching a file delays nothing, and a set that
+//! changes without an event is still seen by the second pass.
+
+use grammar::value::Millis;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{Moment, SiteDigest};
+
+/// How long files must hold still (`[site] settle` of `wharf.toml`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settle {
+    /// A valid set is accepted after this long without a change of content.
+    pub quiet: Millis,
+    /// A set with errors is refused after this long without a change of content: its other half
+    /// may still be on its way.
+    pub invalid: Millis,
+    /// It is decided this long after the first event at the latest.
+    pub max: Millis,
+}
+
+impl Default for Settle {
+    fn default() -> Self {
+        Self { quiet: Millis(100), invalid: Millis(2_000), max: Millis(5_000) }
+    }
+}
+
+impl Settle {
+    /// The same with `quiet <= invalid <= max`; otherwise no set could ever be accepted.
+    #[must_use]
+    pub fn in_order(self) -> Self {
+        let invalid = self.invalid.max(self.quiet);
+        Self { quiet: self.quiet, invalid, max: self.max.max(invalid) }
+    }
+}
+
+/// Why a set is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Refusal {
+    /// It has errors.
+    Invalid,
+    /// It kept changing until `max`; it is looked at further without a new event.
+    Unsettled,
+}
+
+/// What to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Read the whole set at this time (now, if it is over) and report it by [`Acceptance::read_done`].
+    ReadAgainAt(Moment),
+    /// This set is accepted. Said once.
+    Accept(SiteDigest),
+    /// This set is refused; what was in force stays. Said once a wake-up.
+    Refuse(SiteDigest, Refusal),
+    /// The files are those accepted last: nothing to do, and an earlier refusal is over. Said once.
+    Unchanged(SiteDigest),
+    /// Nothing to do until a wake-up, or until this time.
+    Sleep(Option<Moment>),
+}
+
+/// The automaton. Times must come from one clock; one that jumps back does no harm.
+#[derive(Clone, Debug)]
+pub struct Acceptance {
+    settle: Settle,
+    accepted: Option<SiteDigest>,
+    refused: Option<SiteDigest>,
+    held_until: Option<Moment>,
+    episode: Option<Episode>,
+    latest: Option<Moment>,
+}
+
+/// From the first wake-up to the decision.
+#[derive(Clone, Copy, Debug)]
+struct Episode {
+    first: Moment,
+    /// Something happened after the last pass.
+    due: bool,
+    reading: Option<Reading>,
+}
+
+/// The set that the last passes agreed upon.
+#[derive(Clone, Copy, Debug)]
+struct Reading {
+    digest: SiteDigest,
+    valid: bool,
+    since: Moment,
+    last: Moment,
+    passes: u32,
+}
+
+impl Reading {
+    /// Whether at least two passes agree with this much time between first and last.
+    fn held_still(self, span: Millis) -> bool {
+        self.passes >= 2 && self.last.since(self.since) >= span
+    }
+}
+
+impl Acceptance {
+    /// Asleep. `accepted` is the set in force, if there is one.
+    #[must_use]
+    pub fn new(settle: Settle, accepted: Option<SiteDigest>) -> Self {
+        Self {
+            settle: settle.in_order(),
+            accepted,
+            refused: None,
+            held_until: None,
+            episode: None,
+            latest: None,
+        }
+    }
+
+    /// Takes new times up, from the next answer on.
+    pub fn set_settle(&mut self, settle: Settle) {
+        self.settle = settle.in_order();
+    }
+
+    /// Corrects which set counts as accepted: one accepted here that could not be stored is not.
+    pub fn set_accepted(&mut self, accepted: Option<SiteDigest>) {
+        self.accepted = accepted;
+    }
+
+    /// Which set was accepted last.
+    #[must_use]
+    pub fn accepted(&self) -> Option<SiteDigest> {
+        self.accepted
+    }
+
+    /// Whether something is being decided.
+    #[must_use]
+    pub fn is_deciding(&self) -> bool {
+        self.episode.is_some()
+    }
+
+    /// Something may have happened to the files.
+    pub fn wake(&mut self, now: Moment) {
+        self.follow_clock(now);
+        match &mut self.episode {
+            Some(episode) => episode.due = true,
+            None => self.episode = Some(Episode { first: now, due: true, reading: None }),
+        }
+    }
+
+    /// A change window holds acceptance until `until`; none = no window is open.
+    pub fn hold(&mut self, now: Moment, until: Option<Moment>) {
+        self.follow_clock(now);
+        if until.is_none() && self.held_until.is_some() {
+            self.begin_again(now);
+        }
+        self.held_until = until;
+    }
+
+    /// A pass over the whole set that began at `now` found this.
+    pub fn read_done(&mut self, now: Moment, digest: SiteDigest, valid: bool) {
+        self.follow_clock(now);
+        let Some(episode) = &mut self.episode else { return };
+        episode.due = false;
+        match &mut episode.reading {
+            Some(reading) if reading.digest == digest => {
+                reading.valid = valid;
+                reading.last = now;
+                reading.passes = reading.passes.saturating_add(1);
+            }
+            reading => {
+                *reading = Some(Reading { digest, valid, since: now, last: now, passes: 1 });
+            }
+        }
+    }
+
+    /// What to do now.
+    pub fn next(&mut self, now: Moment) -> Next {
+        self.follow_clock(now);
+        if let Some(until) = self.held_until {
+            if now < until {
+                return Next::Sleep(self.episode.map(|_| until));
+            }
+            self.held_until = None;
+            self.begin_again(now);
+        }
+        let Some(episode) = self.episode else { return Next::Sleep(None) };
+        let Some(reading) = episode.reading else { return Next::ReadAgainAt(episode.first) };
+        let deadline = episode.first.plus(self.settle.max);
+        if episode.due && reading.last < deadline {
+            // Passes keep `quiet` apart however many events there are: reading is not free.
+            return Next::ReadAgainAt(reading.last.plus(self.settle.quiet).min(deadline));
+        }
+        let next = self.decide(now, reading, deadline);
+        if episode.due && self.episode.is_none() {
+            // Decided at the latest moment although something happened since: that comes next.
+            self.wake(now);
+        }
+        next
+    }
+
+    /// Decides upon the last pass, or says when the next one is due.
+    fn decide(&mut self, now: Moment, reading: Reading, deadline: Moment) -> Next {
+        let Settle { quiet, invalid, .. } = self.settle;
+        let digest = reading.digest;
+        if self.accepted == Some(digest) {
+            self.episode = None;
+            self.refused = None;
+            return Next::Unchanged(digest);
+        }
+        let at_the_latest = reading.last >= deadline;
+        if reading.valid && reading.held_still(quiet) {
+            self.episode = None;
+            self.refused = None;
+            self.accepted = Some(digest);
+            return Next::Accept(digest);
+        }
+        let refused_before = !reading.valid && self.refused == Some(digest);
+        if refused_before || !reading.valid && (reading.held_still(invalid) || at_the_latest) {
+            self.episode = None;
+            self.refused = Some(digest);
+            return Next::Refuse(digest, Refusal::Invalid);
+        }
+        if at_the_latest {
+            // Its last change may have been the last event of all: go on without waiting for another.
+            self.episode = Some(Episode { first: now, due: true, reading: Some(reading) });
+            return Next::Refuse(digest, Refusal::Unsettled);
+        }
+        let still_enough = reading.held_still(quiet);
+        let at = reading.since.plus(if still_enough { invalid } else { quiet });
+        Next::ReadAgainAt(at.min(deadline))
+    }
+
+    /// After a change window nothing read before or during it counts.
+    fn begin_again(&mut self, now: Moment) {
+        if let Some(episode) = &mut self.episode {
+            *episode = Episode { first: now, due: true, reading: None };
+        }
+    }
+
+    /// A clock that jumps back takes all stored times with it, so that no span grows.
+    fn follow_clock(&mut self, now: Moment) {
+        let behind = self.latest.map_or(0, |latest| latest.0.saturating_sub(now.0));
+        self.latest = Some(now);
+        if behind <= 0 {
+            return;
+        }
+        let shift = |at: &mut Moment| at.0 = at.0.saturating_sub(behind);
+        self.held_until.iter_mut().for_each(shift);
+        if let Some(episode) = &mut self.episode {
+            shift(&mut episode.first);
+            if let Some(reading) = &mut episode.reading {
+                shift(&mut reading.since);
+                shift(&mut reading.last);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+//! `launcher-env`: which variables reach which session.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use grammar::document::{Document, Section};
+use grammar::source::FileKind;
+
+use super::Lowering;
+use crate::desired::{EnvValue, Origin};
+use crate::ids::{ClusterName, Digest, UserName, WorkbenchName};
+use crate::settings::{Setting, SettingKey, Takes};
+
+/// Whether a name says that its value is a secret.
+#[must_use]
+pub fn is_secret_name(name: &str) -> bool {
+    let name = name.to_ascii_uppercase().replace('-', "_");
+    let word = |wanted: &str| name.split('_').any(|word| word == wanted);
+    ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "CREDENTIAL", "CREDENTIALS", "APIKEY"]
+        .into_iter()
+        .any(|secret| name.contains(secret))
+        || (word("KEY") && !word("FILE") && !word("PATH"))
+}
+
+/// What a session is, as far as selectors of records go.
+pub(super) struct Selected<'a> {
+    pub(super) workbench: &'a WorkbenchName,
+    pub(super) cluster: &'a ClusterName,
+    pub(super) user: &'a UserName,
+}
+
+impl Selected<'_> {
+    /// Whether a record applies to an interactive session of this kind.
+    fn matches(&self, record: &Section) -> bool {
+        let says = |field: &str, wanted: &str| {
+            record.get(field).is_none_or(|entry| {
+                let value = entry.value.trim();
+                value.eq_ignore_ascii_case("any")
+                    || value.is_empty()
+                    || normal(value) == normal(wanted)
+            })
+        };
+        let cluster = record
+            .get("Cluster")
+            .is_none_or(|entry| entry.value.is_empty() || *entry.value == *self.cluster.as_str());
+        says("JobType", "session") && says("Workbench", self.workbench.as_str()) && cluster
+    }
+}
+
+/// A workbench's name as files may write it: `VS Code`, `vs-code` and `vs code` are one.
+fn normal(name: &str) -> String {
+    name.to_ascii_lowercase().replace([' ', '_'], "-")
+}
+
+impl Lowering<'_> {
+    /// The variables that `launcher-env` gives to a session, each with its origin. A later record wins.
+    pub(super) fn env_of(
+        &mut self,
+        selected: &Selected<'_>,
+    ) -> BTreeMap<String, (EnvValue, Origin)> {
+        let mut env = BTreeMap::new();
+        let Some(document) = self.documents.get(&FileKind::LauncherEnv) else { return env };
+        let mut secrets = Vec::new();
+        for record in document.sections.iter().filter(|record| selected.matches(record)) {
+            let entries = record.entries.iter().filter(|entry| &*entry.name == "Environment");
+            for part in entries.flat_map(|entry| &entry.parts) {
+                let Some((name, value)) = part.text.split_once('=') else { continue };
+                let name = name.trim();
+                let value = value.replace("{USER}", selected.user.as_str());
+                let origin = self.origin(FileKind::LauncherEnv, part.line, name);
+                let value = self.sealed(name, value, &mut secrets);
+                env.insert(name.to_owned(), (value, origin));
+            }
+        }
+        self.out.secrets.extend(secrets);
+        env
+    }
+
+    /// A value as it may be compared and stored.
+    pub(super) fn sealed(
+        &self,
+        name: &str,
+        value: String,
+        secrets: &mut Vec<(Digest, String)>,
+    ) -> EnvValue {
+        if !is_secret_name(name) {
+            return EnvValue::Plain(value);
+        }
+        let digest = Digest::keyed(&self.ground.digest_key, value.as_bytes());
+        secrets.push((digest, value));
+        EnvValue::Secret(digest)
+    }
+}
+
+/// Each variable of `launcher-env` as an option of its own, under its record's selectors.
+pub(super) fn record_env(lowering: &mut Lowering<'_>, file: &Arc<str>, document: &Document) {
+    for record in &document.sections {
+        let scope = super::section_scope(record);
+        let entries = record.entries.iter().filter(|entry| &*entry.name == "Environment");
+        for part in entries.flat_map(|entry| &entry.parts) {
+            let (name, value) = part.text.split_once('=').unwrap_or((&part.text, ""));
+            let secret = is_secret_name(name);
+            let setting = Setting {
+                line: part.line,
+                value: if secret { "(secret)".to_owned() } else { value.to_owned() },
+                secret: secret
+                    .then(|| Digest::keyed(&lowering.ground.digest_key, value.as_bytes())),
+                effect: Takes::NextStart,
+            };
+            let key = SettingKey {
+                file: Arc::clone(file),
+                scope: scope.clone(),
+                option: name.trim().to_owned(),
+            };
+            lowering.out.settings.add(key, setting);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_known_by_their_names() {
+        for secret in ["MODEL_KEY", "password", "DB_PASSWORD", "API_TOKEN", "AWS_SECRET_ACCESS_KEY"]
+        {
+            assert!(is_secret_name(secret), "{secret}");
+        }
+        for plain in
+            ["LC_ALL", "KEYBOARD", "SSL_KEY_FILE", "MONKEY", "PATH", "secure-cookie-key-file"]
+        {
+            assert!(!is_secret_name(plain), "{plain}");
+        }
+    }
+
+    #[test]
+    fn spellings_of_one_workbench_are_one() {
+        assert_eq!(normal("VS Code"), normal("vs-code"));
+        assert_eq!(normal("Jupyter Notebook"), normal("jupyter-notebook"));
+    }
+}

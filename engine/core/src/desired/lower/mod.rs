@@ -1,0 +1,269 @@
+//! Files to values: what a site asks for, with the origin of each part, every option it sets, and all
+//! of its problems.
+//!
+//! Total: whatever the files say, something is lowered; whether the set may come into force is told by
+//! [`Lowered::is_acceptable`]. Knows no file system: [`Ground`] holds what lowering must know of the machine.
+
+mod env;
+mod own;
+mod site_rules;
+mod spec;
+mod workbench;
+
+pub use env::is_secret_name;
+pub use own::kind_of_path;
+pub use workbench::{Builtin, builtins};
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use grammar::document::{Document, Entry};
+use grammar::error::{Problem, sort_problems};
+use grammar::source::FileKind;
+use grammar::value::{Millis, Value};
+
+use super::{Desired, Origin, Origins};
+use crate::accept::Settle;
+use crate::ids::{Digest, NodeId, UserName, WorkbenchName};
+use crate::known::Known;
+use crate::settings::{Setting, SettingKey, Settings, Takes};
+use crate::site::SiteFiles;
+
+/// What lowering must know of the machine and of how the engine was started.
+#[derive(Clone, Debug)]
+pub struct Ground {
+    /// This node.
+    pub node: NodeId,
+    /// The account of sessions whose file names none.
+    pub default_user: UserName,
+    /// Key of the digests by which secrets are compared and shown.
+    pub digest_key: Vec<u8>,
+    /// Whether the directory is self-contained: then the mode is `serve` unless its file says otherwise.
+    pub self_contained: bool,
+}
+
+/// What a site asks for, and what is wrong with it.
+#[derive(Clone, Debug, Default)]
+pub struct Lowered {
+    /// What it asks for.
+    pub desired: Desired,
+    /// Where that stands.
+    pub origins: Origins,
+    /// Every option it sets.
+    pub settings: Settings,
+    /// Texts of secrets by their keyed digest; read at the moment of use.
+    pub secrets: BTreeMap<Digest, String>,
+    /// Everything that is wrong with it, by place.
+    pub problems: Vec<Problem>,
+    /// What it says of the engine itself.
+    pub engine: EngineSettings,
+    /// Templates that people may start, by name.
+    pub templates: BTreeMap<String, TemplateSpec>,
+}
+
+impl Lowered {
+    /// Whether it may come into force.
+    #[must_use]
+    pub fn is_acceptable(&self) -> bool {
+        !self.problems.iter().any(Problem::is_error)
+    }
+}
+
+/// What a site says of the engine itself.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EngineSettings {
+    /// The instance's name, if a file gives one.
+    pub instance: Option<String>,
+    /// When files are accepted.
+    pub settle: Settle,
+    /// How often files are read where no events come.
+    pub poll: Option<Millis>,
+    /// Where the embedded store is, if a file says so.
+    pub store_path: Option<String>,
+    /// Whether `database.conf` names a PostgreSQL store.
+    pub postgresql: bool,
+    /// How many generations are kept.
+    pub history_keep: u32,
+}
+
+/// A template as lowered: the session it would become, but for its person and id.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TemplateSpec {
+    /// What pages call it.
+    pub display_name: String,
+    /// Its version.
+    pub version: String,
+    /// What the file says, choices resolved to their defaults.
+    pub fields: grammar::own::fields::SessionFields<grammar::own::form::Plain>,
+}
+
+/// Lowers a site.
+#[must_use]
+pub fn lower(files: &SiteFiles, ground: &Ground) -> Lowered {
+    let mut lowering = Lowering::new(files, ground);
+    lowering.read_workbench();
+    lowering.lower_wharf();
+    lowering.lower_clusters();
+    lowering.lower_listen();
+    lowering.lower_balancer();
+    lowering.lower_store();
+    lowering.lower_nodes();
+    lowering.lower_gateways();
+    lowering.lower_templates();
+    lowering.lower_sessions();
+    lowering.check_site();
+    lowering.finish()
+}
+
+/// Lowers the session that a person asks for from a template of a site.
+///
+/// # Errors
+/// There is no such template, or it asks for what the site does not have.
+pub fn lower_request(
+    files: &SiteFiles,
+    ground: &Ground,
+    template: &str,
+    id: crate::ids::SessionId,
+    user: UserName,
+    asked_by: super::AskedBy,
+) -> Result<(super::SessionSpec, TemplateSpec), String> {
+    let mut lowering = Lowering::new(files, ground);
+    lowering.read_workbench();
+    lowering.lower_wharf();
+    lowering.lower_clusters();
+    lowering.lower_gateways();
+    lowering.lower_templates();
+    let found = lowering.out.templates.get(template).cloned();
+    let found = found.ok_or_else(|| format!("there is no template `{template}`"))?;
+    let spec = lowering.lower_request(&found, id, user, asked_by)?;
+    Ok((spec, found))
+}
+
+/// Lowering under way.
+struct Lowering<'a> {
+    files: &'a SiteFiles,
+    ground: &'a Ground,
+    documents: BTreeMap<FileKind, Document>,
+    builtins: BTreeMap<WorkbenchName, Builtin>,
+    workbench_tables: BTreeMap<WorkbenchName, grammar::own::workbench::WorkbenchTable>,
+    /// `[listen] www-port`, for the mode `beside`.
+    own_www_port: Option<(u16, Origin)>,
+    /// `[accept] codes`: what somebody has looked at, with the reason.
+    accepted_codes: BTreeMap<String, String>,
+    out: Lowered,
+}
+
+impl<'a> Lowering<'a> {
+    fn new(files: &'a SiteFiles, ground: &'a Ground) -> Self {
+        Self {
+            files,
+            ground,
+            documents: BTreeMap::new(),
+            builtins: builtins(),
+            workbench_tables: BTreeMap::new(),
+            own_www_port: None,
+            accepted_codes: BTreeMap::new(),
+            out: Lowered::default(),
+        }
+    }
+
+    /// Reads Workbench's files: documents, their settings, their problems.
+    fn read_workbench(&mut self) {
+        for (kind, file) in &self.files.workbench {
+            let Known::Present(source) = file else { continue };
+            let read = grammar::read::read_file(*kind, source);
+            self.out.problems.extend(read.problems);
+            self.record_settings(*kind, &source.file, &read.document);
+            self.documents.insert(*kind, read.document);
+        }
+    }
+
+    /// The one unnamed section of a flat file, or none.
+    fn flat(&self, kind: FileKind, option: &str) -> Option<&Entry> {
+        let document = self.documents.get(&kind)?;
+        document.sections.iter().find_map(|section| section.get(option))
+    }
+
+    /// An origin in one of Workbench's files.
+    fn origin(&self, kind: FileKind, line: u32, option: &str) -> Origin {
+        Origin { file: Arc::from(kind.file_name()), line, option: option.to_owned() }
+    }
+
+    fn text(&self, kind: FileKind, option: &str) -> Option<(String, u32)> {
+        let entry = self.flat(kind, option)?;
+        Some((entry.value.to_string(), entry.line))
+    }
+
+    fn int(&self, kind: FileKind, option: &str) -> Option<(i64, u32)> {
+        let entry = self.flat(kind, option)?;
+        match entry.typed {
+            Some(Value::Int(value)) => Some((value, entry.line)),
+            _ => None,
+        }
+    }
+
+    fn switch(&self, kind: FileKind, option: &str) -> Option<(bool, u32)> {
+        let entry = self.flat(kind, option)?;
+        match entry.typed {
+            Some(Value::Bool(value)) => Some((value, entry.line)),
+            _ => None,
+        }
+    }
+
+    /// Every option of a Workbench file, for comparing and listing.
+    fn record_settings(&mut self, kind: FileKind, file: &Arc<str>, document: &Document) {
+        let short: Arc<str> = Arc::from(self.files.short_name(file));
+        if kind == FileKind::LauncherEnv {
+            env::record_env(self, &short, document);
+            return;
+        }
+        for section in &document.sections {
+            let scope = section_scope(section);
+            for entry in &section.entries {
+                let secret = is_secret_name(&entry.name);
+                let digest =
+                    secret.then(|| Digest::keyed(&self.ground.digest_key, entry.value.as_bytes()));
+                let value = if secret { "(secret)".to_owned() } else { joined(entry) };
+                let key = SettingKey {
+                    file: Arc::clone(&short),
+                    scope: scope.clone(),
+                    option: entry.name.to_string(),
+                };
+                let effect = entry.row.map_or(Takes::No, Takes::from);
+                self.out
+                    .settings
+                    .add(key, Setting { line: entry.line, value, secret: digest, effect });
+            }
+        }
+    }
+
+    fn finish(self) -> Lowered {
+        let mut out = self.out;
+        sort_problems(&mut out.problems);
+        out
+    }
+}
+
+/// A value of several lines in one.
+fn joined(entry: &Entry) -> String {
+    if entry.parts.len() <= 1 {
+        return entry.value.to_string();
+    }
+    let parts: Vec<&str> = entry.parts.iter().map(|part| &*part.text).collect();
+    parts.join(" ")
+}
+
+/// What a section applies to, in the file's words.
+fn section_scope(section: &grammar::document::Section) -> String {
+    let mut scope = Vec::new();
+    if let Some(name) = &section.name {
+        let of = section.get("name").map(|entry| format!(" {}", entry.value));
+        scope.push(format!("{name}{}", of.unwrap_or_default()));
+    }
+    for selector in ["MountPath", "JobType", "Workbench", "Cluster"] {
+        if let Some(entry) = section.get(selector) {
+            scope.push(format!("{selector} {}", entry.value));
+        }
+    }
+    scope.join(" ")
+}

@@ -1,0 +1,341 @@
+//! Our own files: policy, nodes, gateways, templates. Defaults are filled in here and nowhere else.
+
+use std::sync::Arc;
+
+use grammar::error::{Code, Problem, Severity};
+use grammar::own::fields::UpdateApply;
+use grammar::own::gateway::{GatewayFile, GatewayRemoval, SignIn};
+use grammar::own::policy::{PolicyApply, PolicyTable, Starts};
+use grammar::own::wharf::WharfFile;
+use grammar::own::{Lines, OwnKind, OwnRead};
+use grammar::source::Source;
+
+use super::{Lowering, TemplateSpec};
+use crate::accept::Settle;
+use crate::desired::{
+    Apply, BackOff, ClusterSpec, GatewaySpec, Mode, NodeSpec, Origin, Policy, Renew, WorkbenchSpec,
+};
+use crate::ids::{ClusterName, GatewayId, NodeId, WorkbenchName};
+use crate::known::Known;
+use crate::settings::{Setting, SettingKey, Takes};
+use crate::site::{DropIn, Managed};
+
+/// Generations that are kept unless `[history] keep` says otherwise (product.md §4).
+const HISTORY_KEEP: u32 = 50;
+
+impl Lowering<'_> {
+    /// A place in one of our files.
+    pub(super) fn own_origin(&self, source: &Source, lines: &Lines, path: &str) -> Origin {
+        Origin {
+            file: Arc::from(self.files.short_name(&source.file)),
+            line: lines.line(path).unwrap_or(1),
+            option: path.to_owned(),
+        }
+    }
+
+    /// Takes what was read of one of our files: its problems, and every field as a setting.
+    pub(super) fn own_read<T>(
+        &mut self,
+        source: &Source,
+        read: OwnRead<T>,
+        takes: Takes,
+    ) -> Option<grammar::own::Own<T>> {
+        self.out.problems.extend(read.problems);
+        let own = read.own?;
+        let file: Arc<str> = Arc::from(self.files.short_name(&source.file));
+        for (path, place) in own.lines.iter() {
+            let text = source.text.get(place.span.range()).unwrap_or_default();
+            let name = path.rsplit('.').next().unwrap_or(path);
+            let secret = super::is_secret_name(name) || path == "store.url";
+            let digest = crate::ids::Digest::keyed(&self.ground.digest_key, text.as_bytes());
+            let setting = Setting {
+                line: place.line,
+                value: if secret { "(secret)".to_owned() } else { value_text(text) },
+                secret: secret.then_some(digest),
+                effect: takes,
+            };
+            let key = SettingKey {
+                file: Arc::clone(&file),
+                scope: String::new(),
+                option: path.to_owned(),
+            };
+            self.out.settings.add(key, setting);
+        }
+        Some(own)
+    }
+
+    /// `wharf.toml`.
+    pub(super) fn lower_wharf(&mut self) {
+        self.out.desired.mode =
+            if self.ground.self_contained { Mode::Serve } else { Mode::Observe };
+        self.out.engine.history_keep = HISTORY_KEEP;
+        let Known::Present(source) = &self.files.wharf else { return };
+        let read = grammar::own::read_wharf(source);
+        let Some(own) = self.own_read(source, read, Takes::Live) else { return };
+        let file = own.value;
+        if let Some(mode) = file.mode {
+            self.out.desired.mode = match mode {
+                grammar::own::wharf::Mode::Observe => Mode::Observe,
+                grammar::own::wharf::Mode::Beside => Mode::Beside,
+                grammar::own::wharf::Mode::Serve => Mode::Serve,
+            };
+            let origin = self.own_origin(source, &own.lines, "mode");
+            self.out.origins.add("mode", origin);
+        }
+        if let Some(port) = file.listen.as_ref().and_then(|listen| listen.www_port) {
+            let origin = self.own_origin(source, &own.lines, "listen.www-port");
+            self.own_www_port = Some((port.0, origin));
+        }
+        self.engine_settings(&file);
+        if let Some(policy) = &file.policy {
+            self.out.desired.policy = policy_of(policy);
+        }
+        if let Some(accept) = file.accept {
+            self.accepted_codes = accept.codes.unwrap_or_default();
+        }
+        self.lower_own_clusters(&file.clusters.unwrap_or_default(), source, &own.lines);
+        let workbenches = file.workbenches.unwrap_or_default();
+        self.lower_workbenches(workbenches, source, &own.lines);
+    }
+
+    fn engine_settings(&mut self, file: &WharfFile) {
+        let engine = &mut self.out.engine;
+        engine.instance.clone_from(&file.instance);
+        engine.history_keep =
+            file.history.as_ref().and_then(|history| history.keep).unwrap_or(HISTORY_KEEP);
+        engine.store_path = file.store.as_ref().and_then(|store| store.path.clone());
+        let Some(site) = &file.site else { return };
+        engine.poll = site.poll;
+        if let Some(settle) = &site.settle {
+            let default = Settle::default();
+            engine.settle = Settle {
+                quiet: settle.quiet.unwrap_or(default.quiet),
+                invalid: settle.invalid.unwrap_or(default.invalid),
+                max: settle.max.unwrap_or(default.max),
+            }
+            .in_order();
+        }
+    }
+
+    /// `[clusters.NAME]`.
+    fn lower_own_clusters(
+        &mut self,
+        clusters: &std::collections::BTreeMap<String, grammar::own::wharf::ClusterTable>,
+        source: &Source,
+        lines: &Lines,
+    ) {
+        for (name, table) in clusters {
+            let Ok(id) = ClusterName::new(name) else { continue };
+            let origin = self.own_origin(source, lines, &format!("clusters.{name}"));
+            self.out.origins.add(format!("cluster/{id}"), origin);
+            let kind = table.kind.word().to_owned();
+            self.out.desired.clusters.insert(id, ClusterSpec { kind });
+        }
+    }
+
+    /// `[workbenches.NAME]`: further workbenches, or further words on those that are built in.
+    fn lower_workbenches(
+        &mut self,
+        tables: std::collections::BTreeMap<String, grammar::own::workbench::WorkbenchTable>,
+        source: &Source,
+        lines: &Lines,
+    ) {
+        for (name, table) in tables {
+            let Ok(id) = WorkbenchName::new(&name) else { continue };
+            let origin = self.own_origin(source, lines, &format!("workbenches.{name}"));
+            self.out.origins.add(format!("workbench/{id}"), origin);
+            let pinned = table.install == Some(grammar::own::workbench::Install::Pinned);
+            let requirements = table.requirements.clone().filter(|_| pinned);
+            let spec = WorkbenchSpec {
+                display_name: table.display_name.clone().unwrap_or_else(|| name.clone()),
+                exe: table.exe.clone(),
+                install_from: requirements.map(|path| format!("{}/{path}", self.files.own_dir)),
+            };
+            self.out.desired.workbenches.insert(id.clone(), spec);
+            self.workbench_tables.insert(id, table);
+        }
+    }
+
+    /// `nodes.d`.
+    pub(super) fn lower_nodes(&mut self) {
+        self.out.desired.nodes.managed = is_managed(&self.files.nodes);
+        for (stem, file) in self.files.managed(DropIn::Nodes).files() {
+            let Ok(id) = NodeId::new(stem) else { continue };
+            let spec = match file {
+                Known::Present(source) => {
+                    let read = grammar::own::read_node(source);
+                    let Some(own) = self.own_read(source, read, Takes::Live) else {
+                        self.out.desired.nodes.things.insert(id, refused());
+                        continue;
+                    };
+                    for field in ["weight", "schedulable", "drain"] {
+                        let origin = self.own_origin(source, &own.lines, field);
+                        self.out.origins.add(format!("node/{id}/{field}"), origin);
+                    }
+                    let default = NodeSpec::default();
+                    Known::Present(Arc::new(NodeSpec {
+                        weight: own.value.weight.unwrap_or(default.weight),
+                        schedulable: own.value.schedulable.unwrap_or(default.schedulable),
+                        draining: own.value.drain.is_some(),
+                        max_sessions: own.value.max_sessions,
+                        labels: own.value.labels.unwrap_or_default(),
+                    }))
+                }
+                Known::Absent => continue,
+                Known::Unknown { since, reason } => {
+                    Known::Unknown { since: *since, reason: reason.clone() }
+                }
+            };
+            self.out.desired.nodes.things.insert(id, spec);
+        }
+    }
+
+    /// `gateways.d`.
+    pub(super) fn lower_gateways(&mut self) {
+        self.out.desired.gateways.managed = is_managed(&self.files.gateways);
+        for (stem, file) in self.files.managed(DropIn::Gateways).files() {
+            let Ok(id) = GatewayId::new(stem) else { continue };
+            let spec = match file {
+                Known::Present(source) => {
+                    let read = grammar::own::read_gateway(source);
+                    let Some(own) = self.own_read(source, read, Takes::Live) else {
+                        self.out.desired.gateways.things.insert(id, refused());
+                        continue;
+                    };
+                    let origin = self.own_origin(source, &own.lines, "port-range");
+                    self.out.origins.add(format!("gateway/{id}"), origin);
+                    self.check_gateway(source, &own);
+                    Known::Present(Arc::new(gateway_of(&own.value)))
+                }
+                Known::Absent => continue,
+                Known::Unknown { since, reason } => {
+                    Known::Unknown { since: *since, reason: reason.clone() }
+                }
+            };
+            self.out.desired.gateways.things.insert(id, spec);
+        }
+    }
+
+    /// What a gateway asks for and this version does not do yet is an error: serving it otherwise would
+    /// be something else than was asked for.
+    fn check_gateway(&mut self, source: &Source, own: &grammar::own::Own<GatewayFile>) {
+        let file = &own.value;
+        let tcp = file.protocol == Some(grammar::own::gateway::Protocol::Tcp);
+        let tls = !matches!(file.tls, None | Some(grammar::own::gateway::Tls::Off));
+        let narrowed = file.allow_from.as_ref().is_some_and(|networks| !networks.is_empty());
+        let missing = [
+            (tcp, "protocol", "a gateway for raw TCP"),
+            (tls, "tls", "TLS on a gateway"),
+            (narrowed, "allow-from", "admitting some networks only"),
+        ];
+        for (asked, field, what) in missing.into_iter().filter(|(asked, ..)| *asked) {
+            debug_assert!(asked, "only what is asked for is here");
+            let span = own.lines.place(field).map(|place| place.span);
+            self.out.problems.push(
+                Problem::new(
+                    Code(420),
+                    Severity::Error,
+                    format!("{what} arrives with the gateways, not in this version"),
+                )
+                .label(&source.file, span, "set here")
+                .help("leave the field out, or keep the file out of gateways.d for now"),
+            );
+        }
+    }
+
+    /// `templates.d`.
+    pub(super) fn lower_templates(&mut self) {
+        for (stem, file) in self.files.managed(DropIn::Templates).files() {
+            let Known::Present(source) = file else { continue };
+            let read = grammar::own::read_template(source);
+            let Some(own) = self.own_read(source, read, Takes::NextStart) else { continue };
+            let origin = self.own_origin(source, &own.lines, "workbench");
+            self.out.origins.add(format!("template/{stem}"), origin);
+            let fields = own.value.fields;
+            let spec = TemplateSpec {
+                display_name: fields.display_name.clone().unwrap_or_else(|| stem.to_owned()),
+                version: own.value.version.unwrap_or_default(),
+                fields: super::spec::resolved(fields),
+            };
+            self.out.templates.insert(stem.to_owned(), spec);
+        }
+    }
+}
+
+/// Whether a directory manages its things: a missing or unreadable one does not.
+pub(super) fn is_managed(managed: &Managed) -> bool {
+    matches!(managed, Managed::Managed(_))
+}
+
+/// A thing whose file has problems: what runs of it stays as it is.
+pub(super) fn refused<T>() -> Known<T> {
+    Known::Unknown {
+        since: crate::ids::Moment::default(),
+        reason: "its file has problems".to_owned(),
+    }
+}
+
+/// The value of a `key = value` line as text.
+fn value_text(text: &str) -> String {
+    let value = text.trim().trim_matches('"');
+    value.lines().next().unwrap_or_default().to_owned()
+}
+
+fn gateway_of(file: &GatewayFile) -> GatewaySpec {
+    GatewaySpec {
+        ip: file.address.unwrap_or(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED)),
+        first_port: file.port_range.first.0,
+        last_port: file.port_range.last.0,
+        public_address: file.public_address.clone(),
+        sign_in: file.sign_in != Some(SignIn::Off),
+        allow_from: Vec::new(),
+        disconnect_on_removal: file.on_removal == Some(GatewayRemoval::Disconnect),
+    }
+}
+
+fn policy_of(table: &PolicyTable) -> Policy {
+    let default = Policy::default();
+    let back_off = table.back_off.as_ref();
+    let back = BackOff::default();
+    Policy {
+        harm_delay: table.harm_delay.unwrap_or(default.harm_delay),
+        max_harmed: table.max_harmed.unwrap_or(default.max_harmed),
+        concurrent_starts: match &table.concurrent_starts {
+            Some(Starts::Count(count)) => Some(*count),
+            Some(Starts::Cores) | None => None,
+        },
+        back_off: BackOff {
+            first: back_off.and_then(|b| b.first).unwrap_or(back.first),
+            max: back_off.and_then(|b| b.max).unwrap_or(back.max),
+            give_up_after: back_off.and_then(|b| b.give_up_after).unwrap_or(back.give_up_after),
+            within: back_off.and_then(|b| b.within).unwrap_or(back.within),
+        },
+        apply: match table.apply {
+            Some(PolicyApply::ConfirmHarmful) => Apply::ConfirmHarmful,
+            Some(PolicyApply::Confirm) => Apply::Confirm,
+            Some(PolicyApply::Auto) | None => Apply::Auto,
+        },
+        renew: renew_of(table.session_restart).unwrap_or(default.renew),
+        windows: table.windows.clone().unwrap_or_default(),
+    }
+}
+
+pub(super) fn renew_of(apply: Option<UpdateApply>) -> Option<Renew> {
+    Some(match apply? {
+        UpdateApply::NextStart => Renew::NextStart,
+        UpdateApply::WhenIdle => Renew::WhenIdle,
+        UpdateApply::Now => Renew::Now,
+    })
+}
+
+/// The kinds of our files, for whoever checks one alone.
+#[must_use]
+pub fn kind_of_path(path: &str) -> Option<OwnKind> {
+    let mut parts = path.rsplit('/');
+    let name = parts.next()?;
+    if name == crate::site::WHARF_TOML {
+        return Some(OwnKind::Wharf);
+    }
+    let directory = parts.next()?;
+    OwnKind::ALL.into_iter().find(|kind| kind.directory() == Some(directory))
+}

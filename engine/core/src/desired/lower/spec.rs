@@ -1,0 +1,506 @@
+//! `sessions.d`: each file to one session, with the environment that `launcher-env` gives it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use grammar::error::{Code, Problem, Severity};
+use grammar::own::Own;
+use grammar::own::fields::{self, PublishGateway, SessionFields};
+use grammar::own::form::{Field, Offered, Plain};
+use grammar::own::session::{SessionFile, SessionState};
+use grammar::source::Source;
+use grammar::value::Millis;
+
+use super::env::Selected;
+use super::own::{is_managed, refused, renew_of};
+use super::workbench::Builtin;
+use super::{Lowering, TemplateSpec};
+use crate::desired::{
+    Access, AskedBy, BasePath, EnvValue, HealthSpec, LaunchSpec, OnRemoval, Placement, Program,
+    Publish, Resources, Restart, SessionSpec, StopSpec, UpdateSpec, WantedState, WorkbenchSpec,
+};
+use crate::ids::{ClusterName, GatewayId, SessionId, UserName, WorkbenchName};
+use crate::known::Known;
+use crate::settings::Takes;
+use crate::site::DropIn;
+
+/// How long a start of a workbench may take that says nothing of it.
+const START_TIMEOUT: Millis = Millis(90_000);
+
+/// A template's fields with every choice at its default, or at its first option.
+pub(super) fn resolved(fields: SessionFields<Offered>) -> SessionFields<Plain> {
+    let resources = fields.resources.map(|resources| fields::Resources {
+        cpus: resources.cpus.and_then(pick),
+        memory: resources.memory.and_then(pick),
+        profile: resources.profile.and_then(pick),
+        request: resources.request.map(|request| fields::Request {
+            cpus: request.cpus.and_then(pick),
+            memory: request.memory.and_then(pick),
+        }),
+    });
+    let env = fields.env.map(|env| {
+        env.into_iter().filter_map(|(name, value)| Some((name, pick(value)?))).collect()
+    });
+    SessionFields {
+        workbench: pick(fields.workbench).unwrap_or_default(),
+        display_name: fields.display_name,
+        cluster: fields.cluster.and_then(pick),
+        restart: fields.restart,
+        on_removal: fields.on_removal,
+        working_dir: fields.working_dir.and_then(pick),
+        args: fields.args,
+        access: fields.access,
+        resources,
+        env,
+        health: fields.health,
+        idle: fields.idle.map(|idle| fields::Idle {
+            timeout: idle.timeout.and_then(pick),
+            action: idle.action.and_then(pick),
+        }),
+        stop: fields.stop,
+        update: fields.update,
+        publish: fields.publish,
+        placement: fields.placement,
+    }
+}
+
+fn pick<T>(field: Field<T>) -> Option<T> {
+    match field {
+        Field::Fixed(value) => Some(value),
+        Field::Choose { options, default, .. } => default.or_else(|| options.into_iter().next()),
+    }
+}
+
+/// Who and what a session is, before its fields.
+struct Head<'a> {
+    id: SessionId,
+    user: UserName,
+    state: WantedState,
+    asked_by: AskedBy,
+    restart: Restart,
+    fields: &'a SessionFields<Plain>,
+}
+
+impl Lowering<'_> {
+    /// `sessions.d`.
+    pub(super) fn lower_sessions(&mut self) {
+        self.out.desired.sessions.managed = is_managed(&self.files.sessions);
+        for (stem, file) in self.files.managed(DropIn::Sessions).files() {
+            let Ok(id) = SessionId::new(stem) else {
+                self.bad_session_name(stem, file.present());
+                continue;
+            };
+            let wanted = match file {
+                Known::Present(source) => self.lower_session(&id, source),
+                Known::Absent => continue,
+                Known::Unknown { since, reason } => {
+                    Known::Unknown { since: *since, reason: reason.clone() }
+                }
+            };
+            self.out.desired.sessions.things.insert(id, wanted);
+        }
+    }
+
+    fn bad_session_name(&mut self, stem: &str, source: Option<&Source>) {
+        let file = match source {
+            Some(source) => Arc::clone(&source.file),
+            None => Arc::from(format!("sessions.d/{stem}.toml")),
+        };
+        let message = format!("`{}` is no session id", stem.escape_debug());
+        let problem = Problem::new(Code(507), Severity::Error, message)
+            .label(&file, None, "the file's name is the session's id")
+            .help("use 1 to 40 of a-z, 0-9 and -, not beginning with -");
+        self.out.problems.push(problem);
+    }
+
+    fn lower_session(&mut self, id: &SessionId, source: &Source) -> Known<Arc<SessionSpec>> {
+        let read = grammar::own::read_session(source);
+        let Some(own) = self.own_read(source, read, Takes::NextStart) else { return refused() };
+        let first = self.own_origin(source, &own.lines, "workbench");
+        self.out.origins.add(format!("session/{id}"), first);
+        for field in [
+            "state",
+            "on-removal",
+            "restart",
+            "args",
+            "working-dir",
+            "resources",
+            "publish",
+            "user",
+        ] {
+            if own.lines.written(field).is_some() {
+                let origin = self.own_origin(source, &own.lines, field);
+                self.out.origins.add(format!("session/{id}/{field}"), origin);
+            }
+        }
+        let user = own.value.user.as_deref().map(UserName::new);
+        let user = match user {
+            Some(Err(_)) => return refused(),
+            Some(Ok(user)) => user,
+            None => self.ground.default_user.clone(),
+        };
+        let state = match own.value.state {
+            Some(SessionState::Stopped) => WantedState::Stopped,
+            Some(SessionState::Suspended) => {
+                self.cannot_suspend(source, &own);
+                return refused();
+            }
+            Some(SessionState::Running) | None => WantedState::Running,
+        };
+        let head = Head {
+            id: id.clone(),
+            user,
+            state,
+            asked_by: AskedBy::File,
+            restart: Restart::Always,
+            fields: &own.value.fields,
+        };
+        let env = self.own_env(id, source, &own);
+        match self.spec_of(&head, env) {
+            Ok(spec) => Known::Present(Arc::new(spec)),
+            Err(wrong) => {
+                let Wrong { field, code, message, help } = wrong;
+                let span = own.lines.place(field).map(|place| place.span);
+                let mut problem = Problem::new(Code(code), Severity::Error, message).label(
+                    &source.file,
+                    span,
+                    "",
+                );
+                problem.help = help;
+                self.out.problems.push(problem);
+                refused()
+            }
+        }
+    }
+
+    fn cannot_suspend(&mut self, source: &Source, own: &Own<SessionFile>) {
+        let span = own.lines.place("state").map(|place| place.span);
+        let problem = Problem::new(
+            Code(421),
+            Severity::Error,
+            "suspending sessions arrives with sessions for people, not in this version",
+        )
+        .label(&source.file, span, "")
+        .help("write \"stopped\": the process ends, its state is not kept");
+        self.out.problems.push(problem);
+    }
+
+    /// `[env]` of a session's file, sealed, with origins.
+    fn own_env(
+        &mut self,
+        id: &SessionId,
+        source: &Source,
+        own: &Own<SessionFile>,
+    ) -> BTreeMap<String, EnvValue> {
+        let mut env = BTreeMap::new();
+        let mut secrets = Vec::new();
+        for (name, value) in own.value.fields.env.iter().flatten() {
+            env.insert(name.clone(), self.sealed(name, value.clone(), &mut secrets));
+            let mut origin = self.own_origin(source, &own.lines, &format!("env.{name}"));
+            origin.option.clone_from(name);
+            self.out.origins.add(format!("session/{id}/env {name}"), origin);
+        }
+        self.out.secrets.extend(secrets);
+        env
+    }
+
+    /// A session's spec from its fields.
+    fn spec_of(
+        &mut self,
+        head: &Head<'_>,
+        own_env: BTreeMap<String, EnvValue>,
+    ) -> Result<SessionSpec, Wrong> {
+        let fields = head.fields;
+        let workbench = WorkbenchName::new(&fields.workbench)
+            .map_err(|error| Wrong::new("workbench", 504, error.to_string()))?;
+        let cluster = self.cluster_of(fields.cluster.as_deref())?;
+        let made = self.workbench(&workbench)?;
+        let selected = Selected { workbench: &workbench, cluster: &cluster, user: &head.user };
+        let mut env = BTreeMap::new();
+        for (name, (value, origin)) in self.env_of(&selected) {
+            if !own_env.contains_key(&name) {
+                self.out.origins.add(format!("session/{}/env {name}", head.id), origin);
+            }
+            env.insert(name, value);
+        }
+        env.extend(own_env);
+        let mut program = made.program;
+        program.args.extend(fields.args.iter().flatten().cloned());
+        let launch = LaunchSpec {
+            workbench: workbench.clone(),
+            user: head.user.clone(),
+            cluster,
+            program,
+            env,
+            working_dir: fields.working_dir.clone(),
+            resources: resources_of(fields.resources.as_ref()),
+            base: made.base,
+        };
+        let health = fields.health.as_ref();
+        let path = health.and_then(|health| health.path.clone()).unwrap_or(made.health_path);
+        let timeout = health.and_then(|health| health.start_timeout).unwrap_or(made.start_timeout);
+        Ok(SessionSpec {
+            id: head.id.clone(),
+            asked_by: head.asked_by.clone(),
+            display_name: fields.display_name.clone().unwrap_or_else(|| head.id.to_string()),
+            state: head.state,
+            state_by: None,
+            restart: fields.restart.map_or(head.restart, restart_of),
+            on_removal: on_removal_of(fields.on_removal),
+            launch: Arc::new(launch),
+            stop: stop_of(fields.stop.as_ref()),
+            health: HealthSpec { path, start_timeout_ms: timeout.0 },
+            update: self.update_of(fields.update.as_ref()),
+            access: access_of(fields.access.as_ref(), &head.user),
+            publish: self.publish_of(fields.publish.as_ref())?,
+            placement: placement_of(fields.placement.as_ref()),
+        })
+    }
+
+    /// The cluster that a session names, or the site's default.
+    fn cluster_of(&self, named: Option<&str>) -> Result<ClusterName, Wrong> {
+        let clusters = &self.out.desired.clusters;
+        let Some(named) = named else {
+            return match self.default_cluster() {
+                Some((cluster, _)) => Ok(cluster),
+                None => Err(Wrong::new(
+                    "workbench",
+                    303,
+                    "this session names no cluster, and the site has none",
+                )),
+            };
+        };
+        if let Ok(cluster) = ClusterName::new(named)
+            && clusters.contains_key(&cluster)
+        {
+            return Ok(cluster);
+        }
+        let nearest = grammar::suggest::nearest(named, clusters.keys().map(ClusterName::as_str));
+        let mut wrong =
+            Wrong::new("cluster", 302, format!("no cluster is called `{}`", named.escape_debug()));
+        wrong.help = nearest.map(|name| format!("did you mean `{name}`?"));
+        Err(wrong)
+    }
+
+    /// A workbench: what is built in, with the words of `wharf.toml` on top.
+    fn workbench(&mut self, name: &WorkbenchName) -> Result<Made, Wrong> {
+        let builtin = self.builtins.get(name).cloned();
+        let table = self.workbench_tables.get(name);
+        if builtin.is_none() && table.is_none() {
+            let known = self.builtins.keys().chain(self.workbench_tables.keys());
+            let nearest =
+                grammar::suggest::nearest(name.as_str(), known.map(WorkbenchName::as_str));
+            let mut wrong =
+                Wrong::new("workbench", 304, format!("no workbench is called `{name}`"));
+            wrong.help = Some(match nearest {
+                Some(nearest) => format!("did you mean `{nearest}`?"),
+                None => format!("declare it in wharf.toml: [workbenches.{name}] exe = ..."),
+            });
+            return Err(wrong);
+        }
+        let mut made = match builtin {
+            Some(builtin) => Made::from(builtin),
+            None => Made::default(),
+        };
+        if let Some(table) = table {
+            made.program.exe.clone_from(&table.exe);
+            if let Some(args) = &table.args {
+                made.program.args.clone_from(args);
+            }
+            made.program.env.extend(table.env.clone().unwrap_or_default());
+            if let Some(path) = &table.ready_path {
+                made.health_path.clone_from(path);
+            }
+            made.base = match table.base {
+                Some(grammar::own::workbench::Base::Strip) => BasePath::Strip,
+                Some(grammar::own::workbench::Base::Keep) => BasePath::Keep,
+                None => made.base,
+            };
+        }
+        self.out.desired.workbenches.entry(name.clone()).or_insert_with(|| WorkbenchSpec {
+            display_name: made.display_name.clone(),
+            ..WorkbenchSpec::default()
+        });
+        Ok(made)
+    }
+
+    fn update_of(&self, update: Option<&fields::Update>) -> UpdateSpec {
+        let renew = update.and_then(|update| renew_of(update.apply));
+        UpdateSpec {
+            renew: renew.unwrap_or(self.out.desired.policy.renew),
+            window: update.and_then(|update| update.window),
+        }
+    }
+
+    fn publish_of(&self, publish: Option<&fields::Publish>) -> Result<Option<Publish>, Wrong> {
+        let Some(publish) = publish else { return Ok(None) };
+        let gateways = &self.out.desired.gateways.things;
+        let gateway = match &publish.gateway {
+            PublishGateway::Named(name) => GatewayId::new(name)
+                .map_err(|error| Wrong::new("publish.gateway", 504, error.to_string()))?,
+            PublishGateway::Auto => gateways.keys().next().cloned().ok_or_else(|| {
+                Wrong::new("publish.gateway", 305, "the site has no gateway to publish on")
+            })?,
+        };
+        if self.out.desired.gateways.managed && !gateways.contains_key(&gateway) {
+            let mut wrong =
+                Wrong::new("publish.gateway", 305, format!("no gateway is called `{gateway}`"));
+            let known = gateways.keys().map(GatewayId::as_str);
+            wrong.help = grammar::suggest::nearest(gateway.as_str(), known)
+                .map(|name| format!("did you mean `{name}`?"));
+            return Err(wrong);
+        }
+        Ok(Some(Publish { gateway, port: publish.port.map(|port| port.0) }))
+    }
+
+    /// Lowers the session that a person asks for from a template.
+    pub(super) fn lower_request(
+        &mut self,
+        template: &TemplateSpec,
+        id: SessionId,
+        user: UserName,
+        asked_by: AskedBy,
+    ) -> Result<SessionSpec, String> {
+        let mut secrets = Vec::new();
+        let own_env = template.fields.env.iter().flatten();
+        let own_env = own_env
+            .map(|(name, value)| (name.clone(), self.sealed(name, value.clone(), &mut secrets)))
+            .collect();
+        self.out.secrets.extend(secrets);
+        let head = Head {
+            id,
+            user,
+            state: WantedState::Running,
+            asked_by,
+            restart: Restart::OnFailure,
+            fields: &template.fields,
+        };
+        self.spec_of(&head, own_env).map_err(|wrong| wrong.message)
+    }
+}
+
+/// What is wrong with one field.
+struct Wrong {
+    field: &'static str,
+    code: u16,
+    message: String,
+    help: Option<String>,
+}
+
+impl Wrong {
+    fn new(field: &'static str, code: u16, message: impl Into<String>) -> Self {
+        Self { field, code, message: message.into(), help: None }
+    }
+}
+
+/// A workbench put together.
+struct Made {
+    display_name: String,
+    program: Program,
+    base: BasePath,
+    health_path: String,
+    start_timeout: Millis,
+}
+
+impl Default for Made {
+    fn default() -> Self {
+        Self {
+            display_name: String::new(),
+            program: Program { exe: None, args: Vec::new(), env: BTreeMap::new() },
+            base: BasePath::Keep,
+            health_path: "/".to_owned(),
+            start_timeout: START_TIMEOUT,
+        }
+    }
+}
+
+impl From<Builtin> for Made {
+    fn from(builtin: Builtin) -> Self {
+        Self {
+            display_name: builtin.display_name.to_owned(),
+            program: builtin.program,
+            base: builtin.base,
+            health_path: builtin.health_path.to_owned(),
+            start_timeout: builtin.start_timeout,
+        }
+    }
+}
+
+fn restart_of(restart: fields::Restart) -> Restart {
+    match restart {
+        fields::Restart::Always => Restart::Always,
+        fields::Restart::OnFailure => Restart::OnFailure,
+        fields::Restart::No => Restart::No,
+    }
+}
+
+fn on_removal_of(on_removal: Option<fields::OnRemoval>) -> OnRemoval {
+    match on_removal {
+        Some(fields::OnRemoval::Stop) => OnRemoval::Stop,
+        Some(fields::OnRemoval::Keep) => OnRemoval::Keep,
+        Some(fields::OnRemoval::WhenIdle) | None => OnRemoval::WhenIdle,
+    }
+}
+
+fn stop_of(stop: Option<&fields::Stop>) -> StopSpec {
+    let default = StopSpec::default();
+    let signal = stop.and_then(|stop| stop.signal);
+    // Numbers of Linux on every architecture that it runs sessions on (signal(7)).
+    let signal = signal.map(|signal| match signal {
+        fields::Signal::Hup => 1,
+        fields::Signal::Int => 2,
+        fields::Signal::Quit => 3,
+        fields::Signal::Kill => 9,
+        fields::Signal::Usr1 => 10,
+        fields::Signal::Usr2 => 12,
+        fields::Signal::Term => 15,
+    });
+    StopSpec {
+        signal: signal.unwrap_or(default.signal),
+        grace_ms: stop
+            .and_then(|stop| stop.stop_grace_period)
+            .map_or(default.grace_ms, |grace| grace.0),
+    }
+}
+
+fn resources_of(resources: Option<&fields::Resources<Plain>>) -> Resources {
+    let Some(resources) = resources else { return Resources::default() };
+    let request = resources.request.as_ref();
+    Resources {
+        cpus_milli: resources.cpus.map(|cpus| u64::from(cpus.0)),
+        memory_bytes: resources.memory.map(|memory| memory.0),
+        request_cpus_milli: request
+            .and_then(|request| request.cpus)
+            .or(resources.cpus)
+            .map(|cpus| u64::from(cpus.0)),
+        request_memory_bytes: request
+            .and_then(|request| request.memory)
+            .or(resources.memory)
+            .map(|memory| memory.0),
+        profile: resources.profile.clone(),
+    }
+}
+
+fn access_of(access: Option<&fields::Access>, owner: &UserName) -> Access {
+    let names = |names: Option<&Vec<String>>| -> BTreeSet<UserName> {
+        names.into_iter().flatten().filter_map(|name| UserName::new(name).ok()).collect()
+    };
+    Access {
+        owner: Some(owner.clone()),
+        users: names(access.and_then(|access| access.users.as_ref())),
+        groups: access
+            .and_then(|access| access.groups.clone())
+            .map(|groups| groups.into_iter().collect())
+            .unwrap_or_default(),
+        admins: names(access.and_then(|access| access.admins.as_ref())),
+    }
+}
+
+fn placement_of(placement: Option<&fields::Placement>) -> Placement {
+    let Some(placement) = placement else { return Placement::default() };
+    let nodes = placement
+        .nodes
+        .as_ref()
+        .map(|nodes| nodes.iter().filter_map(|node| crate::ids::NodeId::new(node).ok()).collect());
+    Placement { nodes, require: placement.require.clone().unwrap_or_default() }
+}

@@ -1,0 +1,139 @@
+//! What differs between what a session was started from and what is asked for now.
+
+use std::collections::BTreeSet;
+
+use crate::desired::{EnvValue, LaunchSpec};
+use crate::plan::{LaunchChange, shown};
+
+/// The differences, in a fixed order; empty if and only if the digests are equal.
+#[must_use]
+pub fn launch_changes(from: &LaunchSpec, to: &LaunchSpec) -> Vec<LaunchChange> {
+    let mut changes = Vec::new();
+    let mut field = |what: &str, from: String, to: String| {
+        if from != to {
+            changes.push(LaunchChange { what: what.to_owned(), from, to });
+        }
+    };
+    field("workbench", from.workbench.to_string(), to.workbench.to_string());
+    field("user", from.user.to_string(), to.user.to_string());
+    field("cluster", from.cluster.to_string(), to.cluster.to_string());
+    field("exe", text(from.program.exe.as_ref()), text(to.program.exe.as_ref()));
+    field("args", from.program.args.join(" "), to.program.args.join(" "));
+    field("workbench-env", pairs(from), pairs(to));
+    field("working-dir", text(from.working_dir.as_ref()), text(to.working_dir.as_ref()));
+    field("resources", format!("{:?}", from.resources), format!("{:?}", to.resources));
+    field("base", format!("{:?}", from.base), format!("{:?}", to.base));
+    env_changes(from, to, &mut changes);
+    if changes.is_empty() && from != to {
+        // Two argument lists may print alike and differ; what differs is never silently nothing.
+        changes.push(LaunchChange {
+            what: "args".to_owned(),
+            from: format!("{:?}", from.program.args),
+            to: format!("{:?}", to.program.args),
+        });
+    }
+    changes
+}
+
+fn text(value: Option<&String>) -> String {
+    value.cloned().unwrap_or_else(|| "none".to_owned())
+}
+
+fn pairs(spec: &LaunchSpec) -> String {
+    let pairs = spec.program.env.iter().map(|(name, value)| format!("{name}={value}"));
+    pairs.collect::<Vec<_>>().join(" ")
+}
+
+fn env_changes(from: &LaunchSpec, to: &LaunchSpec, changes: &mut Vec<LaunchChange>) {
+    let names: BTreeSet<&String> = from.env.keys().chain(to.env.keys()).collect();
+    for name in names {
+        let (before, after) = (from.env.get(name), to.env.get(name));
+        if before == after {
+            continue;
+        }
+        let secret = [before, after].iter().any(|v| matches!(v, Some(EnvValue::Secret(_))));
+        let show = |value: Option<&EnvValue>| value.map_or_else(|| "none".to_owned(), shown);
+        let (from, to) = if secret && before.is_some() && after.is_some() {
+            ("(secret)".to_owned(), "(secret, changed)".to_owned())
+        } else {
+            (show(before), show(after))
+        };
+        changes.push(LaunchChange { what: format!("env {name}"), from, to });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::desired::{BasePath, Program, Resources};
+    use crate::ids::Digest;
+
+    fn spec() -> LaunchSpec {
+        LaunchSpec {
+            workbench: "demo".parse().unwrap(),
+            user: "alice".parse().unwrap(),
+            cluster: "Local".parse().unwrap(),
+            program: Program { exe: None, args: vec!["a b".into()], env: BTreeMap::new() },
+            env: BTreeMap::new(),
+            working_dir: None,
+            resources: Resources::default(),
+            base: BasePath::Keep,
+        }
+    }
+
+    fn whats(from: &LaunchSpec, to: &LaunchSpec) -> Vec<String> {
+        launch_changes(from, to).into_iter().map(|change| change.what).collect()
+    }
+
+    #[test]
+    fn equal_specs_have_no_changes() {
+        assert!(launch_changes(&spec(), &spec()).is_empty());
+        assert_eq!(spec().digest(), spec().digest());
+    }
+
+    #[test]
+    fn arguments_that_print_alike_still_differ() {
+        let mut other = spec();
+        other.program.args = vec!["a".into(), "b".into()];
+        assert_ne!(spec().digest(), other.digest());
+        assert_eq!(whats(&spec(), &other), ["args"]);
+    }
+
+    #[test]
+    fn a_changed_secret_shows_that_it_changed_and_nothing_else() {
+        let (mut from, mut to) = (spec(), spec());
+        from.env.insert("KEY".into(), EnvValue::Secret(Digest::of(b"1")));
+        to.env.insert("KEY".into(), EnvValue::Secret(Digest::of(b"2")));
+        let changes = launch_changes(&from, &to);
+        assert_eq!(changes[0].what, "env KEY");
+        assert_eq!((&*changes[0].from, &*changes[0].to), ("(secret)", "(secret, changed)"));
+    }
+
+    #[test]
+    fn each_field_is_named_by_its_own_change() {
+        let base = spec();
+        let change = |f: fn(&mut LaunchSpec)| {
+            let mut to = base.clone();
+            f(&mut to);
+            whats(&base, &to)
+        };
+        assert_eq!(change(|s| s.workbench = "x".parse().unwrap()), ["workbench"]);
+        assert_eq!(change(|s| s.user = "bob".parse().unwrap()), ["user"]);
+        assert_eq!(change(|s| s.cluster = "B".parse().unwrap()), ["cluster"]);
+        assert_eq!(change(|s| s.program.exe = Some("/x".into())), ["exe"]);
+        assert_eq!(change(|s| s.program.args.push("c".into())), ["args"]);
+        assert_eq!(
+            change(|s| drop(s.program.env.insert("A".into(), "b".into()))),
+            ["workbench-env"]
+        );
+        assert_eq!(change(|s| s.working_dir = Some("/w".into())), ["working-dir"]);
+        assert_eq!(change(|s| s.resources.cpus_milli = Some(1)), ["resources"]);
+        assert_eq!(change(|s| s.base = BasePath::Strip), ["base"]);
+        assert_eq!(
+            change(|s| drop(s.env.insert("A".into(), EnvValue::Plain("b".into())))),
+            ["env A"]
+        );
+    }
+}

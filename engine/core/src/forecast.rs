@@ -1,0 +1,200 @@
+//! The whole way: plan, predict, plan again, until nothing is left to do.
+//!
+//! This is what `wharf plan` prints. Three proofs run in debug builds, for up to
+//! [`PROVEN_RESOURCES`] resources, and in all tests: *progress* (no state of the world comes twice),
+//! *arrival* (at the end everything is as asked for, or has a hold), *rest* (planning there again gives
+//! no steps and the same holds).
+
+use std::collections::BTreeSet;
+
+use crate::desired::{Desired, Origins, WantedState};
+use crate::ids::Moment;
+use crate::known::Known;
+use crate::observed::{Observed, Phase};
+use crate::plan::{HoldKind, Plan, Resource, WaitingOn};
+use crate::planner::{self, Input};
+use crate::predict;
+
+/// More rounds than this a forecast does not look ahead.
+pub const ROUNDS_MAX: usize = 24;
+
+/// Forecasts of up to this many sessions are proven in debug builds.
+pub const PROVEN_RESOURCES: usize = 2_000;
+
+/// A round of a forecast.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Round {
+    /// When it would be.
+    pub at: Moment,
+    /// What it would decide.
+    pub plan: Plan,
+}
+
+/// The whole way from a world to rest.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Forecast {
+    /// Rounds in order; the last one takes no step.
+    pub rounds: Vec<Round>,
+    /// The world at the end.
+    pub world: Observed,
+    /// Whether rest was reached within [`ROUNDS_MAX`].
+    pub arrived: bool,
+}
+
+impl Forecast {
+    /// The first round: what would happen now.
+    ///
+    /// # Panics
+    /// Never: a forecast has at least one round.
+    #[must_use]
+    pub fn first(&self) -> &Plan {
+        &self.rounds.first().expect("a forecast has at least one round").plan
+    }
+
+    /// The last round: what would stay held.
+    ///
+    /// # Panics
+    /// Never: a forecast has at least one round.
+    #[must_use]
+    pub fn last(&self) -> &Plan {
+        &self.rounds.last().expect("a forecast has at least one round").plan
+    }
+}
+
+/// Looks ahead from `observed` at `now`.
+#[must_use]
+pub fn forecast(
+    desired: &Desired,
+    origins: &Origins,
+    observed: &Observed,
+    now: Moment,
+) -> Forecast {
+    // How many starts run at once decides when, not what: the forecast is not made longer by it.
+    let mut unhurried = desired.clone();
+    unhurried.policy.concurrent_starts = Some(u32::MAX);
+    let mut world = observed.clone();
+    let mut now = now;
+    let mut rounds = Vec::new();
+    let mut arrived = false;
+    while rounds.len() < ROUNDS_MAX {
+        let input = Input { desired: &unhurried, origins, observed: &world, now };
+        let plan = planner::plan(&input);
+        let next = next_world(&world, &plan, now);
+        rounds.push(Round { at: now, plan });
+        match next {
+            Some((next, at)) => {
+                world = next;
+                now = at;
+            }
+            None => {
+                arrived = true;
+                break;
+            }
+        }
+    }
+    let forecast = Forecast { rounds, world, arrived };
+    if cfg!(debug_assertions)
+        && desired.sessions.things.len() <= PROVEN_RESOURCES
+        && let Err(broken) = prove(&unhurried, origins, &forecast)
+    {
+        debug_assert!(false, "forecast: {broken}");
+    }
+    forecast
+}
+
+/// The world after a round, and when; none at rest.
+fn next_world(world: &Observed, plan: &Plan, now: Moment) -> Option<(Observed, Moment)> {
+    if !plan.steps.is_empty() {
+        return Some((predict::predict(world.clone(), plan, now), now));
+    }
+    let passing = || plan.holds.iter().filter(|hold| hold.kind() == HoldKind::Passing);
+    if passing().any(|hold| matches!(hold.waiting_on, WaitingOn::InFlight { .. })) {
+        let next = predict::in_flight_done(world.clone(), now);
+        if &next != world {
+            return Some((next, now));
+        }
+    }
+    let until = passing().filter_map(|hold| hold.until).filter(|until| *until > now).min()?;
+    let mut next = world.clone();
+    predict::remember(&mut next, plan, until);
+    Some((next, until))
+}
+
+/// Checks the three proofs.
+///
+/// # Errors
+/// Which proof is broken, and where.
+pub fn prove(desired: &Desired, origins: &Origins, forecast: &Forecast) -> Result<(), String> {
+    prove_progress(forecast)?;
+    if !forecast.arrived {
+        return Err(format!("no rest after {} rounds", forecast.rounds.len()));
+    }
+    let end = forecast.rounds.last().ok_or("no rounds")?;
+    prove_arrival(desired, &forecast.world, &end.plan)?;
+    let input = Input { desired, origins, observed: &forecast.world, now: end.at };
+    let again = planner::plan(&input);
+    if !again.steps.is_empty() || again.holds != end.plan.holds {
+        return Err("planning again at rest gives something else".to_owned());
+    }
+    Ok(())
+}
+
+/// No round takes the steps of an earlier one again.
+fn prove_progress(forecast: &Forecast) -> Result<(), String> {
+    let mut taken = BTreeSet::new();
+    for (at, round) in forecast.rounds.iter().enumerate() {
+        for step in &round.plan.steps {
+            // A step's id names the incarnation, so the same id twice is the same act twice; routes
+            // are set once starting and once ready.
+            let key = (step.id.clone(), format!("{:?}", step.action));
+            if !taken.insert(key) {
+                return Err(format!("round {at} takes {} again", step.id));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Every session is as asked for or has a hold; every running one has its route.
+fn prove_arrival(desired: &Desired, world: &Observed, end: &Plan) -> Result<(), String> {
+    let held: BTreeSet<&Resource> = end.holds.iter().map(|hold| &hold.resource).collect();
+    for (id, wanted) in &desired.sessions.things {
+        if held.contains(&Resource::Session(id.clone())) {
+            continue;
+        }
+        let Known::Present(spec) = wanted else {
+            return Err(format!("{id} is unknown and not held"));
+        };
+        let live = world.of_session(id).any(|(_, known)| {
+            known.present().is_some_and(|seen| {
+                matches!(seen.phase, Phase::Ready) && seen.digest == spec.launch.digest()
+            })
+        });
+        let inert = Input {
+            desired,
+            origins: &Origins::default(),
+            observed: world,
+            now: Moment::default(),
+        }
+        .is_inert();
+        let over = world
+            .records
+            .present()
+            .and_then(|records| records.ends.get(id))
+            .is_some_and(|ends| !ends.is_empty());
+        let right = match spec.state {
+            WantedState::Running => live || over || inert,
+            WantedState::Stopped | WantedState::Suspended => !live || inert,
+        };
+        if !right {
+            return Err(format!("{id} is not as asked for and not held"));
+        }
+        let here = world.of_session(id).any(|(_, known)| {
+            known.present().is_some_and(|seen| seen.phase.is_live() && seen.node == world.node)
+        });
+        if live && here && !world.routes.contains_key(id) {
+            return Err(format!("{id} runs without a route"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! Phase: how nodes are chosen for new sessions, and each node's weight.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Draft, Input};
+use crate::desired::NodeSpec;
+use crate::ids::NodeId;
+use crate::observed::BalancerSeen;
+use crate::plan::{Action, Because, Impact, On};
+
+/// The weight that counts: none for a node that takes no new sessions.
+pub(super) fn effective_weight(spec: &NodeSpec) -> u32 {
+    if spec.schedulable && !spec.draining { spec.weight } else { 0 }
+}
+
+/// What the balancer should be.
+pub(super) fn wanted(input: &Input<'_>) -> BalancerSeen {
+    let nodes: BTreeSet<&NodeId> = input
+        .observed
+        .nodes
+        .keys()
+        .chain(std::iter::once(&input.observed.node))
+        .chain(input.desired.nodes.things.keys())
+        .collect();
+    let before = input.observed.balancer.as_ref();
+    let weights = nodes
+        .into_iter()
+        .map(|node| {
+            let unreadable = input
+                .desired
+                .nodes
+                .things
+                .get(node)
+                .is_some_and(super::super::known::Known::is_unknown);
+            let kept = before.and_then(|seen| seen.weights.get(node)).copied();
+            let weight = match kept {
+                Some(kept) if unreadable => kept,
+                _ => effective_weight(&input.desired.node(node)),
+            };
+            (node.clone(), weight)
+        })
+        .collect();
+    BalancerSeen { method: input.desired.balancer, weights }
+}
+
+pub(super) fn plan_balancer(input: &Input<'_>, draft: &mut Draft) {
+    let wanted = wanted(input);
+    if input.observed.balancer.as_ref() == Some(&wanted) {
+        return;
+    }
+    let because = causes(input, &wanted);
+    draft.step(
+        "balance".to_owned(),
+        On::Node(input.observed.node.clone()),
+        Action::Balance { method: wanted.method, weights: wanted.weights },
+        Impact::NewSessions,
+        because,
+    );
+}
+
+/// The lines behind what differs; the balancer's own line where nothing was in force before.
+fn causes(input: &Input<'_>, wanted: &BalancerSeen) -> Vec<Because> {
+    let none = BTreeMap::new();
+    let before = input.observed.balancer.as_ref();
+    let weights_before = before.map_or(&none, |seen| &seen.weights);
+    let mut because = BTreeSet::new();
+    if before.is_none_or(|seen| seen.method != wanted.method) {
+        because.extend(input.origins.because("balancer", "balancer"));
+    }
+    for (node, weight) in &wanted.weights {
+        if weights_before.get(node) != Some(weight) && before.is_some() {
+            let spec = input.desired.node(node);
+            let part = match (spec.draining, spec.schedulable) {
+                (true, _) => "drain",
+                (false, false) => "schedulable",
+                (false, true) => "weight",
+            };
+            because.extend(input.origins.because(&format!("node/{node}/{part}"), "weight"));
+        }
+    }
+    for node in weights_before.keys().filter(|node| !wanted.weights.contains_key(*node)) {
+        because.insert(Because::Seen { what: format!("node {node} is gone") });
+    }
+    because.into_iter().collect()
+}

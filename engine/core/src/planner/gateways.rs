@@ -1,0 +1,183 @@
+//! Phase: gateways. Each session that is to be published has one port, leased until it is gone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::sessions::{on_here, session};
+use super::{Draft, Input, listen, seen};
+use crate::desired::{GatewaySpec, ListenAddress, ListenerId, Publish, SessionSpec};
+use crate::ids::{GatewayId, SessionId};
+use crate::observed::Records;
+use crate::plan::{Action, Because, Impact, On, Resource, WaitingOn};
+
+type Leases = BTreeMap<(GatewayId, u16), SessionId>;
+
+pub(super) fn plan_gateways(input: &Input<'_>, draft: &mut Draft) {
+    let Some(records) = input.observed.records.present() else { return };
+    let mut leases = records.leases.clone();
+    for (id, spec) in input.desired.sessions.known() {
+        if let Some(publish) = &spec.publish {
+            lease(input, draft, &mut leases, id, spec, publish);
+        }
+    }
+    release(input, draft, records, &mut leases);
+    listen_for(input, draft, &leases);
+    let kept = input.desired.gateways.known();
+    draft.plan.unchanged.gateways +=
+        kept.filter(|(id, _)| leases.keys().any(|(gateway, _)| gateway == *id)).count();
+}
+
+/// Gives a session its port, if it has none yet.
+fn lease(
+    input: &Input<'_>,
+    draft: &mut Draft,
+    leases: &mut Leases,
+    id: &SessionId,
+    spec: &Arc<SessionSpec>,
+    publish: &Publish,
+) {
+    let because = input.origins.because(&format!("session/{id}/publish"), "publish");
+    let Some(gateway) = input.desired.gateways.get(&publish.gateway) else {
+        let reason = format!("no gateway is called `{}`", publish.gateway);
+        let waiting = WaitingOn::Problem { reason };
+        draft.hold(session(id), "is published", waiting, Impact::None, because, None);
+        return;
+    };
+    let has = leases.iter().any(|((lease_gateway, port), holder)| {
+        holder == id
+            && lease_gateway == &publish.gateway
+            && publish.port.is_none_or(|wanted| wanted == *port)
+    });
+    if has {
+        return;
+    }
+    match free_port(input, leases, &publish.gateway, gateway, publish.port) {
+        Ok(port) => {
+            leases.insert((publish.gateway.clone(), port), id.clone());
+            let action =
+                Action::Lease { gateway: publish.gateway.clone(), port, session: id.clone() };
+            let step = format!("lease/{}/{port}", publish.gateway);
+            draft.step(step, On::Site, action, Impact::None, because);
+        }
+        Err(reason) => {
+            let waiting = WaitingOn::Problem { reason };
+            draft.hold(session(&spec.id), "is published", waiting, Impact::None, because, None);
+        }
+    }
+}
+
+/// The port that was asked for, or the lowest that is neither leased nor refused.
+fn free_port(
+    input: &Input<'_>,
+    leases: &Leases,
+    id: &GatewayId,
+    gateway: &GatewaySpec,
+    wanted: Option<u16>,
+) -> Result<u16, String> {
+    let range = gateway.first_port..=gateway.last_port;
+    if let Some(port) = wanted {
+        if !range.contains(&port) {
+            return Err(format!("port {port} is outside the range of gateway {id}"));
+        }
+        if let Some(holder) = leases.get(&(id.clone(), port)) {
+            return Err(format!("port {port} of gateway {id} belongs to {holder}"));
+        }
+        return Ok(port);
+    }
+    let refused =
+        |port: u16| input.observed.refused.contains_key(&ListenAddress { ip: gateway.ip, port });
+    let mut free = range.filter(|port| !leases.contains_key(&(id.clone(), *port)));
+    free.find(|port| !refused(*port)).ok_or_else(|| format!("gateway {id} has no free port left"))
+}
+
+/// Takes ports back from sessions that are gone, or that are published elsewhere by now.
+fn release(input: &Input<'_>, draft: &mut Draft, records: &Records, leases: &mut Leases) {
+    for ((gateway, port), holder) in &records.leases {
+        let spec = input.desired.sessions.things.get(holder);
+        let because = match spec {
+            Some(known) if known.is_unknown() => continue,
+            Some(known) => {
+                let publish = known.present().and_then(|spec| spec.publish.as_ref());
+                let stays = publish.is_some_and(|publish| {
+                    &publish.gateway == gateway && publish.port.is_none_or(|p| p == *port)
+                });
+                if stays {
+                    continue;
+                }
+                input.origins.because(&format!("session/{holder}/publish"), "publish")
+            }
+            // The port stays until the session is removed; a live one has not been yet.
+            None if is_live(input, holder) || !input.desired.sessions.managed => continue,
+            None => seen(format!("{holder} is gone")),
+        };
+        leases.remove(&(gateway.clone(), *port));
+        let action = Action::Release { gateway: gateway.clone(), port: *port };
+        draft.step(format!("release/{gateway}/{port}"), On::Site, action, Impact::None, because);
+    }
+}
+
+fn is_live(input: &Input<'_>, id: &SessionId) -> bool {
+    input.observed.of_session(id).any(|(_, known)| {
+        known.is_unknown() || known.present().is_some_and(|seen| seen.phase.is_live())
+    })
+}
+
+/// Listens on every leased port of a gateway that is asked for, and on no other.
+fn listen_for(input: &Input<'_>, draft: &mut Draft, leases: &Leases) {
+    let mut wanted = BTreeSet::new();
+    for (gateway, port) in leases.keys() {
+        let listener = ListenerId::Gateway { gateway: gateway.clone(), port: *port };
+        let known = input.desired.gateways.things.get(gateway);
+        if known.is_some_and(super::super::known::Known::is_unknown)
+            || !input.desired.gateways.managed
+        {
+            wanted.insert(listener);
+            continue;
+        }
+        let Some(spec) = input.desired.gateways.get(gateway) else { continue };
+        let address = ListenAddress { ip: spec.ip, port: *port };
+        wanted.insert(listener.clone());
+        let open = input.observed.listeners.get(&listener).and_then(|known| known.present());
+        if open != Some(&address) {
+            let because = input.origins.because(&format!("gateway/{gateway}"), "gateway");
+            listen::bind(input, draft, listener, &address, because);
+        }
+    }
+    let open = input.observed.listeners.iter().filter(|(_, known)| known.present().is_some());
+    for (listener, _) in open.filter(|(listener, _)| !wanted.contains(listener)) {
+        if let ListenerId::Gateway { gateway, port } = listener {
+            close(input, draft, listener, gateway, *port, leases);
+        }
+    }
+}
+
+/// Closes a port that nobody asks for; a gateway whose sessions are connected refuses to go.
+fn close(
+    input: &Input<'_>,
+    draft: &mut Draft,
+    listener: &ListenerId,
+    gateway: &GatewayId,
+    port: u16,
+    leases: &Leases,
+) {
+    let gone = input.desired.gateways.get(gateway).is_none();
+    let holder = leases.get(&(gateway.clone(), port));
+    let because = vec![Because::FileRemoved { file: format!("gateways.d/{gateway}.toml").into() }];
+    let connected = holder
+        .filter(|holder| input.observed.connections.get(*holder).is_some_and(|count| *count > 0));
+    if let (true, Some(holder)) = (gone, connected) {
+        let reason = format!("{holder} is connected on port {port}");
+        let resource = Resource::Gateway(gateway.clone());
+        let waiting = WaitingOn::Problem { reason };
+        draft.hold(resource, "closes", waiting, Impact::None, because, None);
+        return;
+    }
+    let because = if gone { because } else { seen(format!("port {port} is not leased")) };
+    draft.step(
+        format!("unlisten/{gateway}/{port}"),
+        on_here(input),
+        Action::Unlisten { listener: listener.clone() },
+        Impact::None,
+        because,
+    );
+}

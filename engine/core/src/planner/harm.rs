@@ -1,0 +1,86 @@
+//! Slow to hurt: harm that a change of files would do waits for harm-delay and goes away with its
+//! cause; more of it than `max-harmed` waits for a person (the brake).
+//!
+//! Every such step comes through here, and only here; a person's own command does not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use grammar::value::Millis;
+
+use super::{Draft, Harm, Input};
+use crate::desired::Apply;
+use crate::ids::{Moment, SessionId};
+use crate::plan::{Hold, Plan, Resource, WaitingOn};
+
+/// Harm within this time counts together, in milliseconds (design.md §6: a slow `rsync --delete` is
+/// many generations).
+pub const BRAKE_WINDOW_MS: u64 = 600_000;
+
+/// Decides about the harms of a draft and puts the plan into its final order.
+pub(super) fn settle(input: &Input<'_>, draft: Draft) -> Plan {
+    let Draft { mut plan, harms, .. } = draft;
+    let braked = brake(input, &harms);
+    let mut harm_since = BTreeMap::new();
+    for harm in harms {
+        let memory = &input.observed.memory;
+        let since = memory.harm_since.get(&harm.resource).copied().unwrap_or(input.now);
+        harm_since.insert(harm.resource.clone(), since);
+        match waits(input, &harm, since, braked.as_deref()) {
+            None => plan.steps.push(harm.step),
+            Some((waiting_on, until)) => {
+                plan.unchanged.sessions += 1;
+                plan.holds.push(Hold {
+                    resource: harm.resource,
+                    waiting_on,
+                    because: harm.step.because,
+                    until,
+                    impact: harm.step.impact,
+                    wanted: harm.wanted.to_owned(),
+                });
+            }
+        }
+    }
+    plan.harm_since = harm_since;
+    plan.holds.sort_by(|a, b| b.impact.cmp(&a.impact).then_with(|| a.resource.cmp(&b.resource)));
+    plan
+}
+
+/// What a harm waits for, if it waits.
+fn waits(
+    input: &Input<'_>,
+    harm: &Harm,
+    since: Moment,
+    braked: Option<&str>,
+) -> Option<(WaitingOn, Option<Moment>)> {
+    if input.observed.memory.released.contains(&harm.resource) {
+        return None;
+    }
+    let policy = &input.desired.policy;
+    if policy.apply != Apply::Auto {
+        let reason = "policy apply asks for confirmation".to_owned();
+        return Some((WaitingOn::Approval { reason }, None));
+    }
+    if let Some(reason) = braked {
+        return Some((WaitingOn::Approval { reason: reason.to_owned() }, None));
+    }
+    let until = since.plus(policy.harm_delay);
+    (input.now < until).then_some((WaitingOn::HarmDelay, Some(until)))
+}
+
+/// Why harm needs a person, if it is too much.
+fn brake(input: &Input<'_>, harms: &[Harm]) -> Option<String> {
+    let memory = &input.observed.memory;
+    let recent =
+        memory.harmed.iter().filter(|(at, _)| input.now.since(*at) <= Millis(BRAKE_WINDOW_MS));
+    let mut hurt: BTreeSet<&SessionId> = recent.map(|(_, session)| session).collect();
+    let new = harms.iter().filter(|harm| !memory.released.contains(&harm.resource));
+    hurt.extend(new.filter_map(|harm| match &harm.resource {
+        Resource::Session(id) => Some(id),
+        _ => None,
+    }));
+    let most = input.desired.policy.max_harmed;
+    let count = u32::try_from(hurt.len()).unwrap_or(u32::MAX);
+    (count > most).then(|| {
+        format!("{count} sessions hurt by the changes of 10 minutes, max-harmed is {most}")
+    })
+}

@@ -1,0 +1,121 @@
+//! The one function that decides: `plan = f(desired, observed, now)`.
+//!
+//! Pure and total: no clock, no randomness, no I/O; the same input gives the same plan. Phases run in a
+//! fixed order, each in a file of its own; each says what it holds back and why. Harm that a change of
+//! files would do goes through [`harm`] and nowhere else.
+
+mod balance;
+mod gateways;
+mod harm;
+mod listen;
+mod removal;
+mod routes;
+mod sessions;
+mod starts;
+
+pub use harm::BRAKE_WINDOW_MS;
+
+use std::collections::BTreeSet;
+
+use crate::desired::{Desired, Mode, Origins};
+use crate::ids::Moment;
+use crate::observed::Observed;
+use crate::plan::{Action, Because, Hold, Impact, On, Plan, Resource, Step, WaitingOn};
+
+/// What a plan is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// What is asked for.
+    pub desired: &'a Desired,
+    /// Where it stands.
+    pub origins: &'a Origins,
+    /// What was found.
+    pub observed: &'a Observed,
+    /// When.
+    pub now: Moment,
+}
+
+impl Input<'_> {
+    /// Whether the planner may only adopt, route and observe: nothing was ever accepted, a person
+    /// has paused it, or the mode is `observe`.
+    #[must_use]
+    pub fn is_inert(&self) -> bool {
+        self.observed.in_force.digest.is_none()
+            || self.observed.memory.paused
+            || self.desired.mode == Mode::Observe
+    }
+}
+
+/// Decides one round.
+#[must_use]
+pub fn plan(input: &Input<'_>) -> Plan {
+    let mut draft = Draft::default();
+    if !input.is_inert() {
+        balance::plan_balancer(input, &mut draft);
+        listen::plan_www(input, &mut draft);
+        sessions::plan_sessions(input, &mut draft);
+        gateways::plan_gateways(input, &mut draft);
+    }
+    routes::plan_routes(input, &mut draft);
+    harm::settle(input, draft)
+}
+
+/// A plan in the making.
+#[derive(Debug, Default)]
+struct Draft {
+    plan: Plan,
+    /// Steps that would do harm because files changed; decided together at the end.
+    harms: Vec<Harm>,
+    /// Workbenches whose installation is already among the steps.
+    provided: BTreeSet<crate::ids::WorkbenchName>,
+    /// Starts under way or decided in this round.
+    starting: u32,
+}
+
+/// A step that would do harm because files changed.
+#[derive(Debug)]
+struct Harm {
+    resource: Resource,
+    step: Step,
+    wanted: &'static str,
+}
+
+impl Draft {
+    /// Decides a step without harm, or with harm that no change of files caused.
+    fn step(
+        &mut self,
+        id: String,
+        on: On,
+        action: Action,
+        impact: Impact,
+        because: Vec<Because>,
+    ) -> &mut Step {
+        self.plan.steps.push(Step { id, on, action, after: Vec::new(), because, impact });
+        self.plan.steps.last_mut().expect("a step was just pushed")
+    }
+
+    /// Says what is wanted and not done now.
+    fn hold(
+        &mut self,
+        resource: Resource,
+        wanted: &str,
+        waiting_on: WaitingOn,
+        impact: Impact,
+        because: Vec<Because>,
+        until: Option<Moment>,
+    ) {
+        self.plan.holds.push(Hold {
+            resource,
+            waiting_on,
+            because,
+            until,
+            impact,
+            wanted: wanted.to_owned(),
+        });
+    }
+}
+
+/// A cause that was observed.
+fn seen(what: impl Into<String>) -> Vec<Because> {
+    vec![Because::Seen { what: what.into() }]
+}

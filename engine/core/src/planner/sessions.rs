@@ -1,0 +1,394 @@
+//! Phase: sessions. What each should be, against what was found of it.
+//!
+//! ```text
+//! wanted        found            ->
+//! running       nothing          starts::plan_start
+//! running       Preparing/Starting  wait, until it is ready or its start has failed
+//! running       Ready, same spec    stays
+//! running       Ready, other spec   outdated: next start, or a restart if asked for
+//! running       Ending              wait
+//! any           Exited           write the end down, remove what is left
+//! any           Unknown          hold everything
+//! stopped       live             end
+//! nobody asks   live             removal::plan_removal
+//! ```
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use grammar::value::Millis;
+
+use super::{Draft, Harm, Input, removal, seen, starts};
+use crate::desired::{Renew, SessionSpec, StopSpec, WantedState};
+use crate::diff;
+use crate::ids::{Incarnation, SessionId};
+use crate::known::Known;
+use crate::observed::{EndRecord, Exit, IncarnationSeen, Phase, Terms};
+use crate::plan::{Action, Because, EndPurpose, Impact, On, Resource, Step, WaitingOn};
+
+/// What was found of one session.
+pub(super) struct Found<'a> {
+    /// Incarnations that live, oldest first.
+    pub(super) live: Vec<(&'a Incarnation, &'a IncarnationSeen)>,
+    /// Incarnations that are over.
+    pub(super) over: Vec<(&'a Incarnation, &'a IncarnationSeen, &'a Exit)>,
+    /// Why nothing may be done, if something about it is unknown.
+    pub(super) unknown: Option<String>,
+}
+
+impl<'a> Found<'a> {
+    pub(super) fn of(input: &Input<'a>, session: &SessionId) -> Self {
+        let mut found = Found { live: Vec::new(), over: Vec::new(), unknown: None };
+        for (incarnation, known) in input.observed.of_session(session) {
+            match known {
+                Known::Present(seen) if !seen.ours => {}
+                Known::Present(seen) => match &seen.phase {
+                    Phase::Exited(exit) => found.over.push((incarnation, seen, exit)),
+                    _ => found.live.push((incarnation, seen)),
+                },
+                Known::Absent => {}
+                Known::Unknown { reason, .. } => {
+                    found.unknown = Some(format!("{incarnation}: {reason}"));
+                }
+            }
+        }
+        found
+    }
+}
+
+pub(super) fn plan_sessions(input: &Input<'_>, draft: &mut Draft) {
+    draft.starting = under_way(input);
+    let mut ids: BTreeSet<&SessionId> = input.desired.sessions.things.keys().collect();
+    ids.extend(input.observed.incarnations.keys().map(|incarnation| &incarnation.session));
+    if let Some(records) = input.observed.records.present() {
+        ids.extend(records.placements.keys());
+        ids.extend(records.terms.keys());
+        ids.extend(records.ends.keys());
+    }
+    for id in ids {
+        plan_session(input, draft, id);
+    }
+}
+
+/// Starts on this node that are not ready yet: what the budget counts.
+fn under_way(input: &Input<'_>) -> u32 {
+    let count = input
+        .observed
+        .incarnations
+        .values()
+        .filter_map(Known::present)
+        .filter(|seen| seen.ours && seen.node == input.observed.node)
+        .filter(|seen| matches!(seen.phase, Phase::Preparing | Phase::Starting))
+        .count();
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+fn plan_session(input: &Input<'_>, draft: &mut Draft, id: &SessionId) {
+    let found = Found::of(input, id);
+    let wanted = input.desired.sessions.things.get(id);
+    if let Some(reason) = not_to_be_touched(input, wanted, &found) {
+        let waiting = WaitingOn::Unknown { reason: reason.clone() };
+        let because = seen(reason);
+        draft.hold(session(id), "stays as it is", waiting, Impact::None, because, None);
+        draft.plan.unchanged.sessions += found.live.len();
+        return;
+    }
+    for (incarnation, seen, exit) in &found.over {
+        forget(input, draft, incarnation, seen, exit);
+    }
+    let newest = end_superseded(draft, &found);
+    match wanted {
+        Some(Known::Present(spec)) => {
+            remember(input, draft, spec);
+            match (spec.state, newest) {
+                (WantedState::Running, Some((incarnation, seen))) => {
+                    plan_live(input, draft, spec, incarnation, seen);
+                }
+                (WantedState::Running, None) if found.over.is_empty() => {
+                    starts::plan_start(input, draft, spec);
+                }
+                (WantedState::Stopped | WantedState::Suspended, Some((incarnation, seen))) => {
+                    stop(input, draft, spec, incarnation, seen);
+                }
+                (WantedState::Running, None)
+                | (WantedState::Stopped | WantedState::Suspended, None) => {}
+            }
+        }
+        Some(Known::Absent | Known::Unknown { .. }) | None => {
+            removal::plan_removal(input, draft, id, newest, &found);
+        }
+    }
+}
+
+/// Why nothing may be done to a session at all, if so.
+fn not_to_be_touched(
+    input: &Input<'_>,
+    wanted: Option<&Known<Arc<SessionSpec>>>,
+    found: &Found<'_>,
+) -> Option<String> {
+    if let Some(reason) = &found.unknown {
+        return Some(reason.clone());
+    }
+    if let Some(Known::Unknown { reason, .. }) = wanted {
+        return Some(format!("its file cannot be read: {reason}"));
+    }
+    let silent = |cluster: &str| {
+        let (_, reason) = input.observed.silent_clusters.get(cluster)?;
+        Some(format!("cluster {cluster} does not answer: {reason}"))
+    };
+    let spec = wanted.and_then(Known::present);
+    spec.and_then(|spec| silent(spec.launch.cluster.as_str()))
+        .or_else(|| found.live.iter().find_map(|(_, seen)| silent(seen.launch.cluster.as_str())))
+}
+
+/// Writes an end down and removes what is left: the next round decides what follows from it.
+fn forget(
+    input: &Input<'_>,
+    draft: &mut Draft,
+    incarnation: &Incarnation,
+    found: &IncarnationSeen,
+    exit: &Exit,
+) {
+    if input.observed.records.is_unknown() {
+        let reason = "the store cannot be written".to_owned();
+        let because = seen(exit.to_string());
+        let waiting = WaitingOn::Unknown { reason };
+        draft.hold(
+            session(&incarnation.session),
+            "is written down as ended",
+            waiting,
+            Impact::None,
+            because,
+            None,
+        );
+        return;
+    }
+    draft.step(
+        format!("forget/{incarnation}"),
+        On::Node(found.node.clone()),
+        Action::Forget { incarnation: incarnation.clone(), end: EndRecord::from(exit) },
+        Impact::None,
+        seen(format!("{incarnation} is over: {exit}")),
+    );
+}
+
+/// Ends all but the newest of several live incarnations; there should never be any.
+fn end_superseded<'a>(
+    draft: &mut Draft,
+    found: &Found<'a>,
+) -> Option<(&'a Incarnation, &'a IncarnationSeen)> {
+    let (newest, older) = found.live.split_last()?;
+    for (incarnation, incarnation_seen) in older {
+        if !matches!(incarnation_seen.phase, Phase::Ending { .. }) {
+            draft.plan.steps.push(end_step(
+                incarnation,
+                incarnation_seen,
+                StopSpec::default(),
+                EndPurpose::Superseded,
+                Impact::None,
+                seen(format!("{} runs, too", newest.0)),
+            ));
+        }
+    }
+    Some(*newest)
+}
+
+/// Keeps what a file says of its session's end where it is found when the file is gone.
+fn remember(input: &Input<'_>, draft: &mut Draft, spec: &SessionSpec) {
+    let Some(records) = input.observed.records.present() else { return };
+    let terms = Terms { on_removal: spec.on_removal, stop: spec.stop.clone() };
+    if records.terms.get(&spec.id) == Some(&terms) {
+        return;
+    }
+    let because = input.origins.because(&format!("session/{}/on-removal", spec.id), "on-removal");
+    draft.step(
+        format!("remember/{}", spec.id),
+        On::Site,
+        Action::Remember { session: spec.id.clone(), terms },
+        Impact::None,
+        because,
+    );
+}
+
+/// A session that should run and has a live incarnation.
+fn plan_live(
+    input: &Input<'_>,
+    draft: &mut Draft,
+    spec: &SessionSpec,
+    incarnation: &Incarnation,
+    found: &IncarnationSeen,
+) {
+    match &found.phase {
+        Phase::Preparing | Phase::Starting => {
+            await_ready(input, draft, spec, incarnation, found);
+        }
+        Phase::Ending { .. } => {
+            let waiting = WaitingOn::InFlight { what: "end".to_owned() };
+            let because = seen(format!("{incarnation} is ending"));
+            draft.hold(session(&spec.id), "starts again", waiting, Impact::None, because, None);
+        }
+        Phase::Ready if found.digest == spec.launch.digest() => {
+            draft.plan.unchanged.sessions += 1;
+        }
+        Phase::Ready => renew(input, draft, spec, incarnation, found),
+        Phase::Exited(_) => {}
+    }
+}
+
+/// Waits for a start to become ready, and ends one that never does.
+fn await_ready(
+    input: &Input<'_>,
+    draft: &mut Draft,
+    spec: &SessionSpec,
+    incarnation: &Incarnation,
+    found: &IncarnationSeen,
+) {
+    let deadline = found.started_at.plus(Millis(spec.health.start_timeout_ms));
+    if input.now < deadline {
+        let waiting = WaitingOn::InFlight { what: "start".to_owned() };
+        let because = seen(format!("{incarnation} does not answer yet"));
+        draft.hold(
+            session(&spec.id),
+            "becomes ready",
+            waiting,
+            Impact::None,
+            because,
+            Some(deadline),
+        );
+        return;
+    }
+    let how = format!("did not answer in {}", Millis(spec.health.start_timeout_ms));
+    let because = seen(format!("{incarnation} {how}"));
+    if input.observed.records.present().is_some() {
+        let end = EndRecord { at: input.now, failed: true, asked: false, how };
+        draft.step(
+            format!("record-end/{incarnation}"),
+            On::Site,
+            Action::RecordEnd { session: spec.id.clone(), end },
+            Impact::None,
+            because.clone(),
+        );
+    }
+    let (stop, purpose) = (spec.stop.clone(), EndPurpose::NeverReady);
+    let step = end_step(incarnation, found, stop, purpose, Impact::None, because);
+    draft.plan.steps.push(step);
+}
+
+/// A running session whose files ask for something else than it was started from.
+fn renew(
+    input: &Input<'_>,
+    draft: &mut Draft,
+    spec: &SessionSpec,
+    incarnation: &Incarnation,
+    found: &IncarnationSeen,
+) {
+    let changes = diff::launch_changes(&found.launch, &spec.launch);
+    let mut because = BTreeSet::new();
+    for change in &changes {
+        let what = format!("session/{}/{}", spec.id, change.what);
+        because.extend(input.origins.because(&what, &change.what));
+    }
+    let because: Vec<Because> = because.into_iter().collect();
+    let differs = changes.into_iter().map(|change| change.what).collect();
+    let resource = session(&spec.id);
+    match spec.update.renew {
+        Renew::NextStart => {
+            let waiting = WaitingOn::NextStart { differs };
+            draft.hold(resource, "is renewed", waiting, Impact::None, because, None);
+            draft.plan.unchanged.sessions += 1;
+        }
+        Renew::WhenIdle => {
+            draft.hold(resource, "restarts", WaitingOn::Idle, Impact::Restarted, because, None);
+            draft.plan.unchanged.sessions += 1;
+        }
+        Renew::Now if outside_window(input, spec) => {
+            draft.hold(resource, "restarts", WaitingOn::Window, Impact::Restarted, because, None);
+            draft.plan.unchanged.sessions += 1;
+        }
+        Renew::Now => {
+            let step = end_step(
+                incarnation,
+                found,
+                spec.stop.clone(),
+                EndPurpose::Restart,
+                Impact::Restarted,
+                because,
+            );
+            draft.harms.push(Harm { resource, step, wanted: "restarts" });
+        }
+    }
+}
+
+/// Whether restarts have to wait for a time window.
+fn outside_window(input: &Input<'_>, spec: &SessionSpec) -> bool {
+    let own = spec.update.window.as_ref();
+    let site = &input.desired.policy.windows;
+    if own.is_none() && site.is_empty() {
+        return false;
+    }
+    let minute = input.observed.week_minute % grammar::own::window::DAY_MINUTES;
+    let day = input.observed.week_minute / grammar::own::window::DAY_MINUTES;
+    let day = u8::try_from(day).unwrap_or(0);
+    !own.into_iter().chain(site).any(|window| window.contains(day, minute))
+}
+
+/// A session that should not run and does.
+fn stop(
+    input: &Input<'_>,
+    draft: &mut Draft,
+    spec: &SessionSpec,
+    incarnation: &Incarnation,
+    found: &IncarnationSeen,
+) {
+    let resource = session(&spec.id);
+    if matches!(found.phase, Phase::Ending { .. }) {
+        let waiting = WaitingOn::InFlight { what: "end".to_owned() };
+        let because = seen(format!("{incarnation} is ending"));
+        draft.hold(resource, "ends", waiting, Impact::None, because, None);
+        return;
+    }
+    let because = match &spec.state_by {
+        Some(command) => vec![Because::Person { what: command.clone() }],
+        None => input.origins.because(&format!("session/{}/state", spec.id), "state"),
+    };
+    let step = end_step(
+        incarnation,
+        found,
+        spec.stop.clone(),
+        EndPurpose::Stopped,
+        Impact::Ended,
+        because,
+    );
+    if spec.state_by.is_some() {
+        draft.plan.steps.push(step);
+    } else {
+        draft.harms.push(Harm { resource, step, wanted: "ends" });
+    }
+}
+
+/// The step that tells an incarnation to end.
+pub(super) fn end_step(
+    incarnation: &Incarnation,
+    found: &IncarnationSeen,
+    stop: StopSpec,
+    purpose: EndPurpose,
+    impact: Impact,
+    because: Vec<Because>,
+) -> Step {
+    Step {
+        id: format!("end/{incarnation}"),
+        on: On::Node(found.node.clone()),
+        action: Action::End { incarnation: incarnation.clone(), stop, purpose },
+        after: Vec::new(),
+        because,
+        impact,
+    }
+}
+
+pub(super) fn session(id: &SessionId) -> Resource {
+    Resource::Session(id.clone())
+}
+
+pub(super) fn on_here(input: &Input<'_>) -> On {
+    On::Node(input.observed.node.clone())
+}

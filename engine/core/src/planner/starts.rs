@@ -1,0 +1,282 @@
+//! Phase: starting a session. Everything that a start needs is checked here; what is missing is a hold.
+//!
+//! Order of a start (design.md §7): the intent is in the store, then the launcher acts. A placement
+//! without an incarnation is an intent that was not carried out yet, and is carried out with its number.
+
+use std::sync::Arc;
+
+use grammar::value::Millis;
+
+use super::sessions::{on_here, session};
+use super::{Draft, Input, balance, seen};
+use crate::desired::{BackOff, Restart, SessionSpec};
+use crate::ids::{Incarnation, Moment, NodeId};
+use crate::known::Known;
+use crate::observed::{EndRecord, Records, UserSeen, WorkbenchSeen};
+use crate::plan::{Action, Because, Impact, On, StartOrder, WaitingOn};
+
+/// Why a start does not happen now.
+struct Wait {
+    on: WaitingOn,
+    until: Option<Moment>,
+    because: Option<Vec<Because>>,
+}
+
+impl Wait {
+    fn on(on: WaitingOn) -> Self {
+        Self { on, until: None, because: None }
+    }
+
+    fn problem(reason: impl Into<String>) -> Self {
+        Self::on(WaitingOn::Problem { reason: reason.into() })
+    }
+
+    fn unknown(reason: impl Into<String>) -> Self {
+        Self::on(WaitingOn::Unknown { reason: reason.into() })
+    }
+}
+
+pub(super) fn plan_start(input: &Input<'_>, draft: &mut Draft, spec: &SessionSpec) {
+    let asked = asked_for(input, spec);
+    match prepare(input, draft, spec) {
+        Ok(None) => {}
+        Ok(Some((order, intent))) => start(input, draft, order, intent, asked),
+        Err(Wait { on, until, because }) => {
+            let because = because.unwrap_or(asked);
+            draft.hold(session(&spec.id), "starts", on, Impact::None, because, until);
+        }
+    }
+}
+
+/// Why a session is wanted.
+fn asked_for(input: &Input<'_>, spec: &SessionSpec) -> Vec<Because> {
+    match (&spec.asked_by, &spec.state_by) {
+        (_, Some(command)) => vec![Because::Person { what: command.clone() }],
+        (crate::desired::AskedBy::Person { uid, .. }, None) => {
+            vec![Because::Person { what: format!("asked for by uid {uid}") }]
+        }
+        (crate::desired::AskedBy::File, None) => {
+            input.origins.because(&format!("session/{}", spec.id), "session")
+        }
+    }
+}
+
+/// Checks everything a start needs. `None` = it is over and not to be started again. The flag says
+/// whether the intent is already in the store.
+fn prepare(
+    input: &Input<'_>,
+    draft: &mut Draft,
+    spec: &SessionSpec,
+) -> Result<Option<(StartOrder, bool)>, Wait> {
+    let Some(records) = input.observed.records.present() else {
+        let reason = input.observed.records.unknown_reason().unwrap_or("no store").to_owned();
+        return Err(Wait::unknown(format!("the store cannot be used: {reason}")));
+    };
+    let ends = records.ends.get(&spec.id).map_or(&[][..], Vec::as_slice);
+    if !starts_again(spec.restart, ends.last()) {
+        return Ok(None);
+    }
+    may_start_again(&input.desired.policy.back_off, ends, input.now)?;
+    let user = find_user(input, spec)?;
+    is_local(input, spec)?;
+    let exe = find_exe(input, draft, spec)?;
+    let (n, node, intent) = number_and_node(input, records, spec)?;
+    let budget = input.desired.policy.concurrent_starts.unwrap_or(input.observed.cores).max(1);
+    if draft.starting >= budget {
+        return Err(Wait::on(WaitingOn::Budget));
+    }
+    draft.starting += 1;
+    let order = StartOrder {
+        incarnation: Incarnation::new(spec.id.clone(), n),
+        node,
+        launch: Arc::clone(&spec.launch),
+        digest: spec.launch.digest(),
+        user,
+        exe,
+        stop: spec.stop.clone(),
+        health: spec.health.clone(),
+    };
+    Ok(Some((order, intent)))
+}
+
+/// Whether a session starts again after its last end.
+fn starts_again(restart: Restart, last: Option<&EndRecord>) -> bool {
+    match (last, restart) {
+        (None, _) | (Some(EndRecord { asked: true, .. }), _) | (_, Restart::Always) => true,
+        (Some(end), Restart::OnFailure) => end.failed,
+        (Some(_), Restart::No) => false,
+    }
+}
+
+/// Waits between starts that fail, and gives up after too many.
+fn may_start_again(policy: &BackOff, ends: &[EndRecord], now: Moment) -> Result<(), Wait> {
+    let of_itself = || {
+        let recent = |end: &&EndRecord| !end.asked && now.since(end.at) <= policy.within;
+        ends.iter().filter(recent)
+    };
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let failures = count(of_itself().filter(|end| end.failed).count());
+    let last = of_itself().next_back().filter(|end| end.failed);
+    let how = |end: &EndRecord| seen(format!("last end: {}", end.how));
+    if failures >= policy.give_up_after {
+        let on = WaitingOn::CrashLoop { failures };
+        return Err(Wait { on, until: None, because: last.map(how) });
+    }
+    let Some(last) = last else { return Ok(()) };
+    let in_a_row = count(of_itself().rev().take_while(|end| end.failed).count());
+    let wait = back_off(policy, in_a_row);
+    let until = last.at.plus(wait);
+    if now < until {
+        let on = WaitingOn::BackOff { failures: in_a_row };
+        return Err(Wait { on, until: Some(until), because: Some(how(last)) });
+    }
+    Ok(())
+}
+
+/// `first`, doubled after each further failure, at most `max`.
+fn back_off(policy: &BackOff, failures: u32) -> Millis {
+    let doubled = 1_u64.checked_shl(failures.saturating_sub(1)).unwrap_or(u64::MAX);
+    Millis(policy.first.0.saturating_mul(doubled).min(policy.max.0))
+}
+
+fn find_user(input: &Input<'_>, spec: &SessionSpec) -> Result<UserSeen, Wait> {
+    let user = &spec.launch.user;
+    match input.observed.users.get(user) {
+        Some(Known::Present(found)) if found.reachable => Ok(found.clone()),
+        Some(Known::Present(_)) => Err(Wait::problem(format!("needs root to run as {user}"))),
+        Some(Known::Absent) => Err(Wait::problem(format!("there is no account `{user}`"))),
+        Some(Known::Unknown { reason, .. }) => Err(Wait::unknown(format!("{user}: {reason}"))),
+        None => Err(Wait::unknown(format!("{user} was not looked up yet"))),
+    }
+}
+
+/// Whether the session's cluster is one that this engine can launch in by now.
+fn is_local(input: &Input<'_>, spec: &SessionSpec) -> Result<(), Wait> {
+    let name = &spec.launch.cluster;
+    match input.desired.clusters.get(name) {
+        Some(cluster) if cluster.kind == "local" => Ok(()),
+        Some(cluster) => Err(Wait::problem(format!(
+            "cluster {name} is of type {}: this version launches in local clusters only",
+            cluster.kind
+        ))),
+        None => Err(Wait::problem(format!("no cluster is called `{name}`"))),
+    }
+}
+
+fn find_exe(input: &Input<'_>, draft: &mut Draft, spec: &SessionSpec) -> Result<String, Wait> {
+    let workbench = &spec.launch.workbench;
+    let installing = |what: String| Err(Wait::on(WaitingOn::InFlight { what }));
+    match input.observed.workbenches.get(workbench) {
+        Some(Known::Present(WorkbenchSeen::Available { exe, .. })) => Ok(exe.clone()),
+        Some(Known::Present(WorkbenchSeen::Missing { help })) => {
+            Err(Wait::problem(format!("{workbench} is not installed here: {help}")))
+        }
+        Some(Known::Present(WorkbenchSeen::NotInstalled)) => {
+            if draft.provided.insert(workbench.clone()) {
+                let what = format!("workbench/{workbench}");
+                draft.step(
+                    format!("provide/{workbench}"),
+                    on_here(input),
+                    Action::Provide { workbench: workbench.clone() },
+                    Impact::None,
+                    input.origins.because(&what, "install"),
+                );
+            }
+            installing(format!("installing {workbench}"))
+        }
+        Some(Known::Present(WorkbenchSeen::Installing { done, total: 0 })) => {
+            installing(format!("installing {workbench} ({done} packages so far)"))
+        }
+        Some(Known::Present(WorkbenchSeen::Installing { done, total })) => {
+            installing(format!("installing {workbench} ({done} of {total} packages)"))
+        }
+        Some(Known::Present(WorkbenchSeen::Failed { reason })) => Err(Wait::problem(reason)),
+        Some(Known::Absent) => Err(Wait::problem(format!("no workbench is called `{workbench}`"))),
+        Some(Known::Unknown { reason, .. }) => Err(Wait::unknown(reason)),
+        None => Err(Wait::unknown(format!("{workbench} was not looked for yet"))),
+    }
+}
+
+/// The node for a new start. With several candidates the one with the fewest sessions per weight.
+fn choose_node(input: &Input<'_>, spec: &SessionSpec) -> Result<NodeId, Wait> {
+    let weights = balance::wanted(input).weights;
+    let suits = |node: &NodeId| {
+        let declared = input.desired.node(node);
+        let labels = &declared.labels;
+        spec.placement.nodes.as_ref().is_none_or(|nodes| nodes.contains(node))
+            && spec.placement.require.iter().all(|(key, value)| labels.get(key) == Some(value))
+    };
+    let load = |node: &NodeId| {
+        let live = input.observed.incarnations.values().filter_map(Known::present);
+        let count = live.filter(|seen| &seen.node == node && seen.phase.is_live()).count();
+        u64::try_from(count).unwrap_or(u64::MAX)
+    };
+    let online = |node: &NodeId| {
+        node == &input.observed.node
+            || input.observed.nodes.get(node).is_some_and(|known| known.present().is_some())
+    };
+    let candidates =
+        weights.iter().filter(|(node, weight)| **weight > 0 && suits(node) && online(node));
+    let full = |node: &NodeId| {
+        let most = input.desired.node(node).max_sessions;
+        most.is_some_and(|most| load(node) >= u64::from(most))
+    };
+    let best = candidates
+        .filter(|(node, _)| !full(node))
+        // Sessions per weight, compared without division: a/x < b/y as a*y < b*x.
+        .min_by(|(a, x), (b, y)| {
+            let left = u128::from(load(a) + 1) * u128::from(**y);
+            let right = u128::from(load(b) + 1) * u128::from(**x);
+            left.cmp(&right).then_with(|| a.cmp(b))
+        });
+    match best {
+        Some((node, _)) => Ok(node.clone()),
+        None => Err(Wait::problem("no node that suits it takes new sessions")),
+    }
+}
+
+/// The number and node of the next start, and whether its intent is in the store already. An intent is
+/// binding: it may be under way on its node, so nobody else starts the session.
+fn number_and_node(
+    input: &Input<'_>,
+    records: &Records,
+    spec: &SessionSpec,
+) -> Result<(u32, NodeId, bool), Wait> {
+    match records.placements.get(&spec.id) {
+        Some(placed) if placed.node == input.observed.node => {
+            Ok((placed.n, placed.node.clone(), true))
+        }
+        Some(placed) => {
+            let what = format!("start on {}", placed.node);
+            Err(Wait::on(WaitingOn::InFlight { what }))
+        }
+        None => {
+            let last = records.numbers.get(&spec.id).copied().unwrap_or(0);
+            Ok((last.saturating_add(1), choose_node(input, spec)?, false))
+        }
+    }
+}
+
+fn start(
+    input: &Input<'_>,
+    draft: &mut Draft,
+    order: StartOrder,
+    intent: bool,
+    because: Vec<Because>,
+) {
+    let incarnation = order.incarnation.clone();
+    let mut after = Vec::new();
+    if !intent {
+        let id = format!("place/{incarnation}");
+        after.push(id.clone());
+        let action = Action::Place { incarnation: incarnation.clone(), node: order.node.clone() };
+        draft.step(id, On::Site, action, Impact::None, because.clone());
+    }
+    // Another node starts what is placed on it once it sees the intent.
+    if order.node == input.observed.node {
+        let on = On::Node(order.node.clone());
+        let id = format!("start/{incarnation}");
+        let step = draft.step(id, on, Action::Start(Arc::new(order)), Impact::None, because);
+        step.after = after;
+    }
+}

@@ -1,0 +1,186 @@
+//! What the world would be if a plan were carried out and everything went well.
+//!
+//! Pure; used by the forecast, by golden cases, and as the shadow that the simulated world is
+//! compared with.
+
+use crate::ids::{Incarnation, Moment};
+use crate::known::Known;
+use crate::observed::{
+    BalancerSeen, ENDS_KEPT, EndRecord, Exit, IncarnationSeen, Observed, Phase, Placed, Records,
+    WorkbenchSeen,
+};
+use crate::plan::{Action, EndPurpose, Plan, Resource, RouteSpec, StartOrder, Step};
+
+/// How a harm-doing step is remembered: which session it hurts.
+#[must_use]
+pub fn harmed_by(step: &Step) -> Option<&Incarnation> {
+    match &step.action {
+        Action::End { incarnation, purpose, .. } if step.impact.is_harm() => match purpose {
+            EndPurpose::Removed | EndPurpose::Restart | EndPurpose::Stopped => Some(incarnation),
+            EndPurpose::NeverReady | EndPurpose::Superseded => None,
+        },
+        _ => None,
+    }
+}
+
+/// The world after `plan` went well at `now`.
+#[must_use]
+pub fn predict(mut world: Observed, plan: &Plan, now: Moment) -> Observed {
+    for step in &plan.steps {
+        apply(&mut world, step, now);
+    }
+    remember(&mut world, plan, now);
+    world
+}
+
+/// What the loop remembers after a plan was carried out.
+pub fn remember(world: &mut Observed, plan: &Plan, now: Moment) {
+    let memory = &mut world.memory;
+    for step in &plan.steps {
+        let asked = step.because.iter().any(|b| matches!(b, crate::plan::Because::Person { .. }));
+        if let (Some(incarnation), false) = (harmed_by(step), asked) {
+            let resource = Resource::Session(incarnation.session.clone());
+            if !memory.released.contains(&resource) {
+                memory.harmed.push((now, incarnation.session.clone()));
+            }
+        }
+    }
+    let window = grammar::value::Millis(crate::planner::BRAKE_WINDOW_MS);
+    memory.harmed.retain(|(at, _)| now.since(*at) <= window);
+    memory.harm_since.clone_from(&plan.harm_since);
+    memory.released.retain(|resource| plan.harm_since.contains_key(resource));
+}
+
+fn apply(world: &mut Observed, step: &Step, now: Moment) {
+    match &step.action {
+        Action::Place { incarnation, node } => records(world, |records| {
+            records.numbers.insert(incarnation.session.clone(), incarnation.n);
+            let placed = Placed { n: incarnation.n, node: node.clone(), at: now };
+            records.placements.insert(incarnation.session.clone(), placed);
+        }),
+        Action::Start(order) => {
+            let seen = started(order, now);
+            world.incarnations.insert(order.incarnation.clone(), Known::Present(seen));
+        }
+        Action::End { incarnation, .. } => end(world, incarnation, now),
+        Action::RecordEnd { session, end } => records(world, |records| {
+            push_end(records, session, end.clone());
+        }),
+        Action::Forget { incarnation, end } => {
+            world.incarnations.remove(incarnation);
+            records(world, |records| {
+                push_end(records, &incarnation.session, end.clone());
+                let placed = records.placements.get(&incarnation.session);
+                if placed.is_some_and(|placed| placed.n == incarnation.n) {
+                    records.placements.remove(&incarnation.session);
+                }
+            });
+        }
+        Action::Retire { session } => records(world, |records| {
+            records.placements.remove(session);
+            records.ends.remove(session);
+            records.terms.remove(session);
+        }),
+        Action::Remember { session, terms } => records(world, |records| {
+            records.terms.insert(session.clone(), terms.clone());
+        }),
+        Action::Provide { workbench } => {
+            let seen = WorkbenchSeen::Installing { done: 0, total: 0 };
+            world.workbenches.insert(workbench.clone(), Known::Present(seen));
+        }
+        Action::SetRoute(route) => {
+            world.routes.insert(route.incarnation.session.clone(), RouteSpec::clone(route));
+        }
+        Action::DropRoute { session } => {
+            world.routes.remove(session);
+            world.connections.remove(session);
+        }
+        Action::Listen { listener, address } => {
+            world.refused.remove(address);
+            world.listeners.insert(listener.clone(), Known::Present(address.clone()));
+        }
+        Action::Unlisten { listener } => {
+            world.listeners.remove(listener);
+        }
+        Action::Lease { gateway, port, session } => records(world, |records| {
+            records.leases.insert((gateway.clone(), *port), session.clone());
+        }),
+        Action::Release { gateway, port } => records(world, |records| {
+            records.leases.remove(&(gateway.clone(), *port));
+        }),
+        Action::Balance { method, weights } => {
+            world.balancer = Some(BalancerSeen { method: *method, weights: weights.clone() });
+        }
+    }
+}
+
+fn records(world: &mut Observed, change: impl FnOnce(&mut Records)) {
+    if let Known::Present(records) = &mut world.records {
+        change(records);
+    }
+}
+
+/// Adds an end to what is remembered of a session; the oldest go.
+pub fn push_end(records: &mut Records, session: &crate::ids::SessionId, end: EndRecord) {
+    let ends = records.ends.entry(session.clone()).or_default();
+    // The same end told twice (a crash between writing it down and removing its traces) is one end.
+    if !ends.contains(&end) {
+        ends.push(end);
+    }
+    let surplus = ends.len().saturating_sub(ENDS_KEPT);
+    ends.drain(..surplus);
+}
+
+fn started(order: &StartOrder, now: Moment) -> IncarnationSeen {
+    IncarnationSeen {
+        phase: Phase::Starting,
+        launch: order.launch.clone(),
+        digest: order.digest,
+        node: order.node.clone(),
+        uid: order.user.uid,
+        pid: None,
+        started_at: now,
+        socket_dir: String::new(),
+        socket: String::new(),
+        ours: true,
+        kept: true,
+        last_used: None,
+    }
+}
+
+fn end(world: &mut Observed, incarnation: &Incarnation, now: Moment) {
+    if let Some(Known::Present(seen)) = world.incarnations.get_mut(incarnation) {
+        seen.phase = Phase::Ending { since: now };
+    }
+}
+
+/// The world once everything under way is done: starts are ready, ends are over, installations finished.
+#[must_use]
+pub fn in_flight_done(mut world: Observed, now: Moment) -> Observed {
+    for known in world.incarnations.values_mut() {
+        if let Known::Present(seen) = known {
+            match seen.phase {
+                Phase::Preparing | Phase::Starting => seen.phase = Phase::Ready,
+                Phase::Ending { .. } => {
+                    seen.phase = Phase::Exited(Exit {
+                        at: now,
+                        code: Some(0),
+                        signal: None,
+                        asked: true,
+                        failure: String::new(),
+                    });
+                }
+                Phase::Ready | Phase::Exited(_) => {}
+            }
+        }
+    }
+    for known in world.workbenches.values_mut() {
+        if let Known::Present(WorkbenchSeen::Installing { .. }) = known {
+            *known = Known::Present(WorkbenchSeen::Available {
+                exe: String::new(),
+                version: String::new(),
+            });
+        }
+    }
+    world
+}

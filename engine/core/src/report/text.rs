@@ -1,0 +1,417 @@
+//! The plan as text: header, changed options, steps by harm, holds, what stays, one summary line.
+//!
+//! ASCII, at most [`WIDTH`] columns where nothing forces more; the texts are golden files.
+
+use std::fmt::Write as _;
+
+use grammar::value::Millis;
+
+use super::{Act, Held, Mark, Outdated, Report, Summary};
+use crate::ids::Moment;
+use crate::plan::{Because, Resource, WaitingOn};
+use crate::settings::OptionChange;
+
+/// Columns that the text keeps to.
+pub const WIDTH: usize = 100;
+
+/// How many sessions of one kind are named before the rest is counted.
+const NAMED: usize = 12;
+
+/// How to write.
+pub struct Style<'a> {
+    /// Writes a moment as people read it here.
+    pub when: &'a dyn Fn(Moment) -> String,
+    /// Everything, also what is usually counted only.
+    pub verbose: bool,
+}
+
+/// Writes the whole plan.
+#[must_use]
+pub fn render(report: &Report, style: &Style<'_>) -> String {
+    let mut out = String::new();
+    header(&mut out, report, style);
+    options(&mut out, &report.options);
+    let summary = report.summary();
+    if report.acts.is_empty() && report.held.is_empty() && report.options.is_empty() {
+        no_changes(&mut out, report);
+        warnings(&mut out, report);
+        return out;
+    }
+    acts(&mut out, report, style);
+    held(&mut out, &report.held, style);
+    outdated(&mut out, &report.outdated, style);
+    stays(&mut out, report, &summary);
+    warnings(&mut out, report);
+    let _ = writeln!(out, "{}", summary_line(&summary));
+    out
+}
+
+/// The summary line alone: what `serve` prints for a new generation.
+#[must_use]
+pub fn summary_line(summary: &Summary) -> String {
+    let Summary { end, restart, moved, suspend, start, change, held, people, .. } = summary;
+    let mut line = format!(
+        "Plan: {end} end, {restart} restart, {moved} move, {suspend} suspend, {start} start, \
+         {change} change, {held} held; {} people interrupted",
+        people.len()
+    );
+    if !people.is_empty() {
+        let names: Vec<&str> = people.iter().map(String::as_str).take(4).collect();
+        let more = people.len().saturating_sub(names.len());
+        let rest = if more > 0 { format!(", +{more}") } else { String::new() };
+        let _ = write!(line, " ({}{rest})", names.join(", "));
+    }
+    if summary.outdated > 0 {
+        let _ = write!(line, "; {} outdated", summary.outdated);
+    }
+    if summary.warnings > 0 {
+        let _ = write!(line, "; {}", count(summary.warnings, "warning"));
+    }
+    line.push('.');
+    line
+}
+
+fn header(out: &mut String, report: &Report, style: &Style<'_>) {
+    let about = &report.about;
+    if !about.remark.is_empty() {
+        let _ = writeln!(out, "{}", about.remark);
+    }
+    let _ = write!(out, "Site  {}   ", about.site);
+    match about.in_force {
+        Some((generation, since)) => {
+            let _ = write!(out, "in force: generation {generation} since {}", (style.when)(since));
+        }
+        None => out.push_str("nothing in force yet"),
+    }
+    if !about.against.is_empty() {
+        let _ = write!(out, "   ->   {}", about.against);
+    }
+    out.push_str("\n\n");
+}
+
+fn options(out: &mut String, changes: &[OptionChange]) {
+    if changes.is_empty() {
+        return;
+    }
+    let rows: Vec<[String; 5]> = changes.iter().map(option_row).collect();
+    let width = |column: usize| {
+        let widths = rows.iter().map(|row| row[column].chars().count());
+        widths.max().unwrap_or(0).min(44)
+    };
+    let widths = [width(0), width(1), width(2), width(3)];
+    for row in &rows {
+        let mut line = String::from("  ");
+        for (cell, width) in row.iter().zip(widths) {
+            if width > 0 {
+                let _ = write!(line, "{cell:<width$}   ");
+            }
+        }
+        line.push_str(&row[4]);
+        let _ = writeln!(out, "{}", line.trim_end());
+    }
+    out.push('\n');
+}
+
+fn option_row(change: &OptionChange) -> [String; 5] {
+    let place = format!("{}:{}", change.file, change.line);
+    let what = match (&change.from, &change.to) {
+        (Some(from), Some(to)) if to == "(secret, changed)" => {
+            debug_assert!(from == "(secret)", "a secret is never shown");
+            to.clone()
+        }
+        (Some(from), Some(to)) => format!("{} -> {}", short(from), short(to)),
+        (None, Some(to)) if to.is_empty() => "(added)".to_owned(),
+        (None, Some(to)) => format!("none -> {}", short(to)),
+        (Some(from), None) if from.is_empty() => "(removed)".to_owned(),
+        (Some(from), None) => format!("{} -> none", short(from)),
+        (None, None) => String::new(),
+    };
+    [place, change.option.clone(), what, change.scope.clone(), change.effect.to_string()]
+}
+
+/// A value that does not make the table unreadable.
+fn short(value: &str) -> String {
+    let clean: String = value.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+    if clean.chars().count() <= 40 {
+        return if clean.is_empty() { "\"\"".to_owned() } else { clean };
+    }
+    let head: String = clean.chars().take(37).collect();
+    format!("{head}...")
+}
+
+fn acts(out: &mut String, report: &Report, style: &Style<'_>) {
+    let sections = [
+        (Mark::End, "Ends"),
+        (Mark::Restart, "Restarts"),
+        (Mark::Start, "Starts"),
+        (Mark::Change, "Changes"),
+    ];
+    for (mark, title) in sections {
+        for delayed in [false, true] {
+            let of: Vec<&Act> = report
+                .acts
+                .iter()
+                .filter(|act| act.mark == mark && act.delayed_until.is_some() == delayed)
+                .collect();
+            if of.is_empty() {
+                continue;
+            }
+            let title = if delayed {
+                format!("{title}, after harm-delay ({})", seconds(report.harm_delay))
+            } else {
+                title.to_owned()
+            };
+            section(out, &title, &of, style);
+        }
+    }
+}
+
+/// A span in seconds with a blank, as the product's texts have it.
+fn seconds(span: Millis) -> String {
+    if span.0 % 1000 == 0 && span.0 <= 90_000 {
+        format!("{} s", span.0 / 1000)
+    } else {
+        span.to_string()
+    }
+}
+
+/// Acts under one title; those with the same causes share their `because` line.
+fn section(out: &mut String, title: &str, acts: &[&Act], style: &Style<'_>) {
+    let _ = writeln!(out, "{title}");
+    let mut rest = acts;
+    while let Some((first, _)) = rest.split_first() {
+        let same = rest.iter().take_while(|act| act.because == first.because).count();
+        let (group, after) = rest.split_at(same);
+        let shown = if style.verbose { group.len() } else { group.len().min(NAMED) };
+        let width = group[..shown].iter().map(|act| name(&act.resource).chars().count());
+        let width = width.max().unwrap_or(0);
+        for act in &group[..shown] {
+            let name = name(&act.resource);
+            let user = act.user.as_deref().map(|user| format!("{user}   ")).unwrap_or_default();
+            let effect =
+                if act.mark == Mark::Change && act.impact == crate::plan::Impact::NewSessions {
+                    "   new sessions only"
+                } else {
+                    ""
+                };
+            let line =
+                format!("  {} {name:<width$}   {user}{}{effect}", act.mark.symbol(), act.what);
+            let _ = writeln!(out, "{}", line.trim_end());
+        }
+        if group.len() > shown {
+            let symbol = first.mark.symbol();
+            let _ = writeln!(out, "  {symbol} and {} more", group.len() - shown);
+        }
+        because(out, &first.because);
+        rest = after;
+    }
+    out.push('\n');
+}
+
+fn because(out: &mut String, causes: &[Because]) {
+    if causes.is_empty() {
+        return;
+    }
+    let mut shown: Vec<String> = causes.iter().map(ToString::to_string).collect();
+    shown.dedup();
+    let more = shown.len().saturating_sub(6);
+    shown.truncate(6);
+    let rest = if more > 0 { format!(", +{more}") } else { String::new() };
+    let _ = writeln!(out, "      because {}{rest}", shown.join(", "));
+}
+
+/// What a resource is called in a line of its own.
+fn name(resource: &Resource) -> String {
+    match resource {
+        Resource::Session(id) | Resource::Route(id) => id.to_string(),
+        Resource::Node(id) => id.to_string(),
+        Resource::Gateway(id) => format!("gateway {id}"),
+        Resource::Workbench(id) => format!("workbench {id}"),
+        Resource::Listener(listener) => listener.to_string(),
+        Resource::Balancer => "balancer".to_owned(),
+    }
+}
+
+fn held(out: &mut String, held: &[Held], style: &Style<'_>) {
+    if held.is_empty() {
+        return;
+    }
+    out.push_str("Held\n");
+    let width = held.iter().map(|held| name(&held.hold.resource).chars().count()).max();
+    let width = width.unwrap_or(0);
+    for held in held {
+        let hold = &held.hold;
+        let until = hold.until.map(|until| format!(" until {}", (style.when)(until)));
+        let line = format!(
+            "  | {:<width$}   {}: {}{}",
+            name(&hold.resource),
+            hold.wanted,
+            waiting(&hold.waiting_on),
+            until.unwrap_or_default()
+        );
+        let _ = writeln!(out, "{}", line.trim_end());
+        because(out, &hold.because);
+    }
+    out.push('\n');
+}
+
+/// What a hold waits for, in words.
+#[must_use]
+pub fn waiting(on: &WaitingOn) -> String {
+    match on {
+        WaitingOn::Draining => "until connections have run out".to_owned(),
+        WaitingOn::InFlight { what } => format!("{what} is under way"),
+        WaitingOn::BackOff { failures } => {
+            format!("waits after {}", count(*failures as usize, "failed start"))
+        }
+        WaitingOn::Budget => "waits for other starts".to_owned(),
+        WaitingOn::Unknown { reason } => format!("not known: {reason}"),
+        WaitingOn::HarmDelay => "waits for harm-delay".to_owned(),
+        WaitingOn::Nodes { lacking } => format!("waits for {lacking}"),
+        WaitingOn::NextStart { differs } => {
+            format!("at its next start: {}", differs.join(", "))
+        }
+        WaitingOn::Idle => "once it is idle".to_owned(),
+        WaitingOn::Window => "in its time window".to_owned(),
+        WaitingOn::Approval { reason } => format!("needs `wharf apply`: {reason}"),
+        WaitingOn::Problem { reason } => reason.clone(),
+        WaitingOn::Pinned { reason } => reason.clone(),
+        WaitingOn::CrashLoop { failures } => {
+            format!("gave up after {}", count(*failures as usize, "failed start"))
+        }
+    }
+}
+
+fn outdated(out: &mut String, outdated: &[Outdated], style: &Style<'_>) {
+    if outdated.is_empty() {
+        return;
+    }
+    out.push_str("Outdated after this (keep running with what they have until their next start)\n");
+    let mut groups: Vec<(&Outdated, Vec<&Outdated>)> = Vec::new();
+    for session in outdated {
+        let same = |(first, _): &&mut (&Outdated, Vec<&Outdated>)| {
+            first.differs == session.differs && first.because == session.because
+        };
+        match groups.iter_mut().find(same) {
+            Some((_, members)) => members.push(session),
+            None => groups.push((session, vec![session])),
+        }
+    }
+    for (first, members) in groups {
+        let what = first.differs.join(", ");
+        let _ = writeln!(
+            out,
+            "  | {:<14} {what}   {}",
+            count(members.len(), "session"),
+            kinds(&members)
+        );
+        if style.verbose || members.len() <= 4 {
+            let ids: Vec<&str> = members.iter().map(|member| member.session.as_str()).collect();
+            let _ = writeln!(out, "      {}", ids.join(", "));
+        }
+        because(out, &first.because);
+    }
+    out.push('\n');
+}
+
+/// `22 rstudio, 12 jupyterlab`.
+fn kinds(members: &[&Outdated]) -> String {
+    let mut counts = std::collections::BTreeMap::new();
+    for member in members {
+        *counts.entry(member.workbench.as_str()).or_insert(0_usize) += 1;
+    }
+    let mut counts: Vec<(&str, usize)> = counts.into_iter().collect();
+    counts.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+    let shown: Vec<String> = counts.into_iter().map(|(kind, n)| format!("{n} {kind}")).collect();
+    shown.join(", ")
+}
+
+fn stays(out: &mut String, report: &Report, summary: &Summary) {
+    let harmless = summary.end + summary.restart + summary.moved + summary.suspend == 0;
+    if report.untouched == 0 {
+        return;
+    }
+    let mut line = if harmless {
+        format!("Nothing running is touched: {}", count(report.untouched, "session"))
+    } else {
+        format!("  = {}", count(report.untouched, "session"))
+    };
+    if report.routes > 0 {
+        let _ = write!(line, ", {}", count(report.routes, "route"));
+    }
+    if report.gateways > 0 {
+        let _ = write!(line, ", {}", count(report.gateways, "gateway"));
+    }
+    line.push_str(if harmless { " stay as they are." } else { " stay" });
+    let _ = writeln!(out, "{line}");
+}
+
+fn no_changes(out: &mut String, report: &Report) {
+    match report.outdated.len() {
+        0 => out.push_str("No changes.\n"),
+        n => {
+            let are = if n == 1 { "session runs" } else { "sessions run" };
+            let _ = writeln!(
+                out,
+                "No changes. {n} {are} as once asked and take up the change at the next start."
+            );
+        }
+    }
+}
+
+fn warnings(out: &mut String, report: &Report) {
+    for warning in &report.warnings {
+        let _ = writeln!(out, "\n{}", warning.trim_end());
+    }
+    if !report.warnings.is_empty() {
+        out.push('\n');
+    }
+}
+
+/// `1 session`, `2 sessions`.
+fn count(n: usize, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+}
+
+/// One round's plan, step by step: what logs, recorded rounds and golden scripts show.
+#[must_use]
+pub fn steps(plan: &crate::plan::Plan, when: &dyn Fn(Moment) -> String) -> String {
+    let mut out = String::new();
+    if plan.steps.is_empty() && plan.holds.is_empty() {
+        out.push_str("nothing to do\n");
+    }
+    for step in &plan.steps {
+        let on = match &step.on {
+            crate::plan::On::Node(node) => node.to_string(),
+            crate::plan::On::Site => "site".to_owned(),
+        };
+        let impact = match step.impact {
+            crate::plan::Impact::None => String::new(),
+            impact => format!("   {impact:?}"),
+        };
+        let causes: Vec<String> = step.because.iter().map(ToString::to_string).collect();
+        let _ = writeln!(out, "step  {} on {on}{impact}   because {}", step.id, causes.join(", "));
+    }
+    for hold in &plan.holds {
+        let until = hold.until.map(|until| format!(" until {}", when(until)));
+        let causes: Vec<String> = hold.because.iter().map(ToString::to_string).collect();
+        let kind = match hold.kind() {
+            crate::plan::HoldKind::Passing => "hold ",
+            crate::plan::HoldKind::Standing => "stand",
+        };
+        let impact = match hold.impact {
+            crate::plan::Impact::None => String::new(),
+            impact => format!("   {impact:?}"),
+        };
+        let _ = writeln!(
+            out,
+            "{kind} {} {}: {}{}{impact}   because {}",
+            hold.resource,
+            hold.wanted,
+            waiting(&hold.waiting_on),
+            until.unwrap_or_default(),
+            causes.join(", ")
+        );
+    }
+    out
+}

@@ -1,0 +1,215 @@
+//! Every option that a site sets, flat: what two sites are compared by, and what plans list first.
+//!
+//! Made by lowering beside `Desired`; knows nothing of sessions.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use grammar::catalogue;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::Digest;
+
+/// What an option is told apart by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SettingKey {
+    /// The file's short name.
+    pub file: Arc<str>,
+    /// What it applies to, in the file's words: `JobType session`, `cluster Slurm`; empty = everything.
+    pub scope: String,
+    /// The option's name.
+    pub option: String,
+}
+
+/// One option as set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// Its line, from 1.
+    pub line: u32,
+    /// The value as it may be shown.
+    pub value: String,
+    /// What a secret value is compared by.
+    pub secret: Option<Digest>,
+    /// When a change of it takes effect here.
+    pub effect: Takes,
+}
+
+/// When a change of an option takes effect here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Takes {
+    /// At once.
+    Live,
+    /// For sessions that start later.
+    NextStart,
+    /// By a restart of sessions.
+    SessionRestart,
+    /// By a restart of the engine.
+    DaemonRestart,
+    /// Not in this version, or not at all.
+    No,
+}
+
+impl std::fmt::Display for Takes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Takes::Live => "live",
+            Takes::NextStart => "next-start",
+            Takes::SessionRestart => "session-restart",
+            Takes::DaemonRestart => "daemon-restart",
+            Takes::No => "no effect",
+        })
+    }
+}
+
+impl From<&catalogue::OptionRow> for Takes {
+    fn from(row: &catalogue::OptionRow) -> Self {
+        match (&row.state, row.effect) {
+            (catalogue::State::Acts { .. }, catalogue::Effect::Live) => Takes::Live,
+            (catalogue::State::Acts { .. }, catalogue::Effect::NextStart) => Takes::NextStart,
+            (catalogue::State::Acts { .. }, catalogue::Effect::SessionRestart) => {
+                Takes::SessionRestart
+            }
+            (catalogue::State::Acts { .. }, catalogue::Effect::DaemonRestart) => {
+                Takes::DaemonRestart
+            }
+            _ => Takes::No,
+        }
+    }
+}
+
+/// Every option that a site sets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    map: BTreeMap<SettingKey, Setting>,
+}
+
+/// An option that two sites set differently.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct OptionChange {
+    /// The file's short name.
+    pub file: Arc<str>,
+    /// The line: of the new value, or of the old one where it is gone.
+    pub line: u32,
+    /// The option.
+    pub option: String,
+    /// What it applies to; empty = everything.
+    pub scope: String,
+    /// The old value as it may be shown; none = it was not set.
+    pub from: Option<String>,
+    /// The new value as it may be shown; none = it is not set any more.
+    pub to: Option<String>,
+    /// When it takes effect here.
+    pub effect: Takes,
+}
+
+impl Settings {
+    /// Adds an option; a second one under the same key is told apart by its line.
+    pub fn add(&mut self, mut key: SettingKey, setting: Setting) {
+        while self.map.contains_key(&key) {
+            key.scope.push_str(" again");
+        }
+        self.map.insert(key, setting);
+    }
+
+    /// How many options are set.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.map.len()
+    }
+
+    /// Whether none is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.map.is_empty()
+    }
+
+    /// All of them, by file, scope and name.
+    pub fn iter(&self) -> impl Iterator<Item = (&SettingKey, &Setting)> {
+        self.map.iter()
+    }
+
+    /// What `to` sets differently, by file and line.
+    #[must_use]
+    pub fn changes(&self, to: &Settings) -> Vec<OptionChange> {
+        let keys: BTreeSet<&SettingKey> = self.map.keys().chain(to.map.keys()).collect();
+        let mut changes: Vec<OptionChange> =
+            keys.into_iter().filter_map(|key| change(key, self, to)).collect();
+        changes.sort_by(|a, b| (&a.file, a.line, &a.option).cmp(&(&b.file, b.line, &b.option)));
+        changes
+    }
+}
+
+fn change(key: &SettingKey, from: &Settings, to: &Settings) -> Option<OptionChange> {
+    let (old, new) = (from.map.get(key), to.map.get(key));
+    let same = match (old, new) {
+        (Some(old), Some(new)) => old.value == new.value && old.secret == new.secret,
+        _ => false,
+    };
+    if same {
+        return None;
+    }
+    let current = new.or(old)?;
+    let secret = current.secret.is_some();
+    let to = match (secret, old, new) {
+        (true, Some(_), Some(_)) => Some("(secret, changed)".to_owned()),
+        (_, _, new) => new.map(|setting| setting.value.clone()),
+    };
+    Some(OptionChange {
+        file: Arc::clone(&key.file),
+        line: current.line,
+        option: key.option.clone(),
+        scope: key.scope.clone(),
+        from: old.map(|setting| setting.value.clone()),
+        to,
+        effect: current.effect,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(rows: &[(&str, u32, &str)]) -> Settings {
+        let mut settings = Settings::default();
+        for (option, line, value) in rows {
+            let key = SettingKey {
+                file: "rserver.conf".into(),
+                scope: String::new(),
+                option: (*option).to_owned(),
+            };
+            let setting = Setting {
+                line: *line,
+                value: (*value).to_owned(),
+                secret: None,
+                effect: Takes::Live,
+            };
+            settings.add(key, setting);
+        }
+        settings
+    }
+
+    #[test]
+    fn moving_an_option_to_another_line_is_no_change() {
+        let (a, b) = (settings(&[("x", 1, "1")]), settings(&[("x", 9, "1")]));
+        assert!(a.changes(&b).is_empty());
+    }
+
+    #[test]
+    fn changes_come_by_file_and_line_with_both_values() {
+        let a = settings(&[("x", 1, "1"), ("gone", 3, "v")]);
+        let b = settings(&[("x", 7, "2"), ("new", 2, "n")]);
+        let shown: Vec<_> =
+            a.changes(&b).into_iter().map(|c| (c.line, c.option, c.from, c.to)).collect();
+        let text = |s: &str| Some(s.to_owned());
+        assert_eq!(
+            shown,
+            [
+                (2, "new".to_owned(), None, text("n")),
+                (3, "gone".to_owned(), text("v"), None),
+                (7, "x".to_owned(), text("1"), text("2")),
+            ]
+        );
+    }
+}

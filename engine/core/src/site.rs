@@ -1,0 +1,395 @@
+//! The files of a site as read: texts, absences, and what could not be read, as plain values.
+//!
+//! Opens nothing (`load` in the engine does) and understands no text (lowering does). Every file is
+//! [`Known`]: unreadable is not absent, a missing directory is "not managed", an empty one "none
+//! wanted" (design.md §4). Read next: [`crate::accept`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use grammar::error::{Problem, Severity};
+use grammar::source::{FileKind, Source};
+
+use crate::ids::{Digest, Moment, SiteDigest};
+use crate::known::Known;
+
+mod problem;
+
+pub use self::problem::{FileProblem, FileProblemKind, Stray, StrayKind};
+
+/// Files up to this many bytes are read; greater ones are a problem.
+pub const MAX_FILE_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Our policy file's name.
+pub const WHARF_TOML: &str = "wharf.toml";
+
+/// One of our drop-in directories: one thing is one file, and the file's name is its identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DropIn {
+    /// `sessions.d`.
+    Sessions,
+    /// `templates.d`.
+    Templates,
+    /// `gateways.d`.
+    Gateways,
+    /// `nodes.d`.
+    Nodes,
+}
+
+impl DropIn {
+    /// Every one, in the order in which they are read and shown.
+    pub const ALL: [DropIn; 4] =
+        [DropIn::Sessions, DropIn::Templates, DropIn::Gateways, DropIn::Nodes];
+
+    /// The directory's name.
+    #[must_use]
+    pub fn dir_name(self) -> &'static str {
+        match self {
+            DropIn::Sessions => "sessions.d",
+            DropIn::Templates => "templates.d",
+            DropIn::Gateways => "gateways.d",
+            DropIn::Nodes => "nodes.d",
+        }
+    }
+}
+
+/// The files of one of our directories.
+#[derive(Clone, Debug)]
+pub enum Managed {
+    /// The directory does not exist: nothing of this kind is managed by files, nothing ends.
+    NotManaged,
+    /// The directory exists; what is not in it is not wanted. By file name without `.toml`.
+    Managed(BTreeMap<String, Known<Source>>),
+    /// The directory could not be read: what is in it, and whether, nobody knows.
+    Unknown {
+        /// Since when.
+        since: Moment,
+        /// Why, in words for a person.
+        reason: String,
+    },
+}
+
+impl Managed {
+    /// The files, none where the directory is missing or unknown.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &Known<Source>)> {
+        let files = match self {
+            Managed::Managed(files) => Some(files),
+            Managed::NotManaged | Managed::Unknown { .. } => None,
+        };
+        files.into_iter().flatten().map(|(stem, file)| (stem.as_str(), file))
+    }
+}
+
+/// A site's files, as one reading found them.
+#[derive(Clone, Debug)]
+pub struct SiteFiles {
+    /// The directory of Workbench's files as shown: the one given, or the first of those searched
+    /// that exists.
+    pub workbench_dir: Arc<str>,
+    /// Further directories in which Workbench files are looked for, in the order of precedence.
+    pub searched: Vec<Arc<str>>,
+    /// Workbench's files; every kind has an entry.
+    pub workbench: BTreeMap<FileKind, Known<Source>>,
+    /// The directory of our own files as shown; the same as `workbench_dir` where self-contained.
+    pub own_dir: Arc<str>,
+    /// `wharf.toml`.
+    pub wharf: Known<Source>,
+    /// `sessions.d`.
+    pub sessions: Managed,
+    /// `templates.d`.
+    pub templates: Managed,
+    /// `gateways.d`.
+    pub gateways: Managed,
+    /// `nodes.d`.
+    pub nodes: Managed,
+    /// Files that were found and that nobody reads, ordered by path.
+    pub stray: Vec<Stray>,
+    /// What could not be read, ordered by path.
+    pub unreadable: Vec<FileProblem>,
+}
+
+impl SiteFiles {
+    /// One of our directories.
+    #[must_use]
+    pub fn managed(&self, drop_in: DropIn) -> &Managed {
+        match drop_in {
+            DropIn::Sessions => &self.sessions,
+            DropIn::Templates => &self.templates,
+            DropIn::Gateways => &self.gateways,
+            DropIn::Nodes => &self.nodes,
+        }
+    }
+
+    /// One of our directories, to put something into it.
+    pub fn managed_mut(&mut self, drop_in: DropIn) -> &mut Managed {
+        match drop_in {
+            DropIn::Sessions => &mut self.sessions,
+            DropIn::Templates => &mut self.templates,
+            DropIn::Gateways => &mut self.gateways,
+            DropIn::Nodes => &mut self.nodes,
+        }
+    }
+
+    /// Hash of what the files say: names, presence and bytes, whatever directory they were found in.
+    ///
+    /// An unreadable file counts as such, with the reason, never as empty or absent. So do files
+    /// whose mere presence is an error; other files that nobody reads do not count.
+    #[must_use]
+    pub fn digest(&self) -> SiteDigest {
+        let mut frames = Frames::default();
+        for (kind, file) in &self.workbench {
+            frames.file(kind.file_name(), file);
+        }
+        frames.file(WHARF_TOML, &self.wharf);
+        for drop_in in DropIn::ALL {
+            frames.directory(drop_in.dir_name(), self.managed(drop_in));
+        }
+        for stray in self.stray.iter().filter(|stray| stray.kind == StrayKind::OwnInWorkbench) {
+            frames.frame(b'!', self.short_name(&stray.file).as_bytes());
+        }
+        SiteDigest(Digest::of(&frames.0))
+    }
+
+    /// The name that plans use: `launcher-env`, `nodes.d/node3.toml`; the whole path for any other file.
+    #[must_use]
+    pub fn short_name<'a>(&self, file: &'a str) -> &'a str {
+        let dirs = [&self.workbench_dir, &self.own_dir].into_iter().chain(&self.searched);
+        let below = |dir: &Arc<str>| {
+            let rest = file.strip_prefix(&**dir)?;
+            if dir.ends_with('/') { Some(rest) } else { rest.strip_prefix('/') }
+        };
+        dirs.filter_map(below)
+            .filter(|rest| !rest.is_empty())
+            .min_by_key(|rest| rest.len())
+            .unwrap_or(file)
+    }
+
+    /// Whether all of Workbench's files and `wharf.toml` are known to be there or not.
+    ///
+    /// A set of which this is false must never come into force: it says nothing about what is
+    /// wanted. A drop-in file that is unknown concerns its own thing only.
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        !self.wharf.is_unknown() && !self.workbench.values().any(Known::is_unknown)
+    }
+
+    /// Files that this account may not read, as shown.
+    pub fn denied(&self) -> impl Iterator<Item = &Arc<str>> {
+        let denied = |problem: &&FileProblem| problem.kind == FileProblemKind::Denied;
+        self.unreadable.iter().filter(denied).map(|problem| &problem.file)
+    }
+
+    /// Everything that is wrong with the files as files; `denied` as in [`FileProblem::problem`].
+    #[must_use]
+    pub fn problems(&self, denied: Severity) -> Vec<Problem> {
+        let unreadable = self.unreadable.iter().map(|problem| problem.problem(denied));
+        unreadable.chain(self.stray.iter().filter_map(Stray::problem)).collect()
+    }
+
+    /// Takes over what did not change since an earlier reading: the same text in the same
+    /// allocation, and the moment since when an unreadable file has been so.
+    pub fn take_over(&mut self, earlier: &SiteFiles) {
+        for (kind, file) in &mut self.workbench {
+            take_over_file(file, earlier.workbench.get(kind));
+        }
+        take_over_file(&mut self.wharf, Some(&earlier.wharf));
+        for drop_in in DropIn::ALL {
+            match (self.managed_mut(drop_in), earlier.managed(drop_in)) {
+                (Managed::Managed(files), Managed::Managed(before)) => {
+                    for (stem, file) in files {
+                        take_over_file(file, before.get(stem));
+                    }
+                }
+                (Managed::Unknown { since, .. }, Managed::Unknown { since: before, .. }) => {
+                    *since = *before.min(since);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// See [`SiteFiles::take_over`].
+fn take_over_file(file: &mut Known<Source>, before: Option<&Known<Source>>) {
+    match (file, before) {
+        (Known::Present(source), Some(Known::Present(before)))
+            if source.file == before.file && source.text == before.text =>
+        {
+            *source = before.clone();
+        }
+        (Known::Unknown { since, .. }, Some(Known::Unknown { since: before, .. })) => {
+            *since = *before.min(since);
+        }
+        _ => {}
+    }
+}
+
+/// What is hashed: tag, length, bytes, again and again, so that no two sets read the same.
+#[derive(Default)]
+struct Frames(Vec<u8>);
+
+impl Frames {
+    fn frame(&mut self, tag: u8, bytes: &[u8]) {
+        self.0.push(tag);
+        self.0.extend((bytes.len() as u64).to_le_bytes());
+        self.0.extend(bytes);
+    }
+
+    fn file(&mut self, name: &str, file: &Known<Source>) {
+        self.frame(b'n', name.as_bytes());
+        match file {
+            Known::Present(source) => {
+                self.frame(b'p', Digest::of(source.text.as_bytes()).to_string().as_bytes());
+            }
+            Known::Absent => self.frame(b'a', b""),
+            Known::Unknown { reason, .. } => self.frame(b'u', reason.as_bytes()),
+        }
+    }
+
+    fn directory(&mut self, name: &str, managed: &Managed) {
+        self.frame(b'd', name.as_bytes());
+        match managed {
+            Managed::NotManaged => self.frame(b'a', b""),
+            Managed::Unknown { reason, .. } => self.frame(b'u', reason.as_bytes()),
+            Managed::Managed(files) => {
+                self.frame(b'p', &(files.len() as u64).to_le_bytes());
+                for (stem, file) in files {
+                    self.file(stem, file);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn present(file: &str, text: &str) -> Known<Source> {
+        Known::Present(Source::new(file, text))
+    }
+
+    fn unknown(at: i64, reason: &str) -> Known<Source> {
+        Known::Unknown { since: Moment(at), reason: reason.to_owned() }
+    }
+
+    fn site() -> SiteFiles {
+        SiteFiles {
+            workbench_dir: Arc::from("/etc/rstudio"),
+            searched: vec![Arc::from("/mnt/configmap/rstudio")],
+            workbench: FileKind::ALL.into_iter().map(|kind| (kind, Known::Absent)).collect(),
+            own_dir: Arc::from("/etc/wharf"),
+            wharf: Known::Absent,
+            sessions: Managed::NotManaged,
+            templates: Managed::NotManaged,
+            gateways: Managed::NotManaged,
+            nodes: Managed::NotManaged,
+            stray: Vec::new(),
+            unreadable: Vec::new(),
+        }
+    }
+
+    /// The digest of a site after an edit.
+    fn digest(edit: impl FnOnce(&mut SiteFiles)) -> SiteDigest {
+        let mut files = site();
+        edit(&mut files);
+        files.digest()
+    }
+
+    #[test]
+    fn absent_empty_and_unreadable_are_three_different_sets() {
+        let absent = digest(|s| s.wharf = Known::Absent);
+        let empty = digest(|s| s.wharf = present("/etc/wharf/wharf.toml", ""));
+        let unreadable = digest(|s| s.wharf = unknown(1, "permission denied"));
+        assert!(absent != empty && empty != unreadable && absent != unreadable);
+    }
+
+    #[test]
+    fn a_missing_an_empty_and_an_unreadable_directory_are_three_different_sets() {
+        let missing = digest(|_| {});
+        let empty = digest(|s| s.sessions = Managed::Managed(BTreeMap::new()));
+        let unreadable = digest(|s| {
+            s.sessions = Managed::Unknown { since: Moment(1), reason: String::new() };
+        });
+        assert!(missing != empty && empty != unreadable && missing != unreadable);
+    }
+
+    #[test]
+    fn the_digest_depends_neither_on_place_nor_on_time() {
+        let here = digest(|s| s.wharf = present("/a/wharf.toml", "x"));
+        let there = digest(|s| s.wharf = present("/b/wharf.toml", "x"));
+        assert_eq!(here, there);
+        let early = digest(|s| s.wharf = unknown(1, "x"));
+        let late = digest(|s| s.wharf = unknown(2, "x"));
+        assert_eq!(early, late);
+    }
+
+    #[test]
+    fn a_file_in_another_directory_is_another_set() {
+        let one = |s: &mut SiteFiles, at: DropIn| {
+            let files = BTreeMap::from([("a".to_owned(), present("a.toml", "x"))]);
+            *s.managed_mut(at) = Managed::Managed(files);
+        };
+        let digests: Vec<_> = DropIn::ALL.map(|at| digest(|s| one(s, at))).to_vec();
+        let mut unique = digests.clone();
+        unique.sort();
+        unique.dedup();
+        assert_eq!(unique.len(), digests.len());
+    }
+
+    #[test]
+    fn only_strays_that_are_errors_count() {
+        let stray = |kind| {
+            digest(|s| s.stray.push(Stray { file: Arc::from("/etc/rstudio/wharf.toml"), kind }))
+        };
+        assert_eq!(stray(StrayKind::Unread), digest(|_| {}));
+        assert_eq!(stray(StrayKind::OddName), digest(|_| {}));
+        assert_ne!(stray(StrayKind::OwnInWorkbench), digest(|_| {}));
+    }
+
+    #[test]
+    fn short_names_are_those_of_the_plan() {
+        let site = site();
+        for (file, short) in [
+            ("/etc/rstudio/launcher-env", "launcher-env"),
+            ("/etc/wharf/nodes.d/node3.toml", "nodes.d/node3.toml"),
+            ("/mnt/configmap/rstudio/rserver.conf", "rserver.conf"),
+            ("/etc/rstudio-old/rserver.conf", "/etc/rstudio-old/rserver.conf"),
+            ("/etc/rstudio", "/etc/rstudio"),
+        ] {
+            assert_eq!(site.short_name(file), short);
+        }
+    }
+
+    #[test]
+    fn short_names_work_for_a_directory_given_with_a_slash() {
+        let mut site = site();
+        site.workbench_dir = Arc::from("stage/");
+        assert_eq!(site.short_name("stage/rserver.conf"), "rserver.conf");
+    }
+
+    #[test]
+    fn taking_over_keeps_unchanged_texts_and_the_beginning_of_the_unknown() {
+        let mut earlier = site();
+        earlier.wharf = present("/etc/wharf/wharf.toml", "format = 1");
+        earlier.workbench.insert(FileKind::RserverConf, unknown(10, "permission denied"));
+        let mut later = site();
+        later.wharf = present("/etc/wharf/wharf.toml", "format = 1");
+        later.workbench.insert(FileKind::RserverConf, unknown(20, "permission denied"));
+        later.take_over(&earlier);
+        let texts = [&earlier, &later].map(|s| s.wharf.present().map(|w| Arc::as_ptr(&w.text)));
+        assert_eq!(texts[0], texts[1]);
+        assert!(matches!(
+            later.workbench[&FileKind::RserverConf],
+            Known::Unknown { since: Moment(10), .. }
+        ));
+    }
+
+    #[test]
+    fn a_site_with_an_unknown_workbench_file_says_nothing_about_what_is_wanted() {
+        let mut files = site();
+        assert!(files.is_readable());
+        files.workbench.insert(FileKind::LauncherEnv, unknown(1, "x"));
+        assert!(!files.is_readable());
+    }
+}

@@ -1,0 +1,185 @@
+//! What can be wrong with a file as a file, before anybody reads its text: codes WH0601 to WH0613.
+//!
+//! Knows nothing of contents; the words are for people, the codes are stable. WH0611 is a rule
+//! between files and not here.
+
+use std::sync::Arc;
+
+use grammar::error::{Code, Problem, Severity};
+
+use super::MAX_FILE_BYTES;
+
+/// A file that was found and that nobody reads.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stray {
+    /// Its path as shown.
+    pub file: Arc<str>,
+    /// What is odd about it.
+    pub kind: StrayKind,
+}
+
+/// Why nobody reads a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StrayKind {
+    /// One of ours in a Workbench directory that is not self-contained: there is no precedence
+    /// between two places, so it is an error (product.md §4, rule 4).
+    OwnInWorkbench,
+    /// A `.toml` in one of our directories whose name is none that is read.
+    OddName,
+    /// A file in a Workbench directory that is no kind we read; the catalogue may know it.
+    Unread,
+}
+
+/// A file or directory that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FileProblem {
+    /// Its path as shown.
+    pub file: Arc<str>,
+    /// What is wrong with it.
+    pub kind: FileProblemKind,
+}
+
+/// Why a file could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FileProblemKind {
+    /// It is a FIFO, a device, a socket or a directory: this word says which.
+    NotRegular(&'static str),
+    /// It has more than [`MAX_FILE_BYTES`].
+    TooBig {
+        /// How many it has.
+        bytes: u64,
+    },
+    /// Its bytes are not UTF-8 from here on.
+    NotUtf8 {
+        /// Line, from 1.
+        line: u32,
+        /// Column in characters, from 1.
+        column: u32,
+    },
+    /// This account may not read it.
+    Denied,
+    /// A symbolic link whose target does not exist.
+    Dangling,
+    /// It was there and was gone when it was opened, again and again.
+    Vanished,
+    /// It does not exist though the directory is self-contained, which means: holds it.
+    Gone,
+    /// The system's words for why not.
+    Unreadable(String),
+    /// A directory that was named does not exist.
+    DirectoryMissing,
+    /// A directory could not be read, in the system's words.
+    DirectoryUnreadable(String),
+}
+
+impl FileProblemKind {
+    /// One line without the file's name: the reason of a [`Known::Unknown`](crate::known::Known).
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self {
+            Self::NotRegular(what) => format!("is a {what}, not a regular file"),
+            Self::TooBig { bytes } => format!("has {bytes} bytes, more than {MAX_FILE_BYTES}"),
+            Self::NotUtf8 { line, column } => format!("is not UTF-8 at {line}:{column}"),
+            Self::Denied => "permission denied".to_owned(),
+            Self::Dangling => "is a symbolic link to a file that does not exist".to_owned(),
+            Self::Vanished => "vanishes and comes back while it is read".to_owned(),
+            Self::Gone => "is gone from a self-contained directory".to_owned(),
+            Self::Unreadable(reason) => format!("cannot be read: {reason}"),
+            Self::DirectoryMissing => "the directory does not exist".to_owned(),
+            Self::DirectoryUnreadable(reason) => format!("the directory cannot be read: {reason}"),
+        }
+    }
+
+    /// The stable code of this kind of problem.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        Code(match self {
+            Self::NotRegular(_) => 601,
+            Self::TooBig { .. } => 602,
+            Self::NotUtf8 { .. } => 603,
+            Self::Denied => 604,
+            Self::Unreadable(_) => 605,
+            Self::Vanished => 606,
+            Self::Dangling => 607,
+            Self::DirectoryMissing => 608,
+            Self::DirectoryUnreadable(_) => 609,
+            Self::Gone => 613,
+        })
+    }
+
+    fn help(&self) -> &'static str {
+        match self {
+            Self::NotRegular(_) => "put a regular file, or a symbolic link to one, in its place",
+            Self::TooBig { .. } => "configuration files end at 8 MiB; is it the right file?",
+            Self::NotUtf8 { .. } => "save it as UTF-8; a text in Latin-1 has to be converted",
+            Self::Denied => "run as an account that may read it, or change its mode",
+            Self::Dangling => "create the target, or remove the link",
+            Self::Vanished => "something removes and writes it all the time; write it by rename",
+            Self::Gone => "put it back; an empty one will do",
+            Self::Unreadable(_) => "the files in force stay until it can be read",
+            Self::DirectoryMissing => "a directory that is gone is never read as \"no files\"",
+            Self::DirectoryUnreadable(_) => "the files in force stay until it can be read",
+        }
+    }
+}
+
+impl FileProblem {
+    /// As a problem to show. `denied` is how bad a refused permission is: a note for `check` as an
+    /// ordinary user ("not read is not wrong"), an error for `serve` (product.md §6).
+    #[must_use]
+    pub fn problem(&self, denied: Severity) -> Problem {
+        let severity = match self.kind {
+            FileProblemKind::Denied => denied,
+            _ => Severity::Error,
+        };
+        Problem::new(self.kind.code(), severity, self.kind.reason())
+            .label(&self.file, None, "")
+            .help(self.kind.help())
+    }
+}
+
+impl Stray {
+    /// As a problem to show; files that the catalogue may know are none.
+    #[must_use]
+    pub fn problem(&self) -> Option<Problem> {
+        match self.kind {
+            StrayKind::OwnInWorkbench => Some(
+                Problem::new(Code(610), Severity::Error, "a file of ours in a Workbench directory")
+                    .label(&self.file, None, "")
+                    .note("ours are read in one place only; there is no precedence between two")
+                    .help("move it to the directory of our own files; a directory that holds a wharf.toml is self-contained where it is given"),
+            ),
+            StrayKind::OddName => Some(
+                Problem::new(Code(612), Severity::Warning, "nobody reads a file of this name")
+                    .label(&self.file, None, "")
+                    .help("names are a-z, 0-9, `.`, `_` and `-`, begin with a letter or digit, and end in .toml"),
+            ),
+            StrayKind::Unread => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_permission_is_as_bad_as_the_caller_says_and_everything_else_an_error() {
+        let severity =
+            |kind, denied| FileProblem { file: Arc::from("f"), kind }.problem(denied).severity;
+        assert_eq!(severity(FileProblemKind::Denied, Severity::Note), Severity::Note);
+        assert_eq!(severity(FileProblemKind::Denied, Severity::Error), Severity::Error);
+        assert_eq!(severity(FileProblemKind::Vanished, Severity::Note), Severity::Error);
+    }
+
+    #[test]
+    fn only_strays_that_the_catalogue_may_know_are_no_problem() {
+        let severity = |kind| {
+            let problem = Stray { file: Arc::from("f"), kind }.problem();
+            problem.map(|problem| problem.severity)
+        };
+        assert_eq!(severity(StrayKind::OwnInWorkbench), Some(Severity::Error));
+        assert_eq!(severity(StrayKind::OddName), Some(Severity::Warning));
+        assert_eq!(severity(StrayKind::Unread), None);
+    }
+}

@@ -1,0 +1,135 @@
+//! Who may ask what over the admin socket.
+//!
+//! | peer | may |
+//! |---|---|
+//! | root, or the engine's own account | everything |
+//! | any other account | status of its own sessions; start, stop, logs and why of its own sessions |
+//!
+//! The peer is told by the kernel (`SO_PEERCRED`), never by the request.
+
+use super::protocol::Request;
+use crate::status::StatusView;
+
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its uid.
+    pub uid: u32,
+    /// Its account's name; the number where it has none.
+    pub name: String,
+    /// Whether it may do everything.
+    pub admin: bool,
+}
+
+/// Whether `peer` may ask this. `owner` tells whose a session is, if there is one of that id.
+#[must_use]
+pub fn may(peer: &Peer, request: &Request, owner: &dyn Fn(&str) -> Option<String>) -> bool {
+    let own = |session: &str| owner(session).as_deref() == Some(peer.name.as_str());
+    match request {
+        _ if peer.admin => true,
+        Request::Status => true,
+        Request::SessionStart { session: Some(session), .. }
+        | Request::SessionLogs { session, .. }
+        | Request::Why { thing: session } => own(session),
+        Request::SessionStop { session, .. } => !session.is_empty() && own(session),
+        Request::SessionStart { session: None, user, .. } => {
+            user.as_deref().is_none_or(|user| user == peer.name)
+        }
+        Request::Plan { .. }
+        | Request::Apply
+        | Request::Reload
+        | Request::Pause
+        | Request::Resume
+        | Request::Open
+        | Request::Record => false,
+    }
+}
+
+/// What of the status `peer` may see: an ordinary account sees its own sessions and no one else's.
+#[must_use]
+pub fn visible(peer: &Peer, mut status: StatusView) -> StatusView {
+    if peer.admin {
+        return status;
+    }
+    status.sessions.retain(|session| session.user == peer.name);
+    let own: Vec<String> =
+        status.sessions.iter().map(|session| format!("session/{}", session.id)).collect();
+    status.holds.retain(|hold| own.contains(&hold.resource));
+    status.overrides.clear();
+    status.refused = None;
+    status.gateways.clear();
+    for node in status.nodes.values_mut() {
+        node.sessions = 0;
+    }
+    status
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::SessionView;
+
+    fn peer(name: &str, admin: bool) -> Peer {
+        Peer { uid: 1000, name: name.to_owned(), admin }
+    }
+
+    fn owner(session: &str) -> Option<String> {
+        (session == "a").then(|| "alice".to_owned())
+    }
+
+    fn requests() -> Vec<(Request, bool, bool)> {
+        let stop = |session: &str| Request::SessionStop {
+            session: session.to_owned(),
+            reason: String::new(),
+            for_ms: 0,
+        };
+        let start = |session: Option<&str>, user: Option<&str>| Request::SessionStart {
+            session: session.map(str::to_owned),
+            template: None,
+            user: user.map(str::to_owned),
+        };
+        // (request, alice may, bob may)
+        vec![
+            (Request::Status, true, true),
+            (stop("a"), true, false),
+            (stop(""), false, false),
+            (stop("unknown"), false, false),
+            (start(Some("a"), None), true, false),
+            (start(None, None), true, true),
+            (start(None, Some("alice")), true, false),
+            (Request::SessionLogs { session: "a".into(), bytes: 1 }, true, false),
+            (Request::Why { thing: "a".into() }, true, false),
+            (Request::Apply, false, false),
+            (Request::Reload, false, false),
+            (Request::Pause, false, false),
+            (Request::Resume, false, false),
+            (Request::Open, false, false),
+            (Request::Record, false, false),
+        ]
+    }
+
+    #[test]
+    fn an_ordinary_account_may_ask_about_its_own_sessions_only() {
+        for (request, alice, bob) in requests() {
+            assert_eq!(may(&peer("alice", false), &request, &owner), alice, "{request:?}");
+            assert_eq!(may(&peer("bob", false), &request, &owner), bob, "{request:?}");
+            assert!(may(&peer("root", true), &request, &owner), "{request:?}");
+        }
+    }
+
+    #[test]
+    fn an_ordinary_account_sees_its_own_sessions_only() {
+        let session = |id: &str, user: &str| SessionView {
+            id: id.into(),
+            user: user.into(),
+            ..SessionView::default()
+        };
+        let status = StatusView {
+            sessions: vec![session("a", "alice"), session("b", "bob")],
+            ..StatusView::default()
+        };
+        let seen = visible(&peer("alice", false), status.clone());
+        assert_eq!(seen.sessions.len(), 1);
+        assert_eq!(visible(&peer("root", true), status).sessions.len(), 2);
+    }
+}

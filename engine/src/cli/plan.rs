@@ -1,0 +1,190 @@
+//! `wharf plan`: what would the files do, to whom, because of which line?
+//!
+//! Reads the files with its own rights and asks the engine, which plans with the one function there is.
+//! Without an engine it plans from what can be read without writing, and says so. Writes nothing.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use engine_core::site::SiteFiles;
+
+use super::{CHANGES, FAILED, Global, HARM, OK, Place, UNAVAILABLE, USAGE, complain, print};
+use crate::admin::client::{self, ClientError};
+use crate::admin::protocol::{Answer, Request};
+use crate::load::{SiteDirs, load, open_to_read, overlay, process_env};
+use crate::saved::SavedSite;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 done; 1 the files are refused, or an error; with --detailed-exitcode\n\
+    2 = the files change something, 3 = and somebody would be hurt; 64 usage; 69 the engine does not answer.\n\n\
+    Examples:\n  wharf plan                                  # the files on disk against those in force\n  \
+    wharf plan /root/stage                      # a staged copy of the whole directory\n  \
+    wharf plan --as /etc/rstudio/launcher-env=/tmp/new --detailed-exitcode")]
+pub(super) struct PlanArgs {
+    /// A staged copy of the configuration directory
+    dir: Option<PathBuf>,
+    /// Plan as if STAGED stood at PATH (may be given several times)
+    #[arg(long = "as", value_name = "PATH=STAGED")]
+    staged: Vec<String>,
+    /// As one JSON object
+    #[arg(long)]
+    json: bool,
+    /// 0 = no new changes, 2 = changes, 3 = changes that hurt somebody
+    #[arg(long)]
+    detailed_exitcode: bool,
+}
+
+pub(super) fn run(global: &Global, args: &PlanArgs) -> u8 {
+    let overlays = match parse_overlays(&args.staged) {
+        Ok(overlays) => overlays,
+        Err(message) => {
+            complain(&message);
+            return USAGE;
+        }
+    };
+    let engine = Place::here().find_engine(global, args.dir.as_deref());
+    let answer = match engine {
+        Ok(socket) => ask_engine(global, args, &overlays, &socket),
+        Err(_) => without_engine(global, args, &overlays),
+    };
+    match answer {
+        Ok(answer) => show(args, answer),
+        Err(code) => code,
+    }
+}
+
+pub(super) fn parse_overlays(given: &[String]) -> Result<Vec<(PathBuf, PathBuf)>, String> {
+    given
+        .iter()
+        .map(|pair| match pair.split_once('=') {
+            Some((path, staged)) if !path.is_empty() && !staged.is_empty() => {
+                Ok((PathBuf::from(path), PathBuf::from(staged)))
+            }
+            _ => Err(format!("--as {pair}: write PATH=STAGED")),
+        })
+        .collect()
+}
+
+/// What the header says of the files that are planned for.
+fn against(args: &PlanArgs, overlays: &[(PathBuf, PathBuf)]) -> String {
+    match (&args.dir, overlays.len()) {
+        (Some(dir), 0) => format!("staged: {}", dir.display()),
+        (Some(dir), n) => format!("staged: {} and {n} more", dir.display()),
+        (None, 0) => "on disk".to_owned(),
+        (None, 1) => "staged: 1 file".to_owned(),
+        (None, n) => format!("staged: {n} files"),
+    }
+}
+
+fn ask_engine(
+    global: &Global,
+    args: &PlanArgs,
+    overlays: &[(PathBuf, PathBuf)],
+    socket: &Path,
+) -> Result<Answer, u8> {
+    let site = if args.dir.is_none() && overlays.is_empty() {
+        None
+    } else {
+        let dir = match &args.dir {
+            Some(dir) => dir.clone(),
+            None => served_dir(socket)?,
+        };
+        let files = read(global, Some(&dir), overlays)?;
+        Some(Box::new(SavedSite::from(&files)))
+    };
+    let request = Request::Plan {
+        site,
+        against: against(args, overlays),
+        warnings: Vec::new(),
+        verbose: global.verbose > 0,
+    };
+    answer_of(client::ask(socket, request))
+}
+
+fn answer_of(answer: Result<Answer, ClientError>) -> Result<Answer, u8> {
+    match answer {
+        Ok(Answer::Error { message, .. }) => {
+            complain(&message);
+            Err(FAILED)
+        }
+        Ok(answer) => Ok(answer),
+        Err(error) => {
+            complain(&crate::chain(&error));
+            Err(UNAVAILABLE)
+        }
+    }
+}
+
+/// The directory that the engine serves: what `--as` alone lays the staged file over.
+fn served_dir(socket: &Path) -> Result<PathBuf, u8> {
+    match answer_of(client::ask(socket, Request::Status))? {
+        Answer::Status { status } => Ok(PathBuf::from(status.site)),
+        _ => Err(FAILED),
+    }
+}
+
+/// Reads the files with this account's rights.
+fn read(
+    global: &Global,
+    dir: Option<&Path>,
+    overlays: &[(PathBuf, PathBuf)],
+) -> Result<SiteFiles, u8> {
+    let given = dir.or(global.config.as_deref());
+    let dirs = SiteDirs::find(given, super::own_default(), &process_env);
+    let now = super::now();
+    let mut files = load(&dirs, &[], &open_to_read, now).files;
+    for (path, staged) in overlays {
+        overlay(&mut files, path, staged, &open_to_read, now).map_err(|error| {
+            complain(&crate::chain(&error));
+            FAILED
+        })?;
+    }
+    Ok(files)
+}
+
+/// Plans without an engine: everything that is asked for is to start.
+fn without_engine(
+    global: &Global,
+    args: &PlanArgs,
+    overlays: &[(PathBuf, PathBuf)],
+) -> Result<Answer, u8> {
+    let files = read(global, args.dir.as_deref(), overlays)?;
+    let about = against(args, overlays);
+    super::serve::plan_offline(&files, &about, global.verbose > 0).map_err(|message| {
+        complain(&message);
+        FAILED
+    })
+}
+
+fn show(args: &PlanArgs, answer: Answer) -> u8 {
+    match answer {
+        Answer::Plan { text, json, new, harmful } => {
+            if args.json {
+                print(&format!("{json}\n"));
+            } else {
+                print(&text);
+            }
+            match (args.detailed_exitcode, new, harmful) {
+                (true, true, true) => HARM,
+                (true, true, false) => CHANGES,
+                _ => OK,
+            }
+        }
+        Answer::Refused { rendered, problems } => {
+            if args.json {
+                let object = serde_json::json!({
+                    "format_version": engine_core::report::json::FORMAT_VERSION,
+                    "refused": problems,
+                });
+                print(&format!("{object}\n"));
+            } else {
+                print(&rendered);
+            }
+            FAILED
+        }
+        _ => {
+            complain("the engine answered something else than was asked");
+            FAILED
+        }
+    }
+}

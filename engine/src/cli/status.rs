@@ -1,0 +1,165 @@
+//! `wharf status`: what is in force, refused, held, overridden, outdated.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+
+use super::{CHANGES, Global, OK, ask, print, when};
+use crate::status::{SessionView, StatusView};
+
+/// `wharf status`.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 healthy, 2 refused files, pending or degraded, 69 no engine.\n\n\
+    Examples:\n  wharf status\n  wharf status --json | jq .generation")]
+pub(super) struct StatusArgs {
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(global: &Global, args: &StatusArgs) -> u8 {
+    let status = match ask::status(global) {
+        Ok(status) => status,
+        Err(code) => return code,
+    };
+    if args.json {
+        match serde_json::to_string_pretty(&status) {
+            Ok(text) => print(&format!("{text}\n")),
+            Err(error) => super::complain(&error.to_string()),
+        }
+    } else {
+        print(&render(&status));
+    }
+    if is_healthy(&status) { OK } else { CHANGES }
+}
+
+/// Nothing refused, nothing pending; outdated alone is healthy.
+fn is_healthy(status: &StatusView) -> bool {
+    status.refused.is_none()
+        && status.settled
+        && !status.paused
+        && status.store_problem.is_none()
+        && !status.sessions.iter().any(|session| session.state == "failed")
+}
+
+/// The status as text: overrides first, refusals next.
+#[must_use]
+pub(super) fn render(status: &StatusView) -> String {
+    let mut out = String::new();
+    let pid = status.pid;
+    let _ = writeln!(
+        out,
+        "wharf {}   site {}   {}   node {}   pid {pid}",
+        status.version, status.site, status.mode, status.node
+    );
+    for given in &status.overrides {
+        let until = given.until.map(|until| format!(" until {}", when(until)));
+        let reason = if given.reason.is_empty() { "" } else { ": " };
+        let _ = writeln!(
+            out,
+            "override {}   {} hides {} (by {}{}{reason}{})",
+            given.id,
+            given.what,
+            given.hides,
+            given.owner,
+            until.unwrap_or_default(),
+            given.reason
+        );
+    }
+    match (&status.refused, status.generation.0) {
+        (None, 0) => out.push_str("nothing is in force yet\n"),
+        (None, _) => {
+            let since = when(status.since);
+            let _ = writeln!(out, "in force: generation {} since {since}", status.generation);
+        }
+        (Some(refusal), n) => {
+            let stays = if n == 0 {
+                "nothing is in force".to_owned()
+            } else {
+                format!("generation {n} (since {}) stays in force", when(status.since))
+            };
+            let _ = writeln!(out, "REFUSED at {}; {stays}", when(refusal.at));
+            for problem in &refusal.problems {
+                let _ = writeln!(out, "  {problem}");
+            }
+        }
+    }
+    if let Some(problem) = &status.store_problem {
+        let _ = writeln!(out, "STORE   {problem}; starts are held");
+    }
+    if status.paused {
+        out.push_str("PAUSED   traffic goes on, nothing else does; end it with: wharf resume\n");
+    }
+    listeners(&mut out, status);
+    sessions(&mut out, &status.sessions);
+    holds(&mut out, status);
+    out
+}
+
+fn listeners(out: &mut String, status: &StatusView) {
+    for (name, address) in &status.listeners {
+        let _ = writeln!(out, "{name}   {address}");
+    }
+    if status.nodes.len() > 1 {
+        for (name, node) in &status.nodes {
+            let _ = writeln!(
+                out,
+                "node {name}   {}   weight {}   {} sessions",
+                node.state, node.weight, node.sessions
+            );
+        }
+    }
+}
+
+/// The table of sessions.
+pub(super) fn sessions(out: &mut String, sessions: &[SessionView]) {
+    if sessions.is_empty() {
+        out.push_str("no sessions\n");
+        return;
+    }
+    let width = |of: fn(&SessionView) -> usize, least: usize| {
+        sessions.iter().map(of).max().unwrap_or(0).max(least)
+    };
+    let id = width(|s| s.id.chars().count(), 7);
+    let kind = width(|s| s.workbench.chars().count(), 9);
+    let user = width(|s| s.user.chars().count(), 4);
+    let _ = writeln!(
+        out,
+        "{:<id$}   {:<9}   {:<kind$}   {:<user$}   {:>7}   WHY",
+        "SESSION", "STATE", "WORKBENCH", "USER", "PID"
+    );
+    for session in sessions {
+        let pid = session.pid.map(|pid| pid.to_string()).unwrap_or_default();
+        let mut why = session.reason.clone();
+        if !session.outdated.is_empty() {
+            let separator = if why.is_empty() { "" } else { "; " };
+            let _ = write!(why, "{separator}outdated: {}", session.outdated.join(", "));
+        }
+        let line = format!(
+            "{:<id$}   {:<9}   {:<kind$}   {:<user$}   {pid:>7}   {why}",
+            session.id, session.state, session.workbench, session.user
+        );
+        let _ = writeln!(out, "{}", line.trim_end());
+    }
+}
+
+fn holds(out: &mut String, status: &StatusView) {
+    let shown: Vec<_> =
+        status.holds.iter().filter(|hold| !hold.waiting.starts_with("at its next start")).collect();
+    if shown.is_empty() {
+        return;
+    }
+    out.push_str("held\n");
+    for hold in shown {
+        let until = hold.until.map(|until| format!(" until {}", when(until)));
+        let because = hold.because.join(", ");
+        let _ = writeln!(
+            out,
+            "  | {}   {}: {}{}   ({because})",
+            hold.resource,
+            hold.wanted,
+            hold.waiting,
+            until.unwrap_or_default()
+        );
+    }
+}

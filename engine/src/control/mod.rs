@@ -1,0 +1,317 @@
+//! The control thread: takes files in, reconciles, answers the admin socket, publishes the status.
+//!
+//! One thread, no locks: whoever wants something sends an [`Event`]. Decides nothing about sessions
+//! (`planner` does) and nothing about files (`accept` does). Read next: [`requests`].
+
+pub mod narrate;
+pub mod requests;
+pub mod why;
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use engine_core::desired::{self, Ground, Lowered};
+use engine_core::ids::{Moment, SiteDigest};
+use engine_core::report::{About, Report};
+use engine_core::site::SiteFiles;
+use grammar::error::{Problem, Severity};
+use grammar::report::{Format, Style};
+use grammar::value::Millis;
+
+use crate::admin::server::Asked;
+use crate::intake::{Intake, IntakeEvent};
+use crate::ports::Clock;
+use crate::reconcile::Reconciler;
+use crate::status::StatusView;
+
+/// Rounds that follow each other at once; more wait for the next wake-up.
+const ROUNDS_AT_ONCE: u32 = 16;
+
+/// Files are read this often where no events come, unless `[site] poll` says otherwise.
+pub const POLL: Millis = Millis(30_000);
+
+/// Something for the control thread.
+#[derive(Debug)]
+pub enum Event {
+    /// The files may have changed.
+    Files,
+    /// The world may have changed; why, in a word.
+    World(&'static str),
+    /// A command asks.
+    Asked(Asked),
+    /// Stop; sessions go on.
+    Stop,
+}
+
+/// What the control thread tells whoever watches: the terminal, the log.
+#[derive(Debug)]
+pub enum Told<'a> {
+    /// A generation came into force.
+    Accepted {
+        /// What it does.
+        report: &'a Report,
+        /// The new state.
+        status: &'a StatusView,
+    },
+    /// The files were refused.
+    Refused {
+        /// Each problem in one line.
+        problems: &'a [String],
+        /// The state, unchanged.
+        status: &'a StatusView,
+    },
+    /// A round ended.
+    Round {
+        /// The state before.
+        before: &'a StatusView,
+        /// The state after.
+        after: &'a StatusView,
+        /// The round.
+        round: &'a crate::reconcile::Round,
+    },
+}
+
+/// Whoever is told.
+pub type Listener = Box<dyn FnMut(&Told<'_>) + Send>;
+
+/// The control thread's things.
+pub struct Control {
+    reconciler: Reconciler,
+    intake: Intake,
+    events: Receiver<Event>,
+    status: Arc<ArcSwap<StatusView>>,
+    clock: Arc<dyn Clock>,
+    listeners: Vec<Listener>,
+    services: requests::Services,
+    identity: StatusView,
+    latest: Option<(SiteDigest, Arc<Lowered>)>,
+}
+
+impl Control {
+    /// Puts the control thread together; `identity` holds what never changes of the status (version,
+    /// instance, pid).
+    pub fn new(
+        reconciler: Reconciler,
+        intake: Intake,
+        events: Receiver<Event>,
+        clock: Arc<dyn Clock>,
+        services: requests::Services,
+        identity: StatusView,
+    ) -> Self {
+        let status = Arc::clone(&services.status);
+        Self {
+            reconciler,
+            intake,
+            events,
+            status,
+            clock,
+            listeners: Vec::new(),
+            services,
+            identity,
+            latest: None,
+        }
+    }
+
+    /// Tells `listener` of everything from now on.
+    pub fn tell(&mut self, listener: Listener) {
+        self.listeners.push(listener);
+    }
+
+    /// Runs until it is told to stop; the status as of then.
+    pub fn run(mut self) -> Arc<StatusView> {
+        let mut cause = "start";
+        loop {
+            let now = self.clock.now();
+            let next_intake = self.take_in(now);
+            let next_round = self.reconcile(cause);
+            let next = next_intake.into_iter().fold(next_round, Moment::min);
+            cause = match self.wait(next) {
+                Some(cause) => cause,
+                None => return self.status.load_full(),
+            };
+        }
+    }
+
+    /// Polls the intake until nothing is due; when something will be.
+    fn take_in(&mut self, now: Moment) -> Option<Moment> {
+        for _ in 0..8 {
+            let ground = self.reconciler.ground().clone();
+            let mut lowered = None;
+            let mut check = |files: &SiteFiles| {
+                let (site, acceptable) = lower_for_serving(files, &ground);
+                lowered = Some((files.digest(), Arc::new(site)));
+                acceptable
+            };
+            let event = self.intake.poll(now, &mut check);
+            if lowered.is_some() {
+                self.latest = lowered;
+            }
+            match event {
+                IntakeEvent::Nothing { next } => return next,
+                IntakeEvent::Unchanged(digest) => self.unchanged(digest, now),
+                IntakeEvent::Accepted(files, digest) => self.accept(&files, digest, now),
+                IntakeEvent::Refused(files, digest, _) => self.refuse(&files, digest, now),
+            }
+        }
+        Some(now)
+    }
+
+    /// What a set asks for; lowered once a set.
+    fn lowered(&mut self, files: &SiteFiles, digest: SiteDigest) -> Arc<Lowered> {
+        match &self.latest {
+            Some((of, lowered)) if *of == digest => Arc::clone(lowered),
+            _ => {
+                let (lowered, _) = lower_for_serving(files, self.reconciler.ground());
+                let lowered = Arc::new(lowered);
+                self.latest = Some((digest, Arc::clone(&lowered)));
+                lowered
+            }
+        }
+    }
+
+    fn accept(&mut self, files: &Arc<SiteFiles>, digest: SiteDigest, now: Moment) {
+        let lowered = self.lowered(files, digest);
+        let about = About {
+            site: files.workbench_dir.to_string(),
+            in_force: None,
+            against: String::new(),
+            remark: String::new(),
+        };
+        let report = self.reconciler.report(&lowered, about, Vec::new(), now);
+        self.reconciler.accept(Arc::clone(files), digest, Arc::clone(&lowered), now);
+        let poll = lowered.engine.poll.unwrap_or(POLL);
+        self.intake.set_times(lowered.engine.settle, poll);
+        let status = self.publish();
+        for listener in &mut self.listeners {
+            listener(&Told::Accepted { report: &report, status: &status });
+        }
+    }
+
+    fn refuse(&mut self, files: &Arc<SiteFiles>, digest: SiteDigest, now: Moment) {
+        let lowered = self.lowered(files, digest);
+        let problems = serving_problems(files, &lowered);
+        let lines = short_lines(&problems, files);
+        self.reconciler.refuse(lines.clone(), now);
+        let status = self.publish();
+        for listener in &mut self.listeners {
+            listener(&Told::Refused { problems: &lines, status: &status });
+        }
+    }
+
+    fn unchanged(&mut self, digest: SiteDigest, now: Moment) {
+        if let Some(files) = self.intake.latest().cloned() {
+            let lowered = self.lowered(&files, digest);
+            self.reconciler.accept(files, digest, lowered, now);
+            self.publish();
+        }
+    }
+
+    /// Rounds until nothing more can be done at once; when to look again.
+    fn reconcile(&mut self, cause: &str) -> Moment {
+        let mut cause = cause;
+        let mut next = self.clock.now();
+        for _ in 0..ROUNDS_AT_ONCE {
+            let now = self.clock.now();
+            let began = std::time::Instant::now();
+            let round = self.reconciler.round(now, cause).clone();
+            next = round.next;
+            let before = self.status.load_full();
+            self.identity.round_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+            let after = self.publish();
+            for listener in &mut self.listeners {
+                listener(&Told::Round { before: &before, after: &after, round: &round });
+            }
+            if !round.goes_on() {
+                return next;
+            }
+            cause = "steps";
+        }
+        next
+    }
+
+    fn publish(&mut self) -> Arc<StatusView> {
+        let mut view = self.reconciler.status();
+        view.version.clone_from(&self.identity.version);
+        view.instance.clone_from(&self.identity.instance);
+        view.pid = self.identity.pid;
+        view.round_us = self.identity.round_us;
+        if view.site.is_empty() {
+            view.site.clone_from(&self.identity.site);
+        }
+        let view = Arc::new(view);
+        self.status.store(Arc::clone(&view));
+        view
+    }
+
+    /// Waits for something to do until `next` at the latest; none = stop.
+    fn wait(&mut self, next: Moment) -> Option<&'static str> {
+        let mut cause = "time";
+        let patience = next.since(self.clock.now());
+        match self.events.recv_timeout(Duration::from_millis(patience.0)) {
+            Ok(event) => cause = self.handle(event)?,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return None,
+        }
+        while let Ok(event) = self.events.try_recv() {
+            cause = self.handle(event)?;
+        }
+        Some(cause)
+    }
+
+    fn handle(&mut self, event: Event) -> Option<&'static str> {
+        let now = self.clock.now();
+        match event {
+            Event::Files => {
+                self.intake.wake(now);
+                Some("files")
+            }
+            Event::World(cause) => Some(cause),
+            Event::Asked(asked) => {
+                let answer = requests::answer(self, &asked.peer, asked.request, now);
+                // A command that has gone away has no use for its answer.
+                let _ = asked.reply.try_send(answer);
+                Some("command")
+            }
+            Event::Stop => None,
+        }
+    }
+}
+
+/// Lowers a set for serving: there, a file that cannot be read is an error.
+#[must_use]
+pub fn lower_for_serving(files: &SiteFiles, ground: &Ground) -> (Lowered, bool) {
+    let lowered = desired::lower(files, ground);
+    let acceptable = !serving_problems(files, &lowered).iter().any(Problem::is_error);
+    (lowered, acceptable)
+}
+
+/// Everything that is wrong with a set that is to be served.
+#[must_use]
+pub fn serving_problems(files: &SiteFiles, lowered: &Lowered) -> Vec<Problem> {
+    let mut problems = files.problems(Severity::Error);
+    problems.extend(lowered.problems.iter().cloned());
+    grammar::error::sort_problems(&mut problems);
+    problems
+}
+
+/// The texts of a set, for showing lines of them.
+#[must_use]
+pub fn sources(files: &SiteFiles) -> Vec<grammar::source::Source> {
+    let workbench = files.workbench.values().chain(std::iter::once(&files.wharf));
+    let own = [&files.sessions, &files.templates, &files.gateways, &files.nodes]
+        .into_iter()
+        .flat_map(|managed| managed.files().map(|(_, file)| file));
+    workbench.chain(own).filter_map(|file| file.present().cloned()).collect()
+}
+
+/// Problems in one line each, errors first where there are any.
+#[must_use]
+pub fn short_lines(problems: &[Problem], files: &SiteFiles) -> Vec<String> {
+    let worst: Vec<Problem> = problems.iter().filter(|p| p.is_error()).cloned().collect();
+    let shown = if worst.is_empty() { problems } else { &worst };
+    let style = Style { color: false, width: Some(100) };
+    let text = grammar::report::render(shown, &sources(files), Format::Short, style);
+    text.lines().map(str::to_owned).collect()
+}

@@ -1,0 +1,289 @@
+//! Answers to what commands ask, on the control thread.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use engine_core::desired::{AskedBy, Effect, Override, WantedState};
+use engine_core::ids::{Moment, SessionId};
+use engine_core::report::About;
+use engine_core::report::text::{self, Style};
+use engine_core::site::SiteFiles;
+use grammar::error::Problem;
+use grammar::report::Format;
+use grammar::value::Millis;
+
+use super::{Control, lower_for_serving, serving_problems, short_lines, sources, why};
+use crate::admin::protocol::{Answer, Request};
+use crate::admin::rights::{self, Peer};
+use crate::layout::Layout;
+use crate::status::StatusView;
+
+/// Makes a one-time sign-in link's path for an account; whether it is an administrator's.
+pub type Mint = Box<dyn Fn(&str, bool) -> String + Send>;
+
+/// What answering needs besides the loop.
+pub struct Services {
+    /// The status that everyone reads.
+    pub status: Arc<ArcSwap<StatusView>>,
+    /// Where things are.
+    pub layout: Layout,
+    /// Makes a one-time sign-in link for a person; whether an administrator.
+    pub mint: Mint,
+    /// Writes a moment as people read it here.
+    pub when: fn(Moment) -> String,
+    /// The directory that is served, for paths in messages.
+    pub site_dir: PathBuf,
+    /// Where the inputs of rounds that do something are saved.
+    pub record: Option<PathBuf>,
+}
+
+/// Most bytes of a log that are handed out.
+const LOG_MAX: u64 = 1 << 20;
+
+/// How long a command's word lasts against a file's unless it says otherwise (product.md §5): 8 h.
+const OVERRIDE_MS: u64 = 8 * 3_600_000;
+
+/// Answers one request.
+pub fn answer(control: &mut Control, peer: &Peer, request: Request, now: Moment) -> Answer {
+    let status = control.services.status.load_full();
+    let owner = |id: &str| {
+        status.sessions.iter().find(|session| session.id == id).map(|session| session.user.clone())
+    };
+    if !rights::may(peer, &request, &owner) {
+        let message = format!("{} may not do this here", peer.name);
+        return Answer::Error { message, denied: true };
+    }
+    let done = match request {
+        Request::Status => {
+            let status = rights::visible(peer, StatusView::clone(&status));
+            Ok(Answer::Status { status: Box::new(status) })
+        }
+        Request::Plan { site, against, warnings, verbose } => {
+            plan(control, site.map(|site| *site), against, warnings, verbose, now)
+        }
+        Request::Apply => Ok(apply(control)),
+        Request::Reload => {
+            control.intake.wake(now);
+            Ok(Answer::Done { what: "looking at the files".to_owned() })
+        }
+        Request::Pause => {
+            control.reconciler.pause(true);
+            Ok(Answer::Done { what: "paused: traffic goes on, nothing else does".to_owned() })
+        }
+        Request::Resume => {
+            control.reconciler.pause(false);
+            Ok(Answer::Done { what: "reconciling again".to_owned() })
+        }
+        Request::SessionStart { session, template, user } => {
+            start(control, peer, session, template, user, now)
+        }
+        Request::SessionStop { session, reason, for_ms } => {
+            stop(control, peer, &session, &reason, for_ms, now)
+        }
+        Request::SessionLogs { session, bytes } => logs(control, &session, bytes),
+        Request::Why { thing } => tell_why(control, &thing, &status),
+        Request::Open => {
+            let link = (control.services.mint)(&peer.name, true);
+            Ok(Answer::Text { text: link })
+        }
+        Request::Record => control
+            .reconciler
+            .record(now)
+            .map(|record| Answer::Record { record })
+            .map_err(|error| error.to_string()),
+    };
+    done.unwrap_or_else(|message| Answer::Error { message, denied: false })
+}
+
+fn plan(
+    control: &mut Control,
+    site: Option<crate::saved::SavedSite>,
+    against: String,
+    warnings: Vec<String>,
+    verbose: bool,
+    now: Moment,
+) -> Result<Answer, String> {
+    let files: Arc<SiteFiles> = match site {
+        Some(saved) => Arc::new(saved.into_files().map_err(|error| error.to_string())?),
+        None => control
+            .intake
+            .latest()
+            .cloned()
+            .or_else(|| control.reconciler.in_force().map(|site| Arc::clone(&site.files)))
+            .ok_or("no files were read yet")?,
+    };
+    let (lowered, acceptable) = lower_for_serving(&files, control.reconciler.ground());
+    let problems = serving_problems(&files, &lowered);
+    let in_force = control.reconciler.in_force().map(|site| (site.mark.generation, site.mark.since));
+    if !acceptable {
+        return Ok(refused(&problems, &files, in_force.map(|(generation, _)| generation)));
+    }
+    let mut shown = warnings;
+    shown.extend(rendered_each(&problems, &files));
+    let dir = control.reconciler.in_force().map(|site| site.files.workbench_dir.to_string());
+    let about = About {
+        site: dir.unwrap_or_else(|| control.services.site_dir.display().to_string()),
+        in_force,
+        against,
+        remark: String::new(),
+    };
+    let report = control.reconciler.report(&lowered, about, shown, now);
+    let when = control.services.when;
+    let style = Style { when: &when, verbose };
+    Ok(Answer::Plan {
+        text: text::render(&report, &style),
+        json: engine_core::report::json::render(&report),
+        new: report.is_new(),
+        harmful: report.is_new() && report.is_harmful(),
+    })
+}
+
+/// The answer for a set that cannot come into force.
+pub fn refused(
+    problems: &[Problem],
+    files: &SiteFiles,
+    generation: Option<engine_core::ids::Generation>,
+) -> Answer {
+    let style = grammar::report::Style { color: false, width: Some(100) };
+    let errors = problems.iter().filter(|problem| problem.is_error()).count();
+    let mut rendered = grammar::report::render(problems, &sources(files), Format::Human, style);
+    let stays = match generation {
+        Some(generation) => format!("Generation {generation} stays in force."),
+        None => "Nothing is in force.".to_owned(),
+    };
+    let plural = if errors == 1 { "" } else { "s" };
+    rendered.push_str(&format!("\nNo plan: {errors} error{plural}. {stays}\n"));
+    Answer::Refused { problems: short_lines(problems, files), rendered }
+}
+
+/// Each warning rendered for itself.
+pub fn rendered_each(problems: &[Problem], files: &SiteFiles) -> Vec<String> {
+    let style = grammar::report::Style { color: false, width: Some(100) };
+    let sources = sources(files);
+    problems
+        .iter()
+        .filter(|problem| problem.severity == grammar::error::Severity::Warning)
+        .map(|problem| {
+            grammar::report::render(std::slice::from_ref(problem), &sources, Format::Human, style)
+        })
+        .collect()
+}
+
+fn apply(control: &mut Control) -> Answer {
+    let released = control.reconciler.release_all();
+    let what = if released.is_empty() {
+        "nothing waits for harm-delay or approval".to_owned()
+    } else {
+        let names: Vec<String> = released.iter().map(ToString::to_string).collect();
+        format!("let go: {}", names.join(", "))
+    };
+    Answer::Done { what }
+}
+
+fn start(
+    control: &mut Control,
+    peer: &Peer,
+    session: Option<String>,
+    template: Option<String>,
+    user: Option<String>,
+    now: Moment,
+) -> Result<Answer, String> {
+    match (session, template) {
+        (Some(session), None) => {
+            let id = SessionId::new(&session).map_err(|error| error.to_string())?;
+            let ledger = control.reconciler.ledger();
+            ledger.clear_overrides_of(&id).map_err(|error| crate::chain(&error))?;
+            ledger.clear_ends(&id).map_err(|error| crate::chain(&error))?;
+            Ok(Answer::Done { what: format!("{id} is to run as its file says") })
+        }
+        (None, Some(template)) => {
+            let user = user.unwrap_or_else(|| peer.name.clone());
+            let asked_by = AskedBy::Person { uid: peer.uid, at: now };
+            let id = control.reconciler.request(&template, &user, asked_by)?;
+            Ok(Answer::Done { what: format!("{id} is to run, from template {template}") })
+        }
+        _ => Err("name a session, or a template with --template".to_owned()),
+    }
+}
+
+fn stop(
+    control: &mut Control,
+    peer: &Peer,
+    session: &str,
+    reason: &str,
+    for_ms: u64,
+    now: Moment,
+) -> Result<Answer, String> {
+    let status = control.services.status.load_full();
+    let ids: Vec<SessionId> = if session.is_empty() {
+        let ours = status.sessions.iter().filter(|session| session.state != "foreign");
+        ours.filter_map(|session| SessionId::new(&session.id).ok()).collect()
+    } else {
+        vec![SessionId::new(session).map_err(|error| error.to_string())?]
+    };
+    let known = |id: &SessionId| status.sessions.iter().any(|session| session.id == id.as_str());
+    if let Some(unknown) = ids.iter().find(|id| !known(id)) {
+        return Err(format!("there is no session `{unknown}`"));
+    }
+    let for_ms = if for_ms == 0 { OVERRIDE_MS } else { for_ms };
+    let ledger = control.reconciler.ledger();
+    for id in &ids {
+        if ledger.end_request(id).map_err(|error| crate::chain(&error))? {
+            continue;
+        }
+        let given = Override {
+            id: format!("stop-{id}"),
+            effect: Effect::SessionState { session: id.clone(), state: WantedState::Stopped },
+            owner: peer.name.clone(),
+            reason: reason.to_owned(),
+            at: now,
+            until: Some(now.plus(Millis(for_ms))),
+        };
+        ledger.put_override(&given).map_err(|error| crate::chain(&error))?;
+    }
+    let names: Vec<&str> = ids.iter().map(SessionId::as_str).collect();
+    let what = if names.is_empty() {
+        "no session runs".to_owned()
+    } else {
+        format!("{} told to stop, for {}", names.join(", "), Millis(for_ms))
+    };
+    Ok(Answer::Done { what })
+}
+
+fn logs(control: &mut Control, session: &str, bytes: u64) -> Result<Answer, String> {
+    let id = SessionId::new(session).map_err(|error| error.to_string())?;
+    let dir = control.services.layout.sessions().join(id.as_str());
+    let newest = std::fs::read_dir(&dir)
+        .map_err(|error| format!("{id} has no log: {error}"))?
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok())
+        .max()
+        .ok_or_else(|| format!("{id} has no log"))?;
+    let path = dir.join(newest.to_string()).join("log");
+    let text = tail_of(&path, bytes.min(LOG_MAX)).map_err(|error| format!("{id}: {error}"))?;
+    Ok(Answer::Text { text })
+}
+
+/// The last bytes of a file, from the beginning of a line.
+fn tail_of(path: &std::path::Path, bytes: u64) -> std::io::Result<String> {
+    use std::io::{Read, Seek, SeekFrom};
+    let mut file = std::fs::File::open(path)?;
+    let length = file.metadata()?.len();
+    let from = length.saturating_sub(bytes);
+    file.seek(SeekFrom::Start(from))?;
+    let mut tail = Vec::new();
+    file.take(bytes).read_to_end(&mut tail)?;
+    let text = String::from_utf8_lossy(&tail);
+    Ok(match (from, text.split_once('\n')) {
+        (0, _) | (_, None) => text.into_owned(),
+        (_, Some((_, whole))) => whole.to_owned(),
+    })
+}
+
+fn tell_why(control: &Control, thing: &str, status: &StatusView) -> Result<Answer, String> {
+    let origins = control.reconciler.in_force().map(|site| site.lowered.origins.clone());
+    let origins = origins.unwrap_or_default();
+    let told = why::why(thing, status, &origins, control.reconciler.rounds());
+    let (lines, because) = told.ok_or_else(|| format!("there is nothing called `{thing}`"))?;
+    Ok(Answer::Why { lines, because })
+}

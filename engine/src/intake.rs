@@ -1,0 +1,225 @@
+//! From "something happened" to "this set of files is accepted": watcher, reading and acceptance in one.
+//!
+//! Owns the order in which nothing is lost: watches are armed before reading, and what was read is
+//! read again if new watches had to be placed. Has no clock and opens nothing itself: times and the
+//! reading are given. Decides nothing that `engine_core::accept` does not decide; whether a set is
+//! valid is the caller's question. Read next: `watch`, `load`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use engine_core::accept::{Acceptance, Next, Refusal, Settle};
+use engine_core::ids::{Moment, SiteDigest};
+use engine_core::site::SiteFiles;
+use grammar::value::Millis;
+
+use crate::load::Loaded;
+use crate::watch::{ArmReport, WatchSet, Watcher};
+
+/// Places watches: the [`Watcher`], or what stands for it in a simulation.
+pub trait Arm: Send {
+    /// Watches exactly the directories of `set`.
+    fn arm(&mut self, set: &WatchSet) -> ArmReport;
+}
+
+impl Arm for Watcher {
+    fn arm(&mut self, set: &WatchSet) -> ArmReport {
+        Watcher::arm(self, set)
+    }
+}
+
+/// Reads the whole site: [`crate::load::load`] with its arguments, or a simulated one.
+pub type Read = Box<dyn FnMut(Moment) -> Loaded + Send>;
+
+/// What came of a poll.
+#[derive(Clone, Debug)]
+pub enum IntakeEvent {
+    /// Nothing was decided. Poll again at `next`, or after a wake-up.
+    Nothing {
+        /// When something is due.
+        next: Option<Moment>,
+    },
+    /// This set is accepted: store it, then let it come into force.
+    Accepted(Arc<SiteFiles>, SiteDigest),
+    /// This set is refused; what is in force stays.
+    Refused(Arc<SiteFiles>, SiteDigest, Refusal),
+    /// The files are those accepted last; an earlier refusal is over.
+    Unchanged(SiteDigest),
+}
+
+/// Where every directory is watched, all is still read this many `poll`s apart, because some
+/// changes raise no event (see [`crate::watch`]).
+const SAFETY_FACTOR: u64 = 10;
+
+/// How often a reading is followed by another because watches had to be placed.
+const READS: u32 = 3;
+
+/// Takes files in.
+pub struct Intake {
+    watcher: Box<dyn Arm>,
+    read: Read,
+    acceptance: Acceptance,
+    poll: Millis,
+    watch: WatchSet,
+    polled: BTreeMap<PathBuf, String>,
+    last_read: Option<Moment>,
+    latest: Option<Arc<SiteFiles>>,
+    /// Whether the set last checked is valid: asked once a set, not once a pass.
+    checked: Option<(SiteDigest, bool)>,
+}
+
+impl Intake {
+    /// Begins, with everything to be read. `accepted` is the set in force, if one is stored; `poll`
+    /// is how often directories are read that cannot be watched (`[site] poll`).
+    pub fn start(
+        watcher: Box<dyn Arm>,
+        read: Read,
+        settle: Settle,
+        poll: Millis,
+        accepted: Option<SiteDigest>,
+        now: Moment,
+    ) -> Self {
+        let mut acceptance = Acceptance::new(settle, accepted);
+        acceptance.wake(now);
+        Self {
+            watcher,
+            read,
+            acceptance,
+            poll,
+            watch: WatchSet::default(),
+            polled: BTreeMap::new(),
+            last_read: None,
+            latest: None,
+            checked: None,
+        }
+    }
+
+    /// Something may have happened: call it for every [`crate::watch::Wake`], and for `wharf reload`.
+    pub fn wake(&mut self, now: Moment) {
+        self.acceptance.wake(now);
+    }
+
+    /// Holds acceptance until `until`; none = no change window is open.
+    pub fn hold(&mut self, now: Moment, until: Option<Moment>) {
+        self.acceptance.hold(now, until);
+    }
+
+    /// Takes new times up.
+    pub fn set_times(&mut self, settle: Settle, poll: Millis) {
+        self.acceptance.set_settle(settle);
+        self.poll = poll;
+    }
+
+    /// Corrects which set counts as accepted, where one could not be stored, say; wake it to have
+    /// the set offered again.
+    pub fn set_accepted(&mut self, accepted: Option<SiteDigest>) {
+        self.acceptance.set_accepted(accepted);
+    }
+
+    /// Whether something is being decided.
+    #[must_use]
+    pub fn is_deciding(&self) -> bool {
+        self.acceptance.is_deciding()
+    }
+
+    /// Directories that cannot be watched, each with why; they are read every `poll`.
+    #[must_use]
+    pub fn polled(&self) -> &BTreeMap<PathBuf, String> {
+        &self.polled
+    }
+
+    /// The files as last read, in force or not.
+    #[must_use]
+    pub fn latest(&self) -> Option<&Arc<SiteFiles>> {
+        self.latest.as_ref()
+    }
+
+    /// Reads if a reading is due, and says what is decided. `check` tells whether a set is valid; it
+    /// is asked once for each set, and never for one that is not readable, which is not.
+    ///
+    /// After anything but [`IntakeEvent::Nothing`] poll again at once: more may be due.
+    pub fn poll(&mut self, now: Moment, check: &mut dyn FnMut(&SiteFiles) -> bool) -> IntakeEvent {
+        if self.next_full_read(now).is_some_and(|due| due <= now) {
+            self.acceptance.wake(now);
+        }
+        for _ in 0..READS {
+            let decided = match self.acceptance.next(now) {
+                Next::ReadAgainAt(at) if at <= now => {
+                    self.read_site(now, check);
+                    continue;
+                }
+                Next::ReadAgainAt(at) => return IntakeEvent::Nothing { next: Some(at) },
+                Next::Sleep(until) => {
+                    let next = until.into_iter().chain(self.next_full_read(now)).min();
+                    return IntakeEvent::Nothing { next };
+                }
+                decided => decided,
+            };
+            return self.event(decided, now);
+        }
+        IntakeEvent::Nothing { next: Some(now) }
+    }
+
+    fn event(&self, decided: Next, now: Moment) -> IntakeEvent {
+        match (decided, &self.latest) {
+            (Next::Accept(digest), Some(files)) => IntakeEvent::Accepted(Arc::clone(files), digest),
+            (Next::Refuse(digest, why), Some(files)) => {
+                IntakeEvent::Refused(Arc::clone(files), digest, why)
+            }
+            (Next::Unchanged(digest), _) => IntakeEvent::Unchanged(digest),
+            // Nothing is decided before something was read.
+            _ => IntakeEvent::Nothing { next: Some(now) },
+        }
+    }
+
+    /// One pass over the whole site, with watches armed before it and for what it found.
+    fn read_site(&mut self, now: Moment, check: &mut dyn FnMut(&SiteFiles) -> bool) {
+        self.watcher.arm(&self.watch);
+        let mut loaded = (self.read)(now);
+        let mut unseen = self.arm_for(&loaded);
+        for _ in 1..READS {
+            if !unseen {
+                break;
+            }
+            loaded = (self.read)(now);
+            unseen = self.arm_for(&loaded);
+        }
+        let mut files = loaded.files;
+        if let Some(latest) = &self.latest {
+            files.take_over(latest);
+        }
+        let digest = files.digest();
+        let valid = match self.checked {
+            Some((checked, valid)) if checked == digest => valid,
+            _ => files.is_readable() && check(&files),
+        };
+        self.checked = Some((digest, valid));
+        self.latest = Some(Arc::new(files));
+        self.last_read = Some(now);
+        self.acceptance.read_done(now, digest, valid);
+        if unseen {
+            self.acceptance.wake(now);
+        }
+    }
+
+    /// Watches what a reading asks for; true if something may have happened there unseen.
+    fn arm_for(&mut self, loaded: &Loaded) -> bool {
+        let report = self.watcher.arm(&loaded.watch);
+        self.watch.clone_from(&loaded.watch);
+        self.polled = report.polled;
+        report.changed
+    }
+
+    /// When everything is read though nothing happened.
+    fn next_full_read(&mut self, now: Moment) -> Option<Moment> {
+        let last = self.last_read?.min(now);
+        // A clock that was set back must not put the next reading off.
+        self.last_read = Some(last);
+        let factor = if self.polled.is_empty() { SAFETY_FACTOR } else { 1 };
+        Some(last.plus(Millis(self.poll.0.max(1).saturating_mul(factor))))
+    }
+}
+
+#[cfg(test)]
+mod tests;

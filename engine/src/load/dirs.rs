@@ -1,0 +1,277 @@
+//! Where the files of a site are looked for: the product's search path, and our own directory.
+//!
+//! Decided once, at the start of a command: a directory that loses its `wharf.toml` for a moment
+//! stays self-contained. Opens no file.
+
+use std::path::{Path, PathBuf};
+
+use engine_core::site::WHARF_TOML;
+
+/// The directories of a site.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SiteDirs {
+    /// Where Workbench's files are.
+    pub workbench: Workbench,
+    /// Where ours are.
+    pub own: Own,
+}
+
+/// Where Workbench's files are (files.md, "Finding files").
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Workbench {
+    /// In this directory and nowhere else: it was given, or `RSTUDIO_CONFIG_DIR` names it.
+    Explicit(PathBuf),
+    /// Each file in the first of these directories that has it; `/etc/rstudio` is always among them.
+    Search(Vec<SearchDir>),
+}
+
+/// A directory of the search path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SearchDir {
+    /// Where.
+    pub path: PathBuf,
+    /// Whether it was there: one that was and is gone is unreadable, not passed over. Otherwise a
+    /// mount that goes away would bring files of a later directory into force.
+    pub required: bool,
+}
+
+/// Where our own files are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Own {
+    /// In the Workbench directory: it was given, and it held a `wharf.toml`.
+    SelfContained,
+    /// In this directory. That it is missing is an error, because it was given or has been there.
+    Required(PathBuf),
+    /// In this directory, if there is one: the packaged default, of which nothing was seen yet.
+    /// Never use it for a site that has a set in force in which it existed: a directory that is
+    /// renamed away for ten seconds would read as "no policy, nothing managed". [`SiteDirs::pin`]
+    /// sees to that while a command runs; over a restart the stored set has to say it.
+    Optional(PathBuf),
+}
+
+impl SiteDirs {
+    /// Finds out where to look. `given` is the directory of `serve`, `plan` or `check`; `own` says
+    /// where ours are unless the given one turns out to be self-contained (product.md §4, rule 4);
+    /// `env` looks environment variables up, `HOSTNAME` included ([`process_env`]).
+    pub fn find(given: Option<&Path>, own: Own, env: &dyn Fn(&str) -> Option<String>) -> Self {
+        let holds_ours = |dir: &Path| dir.join(WHARF_TOML).symlink_metadata().is_ok();
+        let mut dirs = match given {
+            None => Self { workbench: search(env), own },
+            Some(dir) => Self {
+                workbench: Workbench::Explicit(dir.to_owned()),
+                own: if holds_ours(dir) { Own::SelfContained } else { own },
+            },
+        };
+        dirs.pin();
+        dirs
+    }
+
+    /// From now on every directory that is there now has to be there. Call it again when a set was
+    /// accepted; find the directories anew when a person says that they moved.
+    pub fn pin(&mut self) {
+        if let Workbench::Search(dirs) = &mut self.workbench {
+            for dir in dirs {
+                dir.required |= dir.path.is_dir();
+            }
+        }
+        if let Own::Optional(dir) = &mut self.own
+            && dir.is_dir()
+        {
+            self.own = Own::Required(std::mem::take(dir));
+        }
+    }
+
+    /// The directory of Workbench's files that is shown as the site's: the one given, or the first
+    /// of those searched that was there.
+    #[must_use]
+    pub fn workbench_dir(&self) -> &Path {
+        match &self.workbench {
+            Workbench::Explicit(dir) => dir,
+            Workbench::Search(dirs) => dirs
+                .iter()
+                .find(|dir| dir.required)
+                .or(dirs.last())
+                .map_or(Path::new(DEFAULT_DIR), |dir| &dir.path),
+        }
+    }
+
+    /// The directories of Workbench's files in the order of precedence, each with whether it must
+    /// be there.
+    pub fn workbench_dirs(&self) -> impl Iterator<Item = (&Path, bool)> {
+        let (given, searched) = match &self.workbench {
+            Workbench::Explicit(dir) => (Some((dir.as_path(), true)), &[][..]),
+            Workbench::Search(dirs) => (None, &dirs[..]),
+        };
+        let searched = searched.iter().map(|dir| (dir.path.as_path(), dir.required));
+        given.into_iter().chain(searched)
+    }
+
+    /// The directory of our own files.
+    #[must_use]
+    pub fn own_dir(&self) -> &Path {
+        match &self.own {
+            Own::SelfContained => self.workbench_dir(),
+            Own::Required(dir) | Own::Optional(dir) => dir,
+        }
+    }
+}
+
+/// Where the product's files are unless something else is said.
+const DEFAULT_DIR: &str = "/etc/rstudio";
+
+/// This process's environment; `HOSTNAME`, which shells do not export, is the machine's name.
+#[must_use]
+pub fn process_env(name: &str) -> Option<String> {
+    let set = std::env::var(name).ok().filter(|value| !value.is_empty());
+    if set.is_none() && name == "HOSTNAME" {
+        return rustix::system::uname().nodename().to_str().ok().map(str::to_owned);
+    }
+    set
+}
+
+/// The product's search path.
+fn search(env: &dyn Fn(&str) -> Option<String>) -> Workbench {
+    if let Some(dir) = env("RSTUDIO_CONFIG_DIR").filter(|dir| !dir.is_empty()) {
+        return Workbench::Explicit(PathBuf::from(expand(&dir, env)));
+    }
+    let entries = env("XDG_CONFIG_DIRS").unwrap_or_default();
+    let entries = entries.split(':').filter(|entry| !entry.is_empty());
+    let mut dirs: Vec<PathBuf> =
+        entries.map(|entry| Path::new(&expand(entry, env)).join("rstudio")).collect();
+    if !dirs.iter().any(|dir| dir == Path::new(DEFAULT_DIR)) {
+        dirs.push(PathBuf::from(DEFAULT_DIR));
+    }
+    Workbench::Search(dirs.into_iter().map(|path| SearchDir { path, required: false }).collect())
+}
+
+/// Fills in `~`, `$HOME`, `$USER` and `$HOSTNAME`, with or without braces; what is not set stays.
+fn expand(text: &str, env: &dyn Fn(&str) -> Option<String>) -> String {
+    let mut rest = text;
+    let mut out = String::new();
+    if let Some(tail) = text.strip_prefix('~')
+        && (tail.is_empty() || tail.starts_with('/'))
+        && let Some(home) = env("HOME")
+    {
+        out.push_str(&home);
+        rest = tail;
+    }
+    while let Some(at) = rest.find('$') {
+        out.push_str(&rest[..at]);
+        let tail = &rest[at + 1..];
+        let (name, after) = variable(tail);
+        let known = ["HOME", "USER", "HOSTNAME"].contains(&name);
+        match env(name).filter(|_| known) {
+            Some(value) => {
+                out.push_str(&value);
+                rest = after;
+            }
+            None => {
+                out.push('$');
+                rest = tail;
+            }
+        }
+    }
+    out + rest
+}
+
+/// The name of a variable at the head of `text`, and what follows it; `text` begins after the `$`.
+fn variable(text: &str) -> (&str, &str) {
+    if let Some((name, after)) = text.strip_prefix('{').and_then(|tail| tail.split_once('}')) {
+        return (name, after);
+    }
+    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
+    text.split_at(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env<'a>(pairs: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<String> + 'a {
+        move |name| pairs.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned())
+    }
+
+    fn searched(pairs: &[(&str, &str)]) -> Workbench {
+        search(&env(pairs))
+    }
+
+    fn search_of(dirs: &[&str]) -> Workbench {
+        Workbench::Search(
+            dirs.iter()
+                .map(|dir| SearchDir { path: PathBuf::from(dir), required: false })
+                .collect(),
+        )
+    }
+
+    #[test]
+    fn without_variables_it_is_the_packaged_place() {
+        assert_eq!(searched(&[]), search_of(&["/etc/rstudio"]));
+    }
+
+    #[test]
+    fn the_directory_variable_excludes_every_other_place() {
+        let both = [("RSTUDIO_CONFIG_DIR", "/opt/conf"), ("XDG_CONFIG_DIRS", "/mnt/a")];
+        assert_eq!(searched(&both), Workbench::Explicit(PathBuf::from("/opt/conf")));
+    }
+
+    #[test]
+    fn the_search_list_keeps_its_order_and_ends_in_etc() {
+        assert_eq!(
+            searched(&[("XDG_CONFIG_DIRS", "/mnt/dynamic::/mnt/configmap")]),
+            search_of(&["/mnt/dynamic/rstudio", "/mnt/configmap/rstudio", "/etc/rstudio"])
+        );
+        assert_eq!(
+            searched(&[("XDG_CONFIG_DIRS", "/etc:/a")]),
+            search_of(&["/etc/rstudio", "/a/rstudio"])
+        );
+    }
+
+    #[test]
+    fn names_in_directories_are_expanded_and_unknown_ones_stay() {
+        let pairs = [("HOME", "/home/a"), ("USER", "a"), ("HOSTNAME", "node3"), ("OTHER", "x")];
+        for (text, expanded) in [
+            ("~/conf", "/home/a/conf"),
+            ("~", "/home/a"),
+            ("~b/conf", "~b/conf"),
+            ("/srv/$HOSTNAME/c", "/srv/node3/c"),
+            ("/srv/${USER}x", "/srv/ax"),
+            ("$HOME", "/home/a"),
+            ("/$OTHER/$", "/$OTHER/$"),
+            ("/${HOME", "/${HOME"),
+        ] {
+            assert_eq!(expand(text, &env(&pairs)), expanded, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_was_there_has_to_stay_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let own = dir.path().join("wharf");
+        let xdg = dir.path().to_string_lossy().into_owned();
+        let pairs = [("XDG_CONFIG_DIRS", xdg.as_str())];
+        let env = env(&pairs);
+        let mut dirs = SiteDirs::find(None, Own::Optional(own.clone()), &env);
+        assert_eq!(dirs.own, Own::Optional(own.clone()));
+        assert_eq!(dirs.workbench_dirs().next(), Some((&*dir.path().join("rstudio"), false)));
+        std::fs::create_dir(&own).unwrap();
+        std::fs::create_dir(dir.path().join("rstudio")).unwrap();
+        dirs.pin();
+        std::fs::remove_dir(&own).unwrap();
+        dirs.pin();
+        assert_eq!(dirs.own, Own::Required(own));
+        assert_eq!(dirs.workbench_dirs().next(), Some((&*dir.path().join("rstudio"), true)));
+        assert_eq!(dirs.workbench_dir(), dir.path().join("rstudio"));
+    }
+
+    #[test]
+    fn only_a_given_directory_with_our_policy_file_is_self_contained() {
+        let dir = tempfile::tempdir().unwrap();
+        let own = Own::Required(PathBuf::from("/etc/wharf"));
+        let find = |given| SiteDirs::find(given, own.clone(), &env(&[]));
+        assert_eq!(find(Some(dir.path())).own, own);
+        std::fs::write(dir.path().join(WHARF_TOML), "").unwrap();
+        assert_eq!(find(Some(dir.path())).own, Own::SelfContained);
+        assert_eq!(find(Some(dir.path())).own_dir(), dir.path());
+        assert_eq!(find(None).own, own);
+    }
+}

@@ -1,0 +1,360 @@
+//! Reads a site from disk, and says what has to be watched for the next reading to be in time.
+//!
+//! Decides nothing: what is missing, unreadable or odd is in the values (`engine_core::site`). A
+//! staged copy of a directory (`plan DIR`) is a site whose Workbench directory is that copy; one
+//! staged file is put over a site by [`overlay`]. Read next: `read` for one file, `watch::set` for
+//! what is watched, `intake` for when all this happens.
+
+mod dirs;
+mod overlay;
+mod read;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use engine_core::ids::Moment;
+use engine_core::known::Known;
+use engine_core::site::{
+    DropIn, FileProblem, FileProblemKind, Managed, SiteFiles, Stray, StrayKind, WHARF_TOML,
+};
+use grammar::source::{FileKind, Source};
+
+pub use self::dirs::{Own, SearchDir, SiteDirs, Workbench, process_env};
+pub use self::overlay::{OverlayError, overlay};
+use self::read::{Found, read_file};
+pub use self::read::{Open, open_to_read};
+use crate::watch::WatchSet;
+
+/// What one reading found.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The files. Those that this account may not read are [`SiteFiles::denied`].
+    pub files: SiteFiles,
+    /// What has to be watched.
+    pub watch: WatchSet,
+}
+
+/// How often a reading is begun anew because a directory was replaced under it.
+const TRIES: u32 = 3;
+
+/// Reads the whole site. `extra` are directories of files named by values; they are only watched.
+///
+/// A directory that is replaced while it is read is read anew, so that a reading never mixes two.
+/// Arm the watches of the previous set before, and those of this one after ([`crate::watch`]).
+#[must_use]
+pub fn load(dirs: &SiteDirs, extra: &[PathBuf], open: &Open<'_>, now: Moment) -> Loaded {
+    let mut tries = 1;
+    let mut loaded = loop {
+        let (loaded, steady) = Pass::run(dirs, open, now);
+        if steady {
+            break loaded;
+        }
+        if tries == TRIES {
+            break Pass::unsteady(dirs, loaded, now);
+        }
+        tries += 1;
+    };
+    for dir in extra {
+        loaded.watch.watch_dir(dir);
+    }
+    loaded
+}
+
+/// What a directory turned out to be.
+enum Dir {
+    There,
+    Missing,
+    Unreadable(FileProblemKind),
+}
+
+/// One pass over all directories.
+struct Pass<'a> {
+    open: &'a Open<'a>,
+    now: Moment,
+    files: SiteFiles,
+    watch: WatchSet,
+    /// Directories as they were when their reading began: device and inode.
+    seen: Vec<(PathBuf, Option<(u64, u64)>)>,
+}
+
+impl<'a> Pass<'a> {
+    /// Reads everything once; also says whether every directory was the same one throughout.
+    fn run(dirs: &SiteDirs, open: &'a Open<'a>, now: Moment) -> (Loaded, bool) {
+        let mut pass =
+            Self { open, now, files: nothing(dirs), watch: WatchSet::default(), seen: Vec::new() };
+        pass.read_workbench(dirs);
+        pass.read_own(dirs);
+        let steady = pass.seen.iter().all(|(dir, before)| identity(dir) == *before);
+        pass.files.stray.sort();
+        pass.files.stray.dedup();
+        pass.files.unreadable.sort();
+        pass.files.unreadable.dedup();
+        (Loaded { files: pass.files, watch: pass.watch }, steady)
+    }
+
+    /// A site whose directories do not hold still says nothing.
+    fn unsteady(dirs: &SiteDirs, loaded: Loaded, now: Moment) -> Loaded {
+        let kind = FileProblemKind::DirectoryUnreadable("it is replaced while it is read".into());
+        let mut files = nothing(dirs);
+        let file = Arc::clone(&files.workbench_dir);
+        let unknown = unknown(&kind, now);
+        files.workbench.values_mut().for_each(|known| *known = unknown.clone());
+        files.wharf = unknown;
+        for drop_in in DropIn::ALL {
+            *files.managed_mut(drop_in) = Managed::Unknown { since: now, reason: kind.reason() };
+        }
+        files.unreadable.push(FileProblem { file, kind });
+        Loaded { files, watch: loaded.watch }
+    }
+
+    fn read_workbench(&mut self, dirs: &SiteDirs) {
+        let places: Vec<(&Path, Dir)> = dirs
+            .workbench_dirs()
+            .map(|(dir, required)| match self.enter(dir) {
+                Dir::Missing if required => {
+                    (dir, Dir::Unreadable(FileProblemKind::DirectoryMissing))
+                }
+                state => (dir, state),
+            })
+            .collect();
+        if places.iter().all(|(_, state)| matches!(state, Dir::Missing)) {
+            self.set_unreadable(dirs.workbench_dir(), &FileProblemKind::DirectoryMissing);
+            return;
+        }
+        for kind in FileKind::ALL {
+            let found = self.find(&places, kind);
+            self.files.workbench.insert(kind, found);
+        }
+        if dirs.own == Own::SelfContained {
+            return;
+        }
+        for (dir, state) in &places {
+            let same = identity(dir).is_some() && identity(dir) == identity(dirs.own_dir());
+            if matches!(state, Dir::There) && !same {
+                self.find_strays(dir);
+            }
+        }
+    }
+
+    /// The file in the first directory that has it. Where that cannot be told, no later one counts.
+    fn find(&mut self, places: &[(&Path, Dir)], kind: FileKind) -> Known<Source> {
+        for (dir, state) in places {
+            match state {
+                Dir::Missing => {}
+                Dir::Unreadable(problem) => return self.problem(dir, problem),
+                Dir::There => match self.read(&dir.join(kind.file_name())) {
+                    Known::Absent => {}
+                    known => return known,
+                },
+            }
+        }
+        Known::Absent
+    }
+
+    fn set_unreadable(&mut self, dir: &Path, kind: &FileProblemKind) {
+        let known = self.problem(dir, kind);
+        self.files.workbench.values_mut().for_each(|file| *file = known.clone());
+    }
+
+    /// Ours in a Workbench directory, and files that are no kind we read.
+    fn find_strays(&mut self, dir: &Path) {
+        let Ok(names) = list(dir) else { return };
+        for name in names {
+            let ours = name == WHARF_TOML || DropIn::ALL.iter().any(|d| d.dir_name() == name);
+            let kind = if ours {
+                StrayKind::OwnInWorkbench
+            } else if FileKind::of_file_name(&name).is_none() && !is_temporary(&name) {
+                StrayKind::Unread
+            } else {
+                continue;
+            };
+            self.files.stray.push(Stray { file: shown(&dir.join(name)), kind });
+        }
+    }
+
+    fn read_own(&mut self, dirs: &SiteDirs) {
+        let dir = dirs.own_dir();
+        let kind = match (self.enter(dir), &dirs.own) {
+            (Dir::There, own) => {
+                self.read_own_files(dir, own);
+                return;
+            }
+            (Dir::Missing, Own::Optional(_)) => return,
+            (Dir::Missing, _) => FileProblemKind::DirectoryMissing,
+            (Dir::Unreadable(kind), _) => kind,
+        };
+        self.files.wharf = self.problem(dir, &kind);
+        for drop_in in DropIn::ALL {
+            *self.files.managed_mut(drop_in) =
+                Managed::Unknown { since: self.now, reason: kind.reason() };
+        }
+    }
+
+    fn read_own_files(&mut self, dir: &Path, own: &Own) {
+        let path = dir.join(WHARF_TOML);
+        self.files.wharf = match self.read(&path) {
+            Known::Absent if *own == Own::SelfContained => {
+                self.problem(&path, &FileProblemKind::Gone)
+            }
+            known => known,
+        };
+        for drop_in in DropIn::ALL {
+            let managed = self.read_drop_in(&dir.join(drop_in.dir_name()));
+            *self.files.managed_mut(drop_in) = managed;
+        }
+    }
+
+    fn read_drop_in(&mut self, dir: &Path) -> Managed {
+        let names = match self.enter(dir) {
+            Dir::Missing => return Managed::NotManaged,
+            Dir::Unreadable(kind) => Err(kind),
+            Dir::There => list(dir).map_err(|error| directory_problem(&error)),
+        };
+        let names = match names {
+            Ok(names) => names,
+            Err(kind) => {
+                self.problem(dir, &kind);
+                return Managed::Unknown { since: self.now, reason: kind.reason() };
+            }
+        };
+        let mut files = BTreeMap::new();
+        for name in names {
+            let path = dir.join(&name);
+            if let Some(stem) = own_stem(&name) {
+                match self.read(&path) {
+                    Known::Absent => {}
+                    known => {
+                        files.insert(stem.to_owned(), known);
+                    }
+                }
+            } else if name.ends_with(".toml") && !is_temporary(&name) {
+                self.files.stray.push(Stray { file: shown(&path), kind: StrayKind::OddName });
+            }
+        }
+        Managed::Managed(files)
+    }
+
+    /// Notes a directory to watch and what it is.
+    fn enter(&mut self, dir: &Path) -> Dir {
+        self.watch.watch_dir(dir);
+        self.seen.push((dir.to_owned(), identity(dir)));
+        match std::fs::metadata(dir) {
+            Ok(meta) if meta.is_dir() => Dir::There,
+            Ok(_) => {
+                Dir::Unreadable(FileProblemKind::DirectoryUnreadable("not a directory".to_owned()))
+            }
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Dir::Unreadable(directory_problem(&error))
+            }
+            Err(_) if dir.symlink_metadata().is_ok() => Dir::Unreadable(
+                FileProblemKind::DirectoryUnreadable("a link that leads nowhere".to_owned()),
+            ),
+            Err(_) => Dir::Missing,
+        }
+    }
+
+    fn read(&mut self, path: &Path) -> Known<Source> {
+        if path.symlink_metadata().is_ok_and(|meta| meta.is_symlink()) {
+            self.watch.follow(path);
+        }
+        match read_file(path, self.open) {
+            Found::Text(text) => Known::Present(Source::new(shown(path), text)),
+            Found::Absent => Known::Absent,
+            Found::Problem(kind) => self.problem(path, &kind),
+        }
+    }
+
+    fn problem(&mut self, path: &Path, kind: &FileProblemKind) -> Known<Source> {
+        self.files.unreadable.push(FileProblem { file: shown(path), kind: kind.clone() });
+        unknown(kind, self.now)
+    }
+}
+
+/// A site in which nothing was looked at yet.
+fn nothing(dirs: &SiteDirs) -> SiteFiles {
+    let main = dirs.workbench_dir();
+    let others = dirs.workbench_dirs().map(|(dir, _)| dir).filter(|dir| *dir != main);
+    SiteFiles {
+        workbench_dir: shown(main),
+        searched: others.map(shown).collect(),
+        workbench: FileKind::ALL.into_iter().map(|kind| (kind, Known::Absent)).collect(),
+        own_dir: shown(dirs.own_dir()),
+        wharf: Known::Absent,
+        sessions: Managed::NotManaged,
+        templates: Managed::NotManaged,
+        gateways: Managed::NotManaged,
+        nodes: Managed::NotManaged,
+        stray: Vec::new(),
+        unreadable: Vec::new(),
+    }
+}
+
+fn unknown(kind: &FileProblemKind, now: Moment) -> Known<Source> {
+    Known::Unknown { since: now, reason: kind.reason() }
+}
+
+fn directory_problem(error: &io::Error) -> FileProblemKind {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => FileProblemKind::Denied,
+        _ => FileProblemKind::DirectoryUnreadable(error.to_string()),
+    }
+}
+
+/// A path as a person gave it, joined with the name.
+fn shown(path: &Path) -> Arc<str> {
+    Arc::from(path.to_string_lossy())
+}
+
+/// Which directory this is now.
+fn identity(dir: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(dir).ok().map(|meta| (meta.dev(), meta.ino()))
+}
+
+/// The names in a directory, in order. Listed anew when an entry came or went meanwhile: a file
+/// that is renamed during a listing may otherwise be missing from it though it never was.
+fn list(dir: &Path) -> io::Result<Vec<String>> {
+    let stamp = || {
+        let meta = std::fs::metadata(dir)?;
+        io::Result::Ok((meta.ino(), meta.mtime(), meta.mtime_nsec()))
+    };
+    let mut tries = 1;
+    loop {
+        let before = stamp()?;
+        let names = std::fs::read_dir(dir)?
+            .map(|entry| entry.map(|entry| entry.file_name().into_string().ok()))
+            .collect::<io::Result<Vec<_>>>()?;
+        if stamp()? == before || tries == TRIES {
+            // A name that is not UTF-8 is none that anybody reads.
+            let mut names: Vec<String> = names.into_iter().flatten().collect();
+            names.sort();
+            return Ok(names);
+        }
+        tries += 1;
+    }
+}
+
+/// The identity that a file in one of our directories stands for: its name without `.toml`, where
+/// the name is `[a-z0-9][a-z0-9._-]*.toml`. Temporary files of editors and tools have other names.
+#[must_use]
+pub fn own_stem(name: &str) -> Option<&str> {
+    let stem = name.strip_suffix(".toml")?;
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let (first, rest) = stem.as_bytes().split_first()?;
+    let valid = plain(*first) && rest.iter().all(|&b| plain(b) || b"._-".contains(&b));
+    valid.then_some(stem)
+}
+
+/// Whether editors, package managers and deployment tools give such names to what is not meant.
+fn is_temporary(name: &str) -> bool {
+    name.starts_with(['.', '#'])
+        || name.ends_with('~')
+        || [".rpmsave", ".rpmnew", ".dpkg-old", ".dpkg-new", ".dpkg-dist", ".swp", ".tmp"]
+            .iter()
+            .any(|end| name.ends_with(end))
+}
+
+#[cfg(test)]
+mod tests;

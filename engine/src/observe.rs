@@ -1,0 +1,141 @@
+//! One look at the world: every port is asked, and every answer is three-valued.
+//!
+//! Decides nothing. What a port cannot say is Unknown, with the reason, and the planner says what follows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use engine_core::desired::Desired;
+use engine_core::ids::{Moment, NodeId, UserName, WorkbenchName};
+use engine_core::known::Known;
+use engine_core::observed::{InForce, IncarnationSeen, Memory, NodeSeen, Observed};
+
+use crate::ports::{Accounts, Launcher, Routes, Workbenches};
+
+/// The ports that are observed each round.
+pub struct Eyes<'a> {
+    /// Launchers by the name of their cluster's type; one of them may serve several clusters.
+    pub launchers: &'a mut BTreeMap<String, Box<dyn Launcher>>,
+    /// The proxy.
+    pub routes: &'a mut dyn Routes,
+    /// Accounts.
+    pub accounts: &'a mut dyn Accounts,
+    /// Workbenches.
+    pub workbenches: &'a mut dyn Workbenches,
+}
+
+/// What is known without asking the world.
+pub struct Given {
+    /// This node.
+    pub node: NodeId,
+    /// Cores of this node.
+    pub cores: u32,
+    /// The set of files in force.
+    pub in_force: InForce,
+    /// Records from the store.
+    pub records: Known<engine_core::observed::Records>,
+    /// What the loop remembers.
+    pub memory: Memory,
+    /// Minute of the local week, from Monday 00:00.
+    pub week_minute: u16,
+}
+
+/// Looks once.
+pub fn observe(
+    eyes: &mut Eyes<'_>,
+    given: Given,
+    desired: &Desired,
+    now: Moment,
+) -> Observed {
+    let mut observed = Observed::empty(given.node.clone());
+    observed.cores = given.cores;
+    observed.in_force = given.in_force;
+    observed.records = given.records;
+    observed.memory = given.memory;
+    observed.week_minute = given.week_minute;
+    let load5_milli = load5_milli();
+    let itself =
+        NodeSeen { load5_milli, cores: given.cores, site: observed.in_force.digest };
+    observed.nodes.insert(given.node, Known::Present(itself));
+    ask_launchers(&mut observed, eyes.launchers, desired, now);
+    ask_routes(&mut observed, eyes.routes, now);
+    look_around(&mut observed, eyes.accounts, eyes.workbenches, desired, now);
+    observed
+}
+
+/// Looks at what does not belong to an engine: accounts and workbenches. Changes nothing.
+pub fn look_around(
+    observed: &mut Observed,
+    accounts: &mut dyn Accounts,
+    known: &mut dyn Workbenches,
+    desired: &Desired,
+    now: Moment,
+) {
+    let (users, workbenches) = spoken_of(desired);
+    for user in users {
+        observed.users.insert(user.clone(), accounts.look_up(&user, now));
+    }
+    for workbench in workbenches {
+        let spec = desired.workbenches.get(&workbench).cloned().unwrap_or_default();
+        let seen = known.observe(&workbench, &spec, now);
+        observed.workbenches.insert(workbench, seen);
+    }
+}
+
+fn ask_launchers(
+    observed: &mut Observed,
+    launchers: &mut BTreeMap<String, Box<dyn Launcher>>,
+    desired: &Desired,
+    now: Moment,
+) {
+    for (kind, launcher) in launchers {
+        match launcher.observe(now) {
+            Ok(found) => observed.incarnations.extend(found),
+            Err(error) => {
+                let reason = crate::chain(&error);
+                let clusters = desired.clusters.iter().filter(|(_, spec)| &spec.kind == kind);
+                for (cluster, _) in clusters {
+                    observed.silent_clusters.insert(cluster.to_string(), (now, reason.clone()));
+                }
+            }
+        }
+    }
+}
+
+fn ask_routes(observed: &mut Observed, routes: &mut dyn Routes, now: Moment) {
+    let seen = routes.observe(now);
+    observed.listeners =
+        seen.listeners.into_iter().map(|(id, address)| (id, Known::Present(address))).collect();
+    observed.refused = seen.refused;
+    observed.routes = seen.routes;
+    observed.connections = seen.connections;
+    observed.balancer = seen.balancer;
+    for (incarnation, known) in &mut observed.incarnations {
+        if let Known::Present(IncarnationSeen { last_used, .. }) = known {
+            let used = seen.last_used.get(&incarnation.session).copied();
+            *last_used = (*last_used).max(used);
+        }
+    }
+}
+
+/// The accounts and workbenches that sessions are asked for with.
+fn spoken_of(desired: &Desired) -> (BTreeSet<UserName>, BTreeSet<WorkbenchName>) {
+    let mut users = BTreeSet::new();
+    let mut workbenches = BTreeSet::new();
+    for (_, spec) in desired.sessions.known() {
+        users.insert(spec.launch.user.clone());
+        workbenches.insert(spec.launch.workbench.clone());
+    }
+    (users, workbenches)
+}
+
+/// The five-minute load average in thousandths; 0 where the system does not say.
+fn load5_milli() -> u32 {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let five = text.split_ascii_whitespace().nth(1).and_then(|word| word.parse::<f64>().ok());
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the value is clamped to what fits first"
+    )]
+    five.map_or(0, |load| (load * 1000.0).clamp(0.0, f64::from(u32::MAX)) as u32)
+}

@@ -1,0 +1,445 @@
+//! The loop's body: look, decide, act, tell. Names traits only; the clock is an argument.
+//!
+//! A wake-up never says what changed: every round reads the whole state, so start, crash, missed event and
+//! ordinary event are one path. Holds no lock and starts no thread; `serve` drives it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use engine_core::desired::{self, AskedBy, Desired, Ground, Lowered, Override, Request};
+use engine_core::forecast;
+use engine_core::ids::{Generation, Moment, SessionId, SiteDigest, UserName};
+use engine_core::observed::{InForce, Memory, Observed};
+use engine_core::plan::{HoldKind, Plan, Resource};
+use engine_core::planner::{self, Input};
+use engine_core::predict;
+use engine_core::report::{About, Report};
+use engine_core::site::SiteFiles;
+use grammar::value::Millis;
+
+use crate::execute::{self, Hands, Outcome};
+use crate::ledger::Ledger;
+use crate::observe::{self, Eyes, Given};
+use crate::ports::{Accounts, Launcher, Routes, Workbenches};
+use crate::recorded::Recorded;
+use crate::saved::SavedSite;
+use crate::status::{self, Refusal, StatusView};
+
+/// How many rounds are remembered for `wharf why`.
+pub const RING: usize = 1_000;
+
+/// While something is under way the world is looked at this often, in milliseconds.
+const BUSY_MS: u64 = 100;
+/// While sessions live, in milliseconds: an end is seen this soon even if nobody tells.
+const LIVE_MS: u64 = 1_000;
+/// Otherwise, in milliseconds.
+const QUIET_MS: u64 = 30_000;
+
+/// The adapters behind the ports.
+pub struct Adapters {
+    /// Launchers by the type of their clusters.
+    pub launchers: BTreeMap<String, Box<dyn Launcher>>,
+    /// The proxy.
+    pub routes: Box<dyn Routes>,
+    /// Accounts.
+    pub accounts: Box<dyn Accounts>,
+    /// Workbenches.
+    pub workbenches: Box<dyn Workbenches>,
+}
+
+/// The set of files in force.
+#[derive(Clone)]
+pub struct SiteInForce {
+    /// Its number, digest and time.
+    pub mark: InForce,
+    /// The files.
+    pub files: Arc<SiteFiles>,
+    /// What they ask for.
+    pub lowered: Arc<Lowered>,
+    /// Whether the store has it: otherwise it is saved as soon as the store can be written.
+    pub saved: bool,
+}
+
+/// What one round did.
+#[derive(Clone, Debug)]
+pub struct Round {
+    /// Its number, from 1.
+    pub number: u64,
+    /// When it began.
+    pub at: Moment,
+    /// What woke it.
+    pub woken_by: String,
+    /// What it decided.
+    pub plan: Arc<Plan>,
+    /// What became of each step.
+    pub outcomes: Vec<Outcome>,
+    /// When to look again at the latest.
+    pub next: Moment,
+}
+
+impl Round {
+    /// Whether another round should follow at once: something was done, so the world is another one.
+    #[must_use]
+    pub fn goes_on(&self) -> bool {
+        self.outcomes.iter().any(|outcome| outcome.error.is_none())
+    }
+}
+
+/// One engine's reconciliation.
+pub struct Reconciler {
+    adapters: Adapters,
+    ledger: Ledger,
+    ground: Ground,
+    cores: u32,
+    in_force: Option<SiteInForce>,
+    memory: Memory,
+    refused: Option<Refusal>,
+    decided_at: Moment,
+    ring: VecDeque<Round>,
+    rounds: u64,
+    failures: BTreeMap<String, u64>,
+    desired: Desired,
+    last: Option<Observed>,
+    week_minute: fn(Moment) -> u16,
+    site: bool,
+}
+
+impl Reconciler {
+    /// Begins from what the store has: the set that was in force, or none (then it is inert).
+    #[must_use]
+    pub fn new(
+        adapters: Adapters,
+        ledger: Ledger,
+        ground: Ground,
+        cores: u32,
+        week_minute: fn(Moment) -> u16,
+    ) -> Self {
+        let in_force = ledger.site().map(|saved| {
+            let lowered = desired::lower(&saved.files, &ground);
+            SiteInForce {
+                mark: saved.mark,
+                files: Arc::new(saved.files),
+                lowered: Arc::new(lowered),
+                saved: true,
+            }
+        });
+        Self {
+            adapters,
+            ledger,
+            ground,
+            cores,
+            in_force,
+            memory: Memory::default(),
+            refused: None,
+            decided_at: Moment::default(),
+            ring: VecDeque::new(),
+            rounds: 0,
+            failures: BTreeMap::new(),
+            desired: Desired::default(),
+            last: None,
+            week_minute,
+            site: false,
+        }
+    }
+
+    /// The set in force.
+    #[must_use]
+    pub fn in_force(&self) -> Option<&SiteInForce> {
+        self.in_force.as_ref()
+    }
+
+    /// What lowering is told of this machine.
+    #[must_use]
+    pub fn ground(&self) -> &Ground {
+        &self.ground
+    }
+
+    /// The store's records.
+    pub fn ledger(&mut self) -> &mut Ledger {
+        &mut self.ledger
+    }
+
+    /// The rounds that are remembered, oldest first.
+    pub fn rounds(&self) -> impl DoubleEndedIterator<Item = &Round> {
+        self.ring.iter()
+    }
+
+    /// Takes a set of files into force. It is stored before its first step; where the store cannot be
+    /// written it is in force all the same (traffic must flow), starts are held, and it is stored later.
+    pub fn accept(
+        &mut self,
+        files: Arc<SiteFiles>,
+        digest: SiteDigest,
+        lowered: Arc<Lowered>,
+        now: Moment,
+    ) -> Generation {
+        self.refused = None;
+        self.decided_at = now;
+        if let Some(current) = &self.in_force
+            && current.mark.digest == Some(digest)
+        {
+            return current.mark.generation;
+        }
+        let last = self.in_force.as_ref().map_or(Generation(0), |site| site.mark.generation);
+        let generation = Generation(last.0.max(self.ledger.last_generation().0) + 1);
+        let mark = InForce { generation, digest: Some(digest), since: now };
+        let mut site = SiteInForce { mark, files, lowered, saved: false };
+        self.save(&mut site);
+        self.in_force = Some(site);
+        generation
+    }
+
+    /// Says that the files on disk are not in force, and why.
+    pub fn refuse(&mut self, problems: Vec<String>, now: Moment) {
+        self.decided_at = now;
+        self.refused = Some(Refusal { at: now, problems });
+    }
+
+    /// Pauses or resumes: traffic goes on, nothing else does.
+    pub fn pause(&mut self, paused: bool) {
+        self.memory.paused = paused;
+    }
+
+    /// Lets every step go that waits for harm-delay or approval.
+    pub fn release_all(&mut self) -> Vec<Resource> {
+        let waiting: Vec<Resource> = self.memory.harm_since.keys().cloned().collect();
+        self.memory.released.extend(waiting.iter().cloned());
+        waiting
+    }
+
+    /// One round at `now`.
+    pub fn round(&mut self, now: Moment, woken_by: &str) -> &Round {
+        self.site = self.ledger.hold_site(&self.ground.node, now);
+        self.save_if_unsaved();
+        let observed = self.look(now);
+        let lowered = self.lowered();
+        let input = Input {
+            desired: &self.desired,
+            origins: &lowered.origins,
+            observed: &observed,
+            now,
+        };
+        let plan = planner::plan(&input);
+        let outcomes = self.act(&plan, &lowered, now);
+        self.remember(observed, &plan, &outcomes, now);
+        let next = self.next_look(&plan, now);
+        self.rounds += 1;
+        self.ring.push_back(Round {
+            number: self.rounds,
+            at: now,
+            woken_by: woken_by.to_owned(),
+            plan: Arc::new(plan),
+            outcomes,
+            next,
+        });
+        if self.ring.len() > RING {
+            self.ring.pop_front();
+        }
+        self.ring.back().expect("a round was just pushed")
+    }
+
+    /// What `files` would do, compared with the set in force: what `wharf plan` prints.
+    pub fn report(
+        &mut self,
+        lowered: &Lowered,
+        about: About,
+        warnings: Vec<String>,
+        now: Moment,
+    ) -> Report {
+        let mut observed = self.look(now);
+        // What is planned for is taken as in force, so that an engine without any set can plan its first.
+        observed.in_force.digest.get_or_insert(SiteDigest(engine_core::ids::Digest::of(b"")));
+        let (requests, overrides) = self.people(now);
+        let desired = desired::merge(lowered.desired.clone(), &requests, &overrides, now);
+        let forecast = forecast::forecast(&desired, &lowered.origins, &observed, now);
+        let before = self.lowered();
+        let options = before.settings.changes(&lowered.settings);
+        Report::new(about, options, &desired, &observed, &forecast, warnings)
+    }
+
+    /// Asks for a session from a template, for `user`; its id.
+    ///
+    /// # Errors
+    /// There is no such template, it cannot be lowered, or the store cannot be written.
+    pub fn request(
+        &mut self,
+        template: &str,
+        user: &str,
+        asked_by: AskedBy,
+    ) -> Result<SessionId, String> {
+        let site = self.in_force.as_ref().ok_or("nothing is in force yet")?;
+        let user = UserName::new(user).map_err(|error| error.to_string())?;
+        let id = requested_id(&user)?;
+        let (spec, from) = desired::lower_request(
+            &site.files,
+            &self.ground,
+            template,
+            id.clone(),
+            user,
+            asked_by,
+        )?;
+        let request = Request {
+            spec: Arc::new(spec),
+            template: template.to_owned(),
+            template_version: from.version,
+            ending: false,
+        };
+        self.ledger.put_request(request).map_err(|error| crate::chain(&error))?;
+        Ok(id)
+    }
+
+    /// The inputs of a round at `now`, for `replan`.
+    ///
+    /// # Errors
+    /// They cannot be written as JSON.
+    pub fn record(&mut self, now: Moment) -> Result<serde_json::Value, serde_json::Error> {
+        let observed = self.look(now);
+        let site = self.in_force.as_ref();
+        serde_json::to_value(Recorded {
+            format: crate::recorded::FORMAT,
+            site: site.map(|site| SavedSite::from(&*site.files)),
+            node: self.ground.node.clone(),
+            default_user: self.ground.default_user.clone(),
+            self_contained: self.ground.self_contained,
+            observed,
+            now,
+        })
+    }
+
+    /// The engine's state as of the last round.
+    #[must_use]
+    pub fn status(&self) -> StatusView {
+        let site = self.in_force.as_ref();
+        let last = self.ring.back();
+        let mut view = match (&self.last, last) {
+            (Some(observed), Some(round)) => {
+                status::view(&self.desired, observed, &round.plan, round.at)
+            }
+            _ => StatusView::default(),
+        };
+        view.generation = site.map_or(Generation(0), |site| site.mark.generation);
+        view.since = site.map_or(Moment::default(), |site| site.mark.since);
+        view.site = site.map_or_else(String::new, |site| site.files.workbench_dir.to_string());
+        view.decided_at = self.decided_at;
+        view.refused.clone_from(&self.refused);
+        view.rounds = self.rounds;
+        view.step_failures.clone_from(&self.failures);
+        view.store_problem = self.ledger.problem();
+        view.overrides = self.ledger.overrides().iter().map(status::override_view).collect();
+        view
+    }
+
+    fn lowered(&self) -> Arc<Lowered> {
+        match &self.in_force {
+            Some(site) => Arc::clone(&site.lowered),
+            None => Arc::new(Lowered::default()),
+        }
+    }
+
+    fn people(&self, now: Moment) -> (Vec<Request>, Vec<Override>) {
+        let overrides = self.ledger.overrides();
+        let in_force = overrides.iter().filter(|given| given.in_force(now)).cloned().collect();
+        (self.ledger.requests().to_vec(), in_force)
+    }
+
+    /// Brings what is asked for up to date and looks at the world.
+    fn look(&mut self, now: Moment) -> Observed {
+        let (requests, overrides) = self.people(now);
+        let lowered = self.lowered();
+        self.desired = desired::merge(lowered.desired.clone(), &requests, &overrides, now);
+        let given = Given {
+            node: self.ground.node.clone(),
+            cores: self.cores,
+            in_force: self.in_force.as_ref().map(|site| site.mark.clone()).unwrap_or_default(),
+            records: self.ledger.records(now),
+            memory: self.memory.clone(),
+            week_minute: (self.week_minute)(now),
+        };
+        let mut eyes = Eyes {
+            launchers: &mut self.adapters.launchers,
+            routes: &mut *self.adapters.routes,
+            accounts: &mut *self.adapters.accounts,
+            workbenches: &mut *self.adapters.workbenches,
+        };
+        observe::observe(&mut eyes, given, &self.desired, now)
+    }
+
+    fn act(&mut self, plan: &Plan, lowered: &Lowered, now: Moment) -> Vec<Outcome> {
+        let mut hands = Hands {
+            launchers: &mut self.adapters.launchers,
+            routes: &mut *self.adapters.routes,
+            workbenches: &mut *self.adapters.workbenches,
+            ledger: &mut self.ledger,
+            secrets: &lowered.secrets,
+            desired: &self.desired,
+            node: self.ground.node.clone(),
+            site: self.site,
+        };
+        let outcomes = execute::execute(plan, &mut hands, now);
+        for outcome in outcomes.iter().filter(|outcome| outcome.error.is_some()) {
+            let kind = outcome.step.split('/').next().unwrap_or_default().to_owned();
+            *self.failures.entry(kind).or_default() += 1;
+        }
+        outcomes
+    }
+
+    /// What the next round must know of this one: only of steps that were done.
+    fn remember(
+        &mut self,
+        mut observed: Observed,
+        plan: &Plan,
+        outcomes: &[Outcome],
+        now: Moment,
+    ) {
+        let mut done = plan.clone();
+        done.steps.retain(|step| {
+            outcomes.iter().any(|outcome| outcome.step == step.id && outcome.error.is_none())
+        });
+        predict::remember(&mut observed, &done, now);
+        self.memory = observed.memory.clone();
+        self.last = Some(observed);
+    }
+
+    /// When to look again at the latest.
+    fn next_look(&self, plan: &Plan, now: Moment) -> Moment {
+        let passing = || plan.holds.iter().filter(|hold| hold.kind() == HoldKind::Passing);
+        let live = self.last.as_ref().is_some_and(|seen| !seen.incarnations.is_empty());
+        let pace = match (passing().any(|hold| hold.until.is_none()), live) {
+            (true, _) => BUSY_MS,
+            (false, true) => LIVE_MS,
+            (false, false) => QUIET_MS,
+        };
+        let starting = passing().any(|hold| {
+            matches!(hold.waiting_on, engine_core::plan::WaitingOn::InFlight { .. })
+        });
+        let pace = if starting { BUSY_MS } else { pace };
+        let latest = now.plus(Millis(pace));
+        passing().filter_map(|hold| hold.until).filter(|until| *until > now).fold(latest, Moment::min)
+    }
+
+    fn save(&mut self, site: &mut SiteInForce) {
+        site.saved = self.ledger.save_site(&site.mark, &site.files).is_ok();
+    }
+
+    fn save_if_unsaved(&mut self) {
+        if let Some(mut site) = self.in_force.take() {
+            if !site.saved {
+                self.save(&mut site);
+            }
+            self.in_force = Some(site);
+        }
+    }
+}
+
+/// `<user>-<8 base32>`: the user in lower case, other characters dropped, cut to 31 (design.md §4).
+fn requested_id(user: &UserName) -> Result<SessionId, String> {
+    const BASE32: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    let random = crate::identity::random::<8>().map_err(|_| "the system gives no random bytes")?;
+    let keep = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let name: String = user.as_str().to_lowercase().chars().filter(|c| keep(*c)).take(31).collect();
+    let name = name.trim_start_matches('-');
+    let name = if name.is_empty() { "user" } else { name };
+    let tail: String =
+        random.iter().map(|byte| char::from(BASE32[usize::from(byte & 31)])).collect();
+    SessionId::new(&format!("{name}-{tail}")).map_err(|error| error.to_string())
+}

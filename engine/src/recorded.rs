@@ -1,0 +1,95 @@
+//! A round's inputs as a file: `serve --record` saves them, `replan` plans again from them, so that a bug in
+//! the field becomes a golden case.
+
+use engine_core::desired::{self, Ground, Override, Request};
+use engine_core::ids::{Moment, NodeId, UserName};
+use engine_core::observed::Observed;
+use engine_core::plan::Plan;
+use engine_core::planner::{self, Input};
+use serde::{Deserialize, Serialize};
+
+use crate::saved::SavedSite;
+
+/// The format written.
+pub const FORMAT: u32 = 1;
+
+/// A round's inputs. Secrets are in it only as the site's texts hold them: it is written 0600.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Recorded {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// The files in force.
+    pub site: Option<SavedSite>,
+    /// This node.
+    pub node: NodeId,
+    /// The account of sessions whose file names none.
+    pub default_user: UserName,
+    /// Whether the directory is self-contained.
+    pub self_contained: bool,
+    /// What was found.
+    pub observed: Observed,
+    /// When.
+    pub now: Moment,
+}
+
+/// Why a recorded round cannot be planned again.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordedError {
+    /// It is no recorded round.
+    #[error("this is no recorded round")]
+    Garbled(#[from] serde_json::Error),
+    /// It was written by a newer program.
+    #[error("the recorded round has format {found}; this program knows {FORMAT}")]
+    Newer {
+        /// What was found.
+        found: u32,
+    },
+    /// Its site cannot be read.
+    #[error("its files cannot be read")]
+    Site(#[from] crate::saved::SavedError),
+}
+
+impl Recorded {
+    /// Reads a recorded round.
+    ///
+    /// # Errors
+    /// It is none, or of a newer format.
+    pub fn parse(text: &str) -> Result<Self, RecordedError> {
+        let recorded: Self = serde_json::from_str(text)?;
+        if recorded.format > FORMAT {
+            return Err(RecordedError::Newer { found: recorded.format });
+        }
+        Ok(recorded)
+    }
+
+    /// Plans it again.
+    ///
+    /// # Errors
+    /// Its files cannot be read.
+    pub fn replan(
+        self,
+        requests: &[Request],
+        overrides: &[Override],
+    ) -> Result<Plan, RecordedError> {
+        let ground = Ground {
+            node: self.node,
+            default_user: self.default_user,
+            // Digests of secrets compare within one record only; the engine's key stays its own.
+            digest_key: Vec::new(),
+            self_contained: self.self_contained,
+        };
+        let lowered = match self.site {
+            Some(site) => desired::lower(&site.into_files()?, &ground),
+            None => desired::Lowered::default(),
+        };
+        let desired = desired::merge(lowered.desired, requests, overrides, self.now);
+        let input = Input {
+            desired: &desired,
+            origins: &lowered.origins,
+            observed: &self.observed,
+            now: self.now,
+        };
+        Ok(planner::plan(&input))
+    }
+}

@@ -1,0 +1,177 @@
+//! A site's files as a record: what is stored before the first step, and what a command sends to the engine.
+//!
+//! Wire format of [`SiteFiles`], with a `format` of its own; core's types are not stored.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use engine_core::known::Known;
+use engine_core::site::{DropIn, Managed, SiteFiles};
+use grammar::source::{FileKind, Source};
+use serde::{Deserialize, Serialize};
+
+/// The format written.
+pub const FORMAT: u32 = 1;
+
+/// A site's files.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct SavedSite {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// Directory of Workbench's files as shown.
+    pub workbench_dir: String,
+    /// Directory of our files as shown.
+    pub own_dir: String,
+    /// Workbench's files by name.
+    pub workbench: BTreeMap<String, Known<SavedText>>,
+    /// `wharf.toml`.
+    pub wharf: Known<SavedText>,
+    /// Our directories by name; one that is missing here is not managed.
+    pub drop_ins: BTreeMap<String, Known<BTreeMap<String, Known<SavedText>>>>,
+}
+
+/// A file's text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SavedText {
+    /// The path as shown.
+    pub file: String,
+    /// The text.
+    pub text: String,
+}
+
+/// Why a record is no site.
+#[derive(Debug, thiserror::Error)]
+pub enum SavedError {
+    /// It was written by a newer program.
+    #[error("the stored files have format {found}; this program knows {FORMAT}")]
+    Newer {
+        /// What was found.
+        found: u32,
+    },
+}
+
+impl From<&SiteFiles> for SavedSite {
+    fn from(files: &SiteFiles) -> Self {
+        let workbench = files.workbench.iter();
+        let drop_ins = DropIn::ALL.into_iter().filter_map(|drop_in| {
+            let saved = match files.managed(drop_in) {
+                Managed::NotManaged => return None,
+                Managed::Managed(files) => Known::Present(
+                    files.iter().map(|(stem, file)| (stem.clone(), text_of(file))).collect(),
+                ),
+                Managed::Unknown { since, reason } => {
+                    Known::Unknown { since: *since, reason: reason.clone() }
+                }
+            };
+            Some((drop_in.dir_name().to_owned(), saved))
+        });
+        Self {
+            format: FORMAT,
+            workbench_dir: files.workbench_dir.to_string(),
+            own_dir: files.own_dir.to_string(),
+            workbench: workbench
+                .map(|(kind, file)| (kind.file_name().to_owned(), text_of(file)))
+                .collect(),
+            wharf: text_of(&files.wharf),
+            drop_ins: drop_ins.collect(),
+        }
+    }
+}
+
+fn text_of(file: &Known<Source>) -> Known<SavedText> {
+    file.as_ref().map(|source| SavedText {
+        file: source.file.to_string(),
+        text: source.text.to_string(),
+    })
+}
+
+fn source_of(text: Known<SavedText>) -> Known<Source> {
+    text.map(|saved| Source::new(saved.file, saved.text))
+}
+
+impl SavedSite {
+    /// The files again.
+    ///
+    /// # Errors
+    /// The record is of a newer format.
+    pub fn into_files(mut self) -> Result<SiteFiles, SavedError> {
+        if self.format > FORMAT {
+            return Err(SavedError::Newer { found: self.format });
+        }
+        let mut files = SiteFiles {
+            workbench_dir: Arc::from(self.workbench_dir),
+            searched: Vec::new(),
+            workbench: BTreeMap::new(),
+            own_dir: Arc::from(self.own_dir),
+            wharf: source_of(self.wharf),
+            sessions: Managed::NotManaged,
+            templates: Managed::NotManaged,
+            gateways: Managed::NotManaged,
+            nodes: Managed::NotManaged,
+            stray: Vec::new(),
+            unreadable: Vec::new(),
+        };
+        for kind in FileKind::ALL {
+            let file = self.workbench.remove(kind.file_name()).unwrap_or(Known::Absent);
+            files.workbench.insert(kind, source_of(file));
+        }
+        for drop_in in DropIn::ALL {
+            let managed = match self.drop_ins.remove(drop_in.dir_name()) {
+                None | Some(Known::Absent) => Managed::NotManaged,
+                Some(Known::Present(saved)) => Managed::Managed(
+                    saved.into_iter().map(|(stem, file)| (stem, source_of(file))).collect(),
+                ),
+                Some(Known::Unknown { since, reason }) => Managed::Unknown { since, reason },
+            };
+            *files.managed_mut(drop_in) = managed;
+        }
+        Ok(files)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_saved_site_is_the_same_site() {
+        let text = |file: &str| Known::Present(Source::new(file, "x = 1\n"));
+        let unknown = Known::Unknown {
+            since: engine_core::ids::Moment(5),
+            reason: "permission denied".to_owned(),
+        };
+        let mut files = SavedSite {
+            format: FORMAT,
+            workbench_dir: "/etc/rstudio".into(),
+            own_dir: "/etc/wharf".into(),
+            workbench: BTreeMap::new(),
+            wharf: Known::Absent,
+            drop_ins: BTreeMap::new(),
+        }
+        .into_files()
+        .unwrap();
+        files.wharf = text("/etc/wharf/wharf.toml");
+        files.workbench.insert(FileKind::LauncherEnv, unknown);
+        files.sessions =
+            Managed::Managed(BTreeMap::from([("a".into(), text("/etc/wharf/sessions.d/a.toml"))]));
+        let json = serde_json::to_string(&SavedSite::from(&files)).unwrap();
+        let again: SavedSite = serde_json::from_str(&json).unwrap();
+        assert_eq!(again.into_files().unwrap().digest(), files.digest());
+    }
+
+    #[test]
+    fn a_newer_format_is_refused() {
+        let mut saved = SavedSite {
+            format: FORMAT + 1,
+            workbench_dir: String::new(),
+            own_dir: String::new(),
+            workbench: BTreeMap::new(),
+            wharf: Known::Absent,
+            drop_ins: BTreeMap::new(),
+        };
+        assert!(saved.clone().into_files().is_err());
+        saved.format = FORMAT;
+        assert!(saved.into_files().is_ok());
+    }
+}
