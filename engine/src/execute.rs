@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use engine_core::desired::Desired;
 use engine_core::ids::{Moment, NodeId};
 use engine_core::plan::{Action, On, Plan, Step};
 
@@ -21,8 +22,8 @@ pub struct Hands<'a> {
     pub ledger: &'a mut Ledger,
     /// Texts of secrets.
     pub secrets: &'a Secrets,
-    /// The type of each cluster.
-    pub kinds: BTreeMap<String, String>,
+    /// What is asked for: types of clusters, sources of workbenches.
+    pub desired: &'a Desired,
     /// This node.
     pub node: NodeId,
     /// Whether this node holds the site's lease.
@@ -51,7 +52,10 @@ pub fn is_ours(step: &Step, node: &NodeId, site: bool) -> bool {
 pub fn execute(plan: &Plan, hands: &mut Hands<'_>, now: Moment) -> Vec<Outcome> {
     let mut failed: BTreeSet<&str> = BTreeSet::new();
     let mut outcomes = Vec::with_capacity(plan.steps.len());
-    for step in plan.steps.iter().filter(|step| is_ours(step, &hands.node, hands.site)) {
+    for step in &plan.steps {
+        if !is_ours(step, &hands.node, hands.site) {
+            continue;
+        }
         let before = step.after.iter().find(|before| failed.contains(before.as_str()));
         let result = match before {
             Some(before) => Err(format!("left out, since {before} failed")),
@@ -71,8 +75,8 @@ fn carry_out(step: &Step, hands: &mut Hands<'_>, now: Moment) -> Result<(), Stri
             hands.ledger.place(incarnation, node, now).map_err(|e| crate::chain(&e))
         }
         Action::Start(order) => {
-            let launcher = launcher(hands, order.launch.cluster.as_str())?;
             let secrets = hands.secrets;
+            let launcher = launcher(hands, order.launch.cluster.as_str())?;
             launcher.start(order, secrets, now).map_err(|e| crate::chain(&e))
         }
         Action::End { incarnation, stop, .. } => {
@@ -94,7 +98,10 @@ fn carry_out(step: &Step, hands: &mut Hands<'_>, now: Moment) -> Result<(), Stri
         Action::Remember { session, terms } => {
             hands.ledger.remember(session, terms).map_err(|e| crate::chain(&e))
         }
-        Action::Provide { workbench } => hands.workbenches.provide(workbench),
+        Action::Provide { workbench } => {
+            let spec = hands.desired.workbenches.get(workbench).cloned().unwrap_or_default();
+            hands.workbenches.provide(workbench, &spec)
+        }
         Action::SetRoute(route) => {
             hands.routes.set_route(route);
             Ok(())
@@ -127,8 +134,11 @@ fn launcher<'a>(
     hands: &'a mut Hands<'_>,
     cluster: &str,
 ) -> Result<&'a mut Box<dyn Launcher>, String> {
-    let kind = hands.kinds.get(cluster).ok_or_else(|| format!("no cluster `{cluster}`"))?;
-    hands.launchers.get_mut(kind).ok_or_else(|| format!("no launcher for type {kind}"))
+    let of = |spec: &engine_core::desired::ClusterSpec| spec.kind.clone();
+    let found = hands.desired.clusters.iter().find(|(name, _)| name.as_str() == cluster);
+    let kind =
+        found.map(|(_, spec)| of(spec)).ok_or_else(|| format!("no cluster `{cluster}`"))?;
+    hands.launchers.get_mut(&kind).ok_or_else(|| format!("no launcher for type {kind}"))
 }
 
 /// Done if any launcher did it; the first error otherwise.

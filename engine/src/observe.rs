@@ -53,15 +53,27 @@ pub fn observe(eyes: Eyes<'_>, given: Given, desired: &Desired, now: Moment) -> 
     observed.nodes.insert(given.node, Known::Present(itself));
     ask_launchers(&mut observed, eyes.launchers, desired, now);
     ask_routes(&mut observed, eyes.routes, now);
+    look_around(&mut observed, eyes.accounts, eyes.workbenches, desired, now);
+    observed
+}
+
+/// Looks at what does not belong to an engine: accounts and workbenches. Changes nothing.
+pub fn look_around(
+    observed: &mut Observed,
+    accounts: &mut dyn Accounts,
+    known: &mut dyn Workbenches,
+    desired: &Desired,
+    now: Moment,
+) {
     let (users, workbenches) = spoken_of(desired);
     for user in users {
-        observed.users.insert(user.clone(), eyes.accounts.look_up(&user, now));
+        observed.users.insert(user.clone(), accounts.look_up(&user, now));
     }
     for workbench in workbenches {
-        let seen = eyes.workbenches.observe(&workbench, now);
+        let spec = desired.workbenches.get(&workbench).cloned().unwrap_or_default();
+        let seen = known.observe(&workbench, &spec, now);
         observed.workbenches.insert(workbench, seen);
     }
-    observed
 }
 
 fn ask_launchers(

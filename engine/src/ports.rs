@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 
-use engine_core::desired::{BalancerMethod, ListenAddress, ListenerId, StopSpec};
+use engine_core::desired::{BalancerMethod, ListenAddress, ListenerId, StopSpec, WorkbenchSpec};
 use engine_core::ids::{
     Digest, Epoch, Incarnation, Moment, NodeId, SessionId, UserName, WorkbenchName,
 };
@@ -195,12 +195,17 @@ pub trait Accounts: Send {
 /// Whether workbenches can be started here, and installing those that a file asks for.
 pub trait Workbenches: Send {
     /// What is known of one.
-    fn observe(&mut self, workbench: &WorkbenchName, now: Moment) -> Known<WorkbenchSeen>;
+    fn observe(
+        &mut self,
+        workbench: &WorkbenchName,
+        spec: &WorkbenchSpec,
+        now: Moment,
+    ) -> Known<WorkbenchSeen>;
     /// Begins the installation that a file asks for.
     ///
     /// # Errors
     /// Why it could not even begin, and what to do.
-    fn provide(&mut self, workbench: &WorkbenchName) -> Result<(), String>;
+    fn provide(&mut self, workbench: &WorkbenchName, spec: &WorkbenchSpec) -> Result<(), String>;
 }
 
 /// The clock.

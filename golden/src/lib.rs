@@ -1,1 +1,4 @@
-//! Golden cases.
+//! Golden cases: what people see, kept as files that are read before they are committed.
+
+pub mod own_cases;
+pub mod parse_cases;

@@ -4,10 +4,11 @@
 //! Read next: [`source`], then a reader ([`options`] is the simplest), then [`document`].
 
 pub mod catalogue;
+pub mod check;
 pub mod codes;
 pub mod document;
 pub mod error;
-
+pub mod exercise;
 pub mod ini;
 pub mod launcher;
 mod line;
@@ -18,6 +19,7 @@ pub mod own;
 pub mod print;
 pub mod read;
 pub mod records;
+pub mod report;
 pub mod settings;
 pub mod source;
 pub mod span;

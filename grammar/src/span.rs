@@ -106,4 +106,33 @@ impl LineIndex {
         let head = text.get(start..end).unwrap_or("");
         LineColumn { line, column: u32::try_from(head.chars().count()).unwrap_or(0) + 1 }
     }
+
+    /// The bytes of a line (from 1) of `text` without its end; empty for a line that is not there.
+    #[must_use]
+    pub fn line_span(&self, text: &str, line: u32) -> Span {
+        let at = (line as usize).saturating_sub(1);
+        let Some(&start) = self.starts.get(at) else { return Span::default() };
+        let end = self.starts.get(at + 1).map_or(text.len(), |&next| next as usize);
+        let body = text.get(start as usize..end).unwrap_or("");
+        let body = body.strip_suffix('\n').unwrap_or(body);
+        let body = body.strip_suffix('\r').unwrap_or(body);
+        Span::new(start as usize, start as usize + body.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_count_lines_and_characters_from_one() {
+        let text = "a\nbäc\r\n";
+        let index = LineIndex::new(text);
+        let place = |at| index.place(text, at).to_string();
+        assert_eq!((place(0), place(2), place(5)), ("1:1".into(), "2:1".into(), "2:3".into()));
+        assert_eq!(place(99), "3:1");
+        assert_eq!(index.line_span(text, 2), Span::new(2, 6));
+        assert_eq!(index.line_span(text, 3), Span::new(8, 8));
+        assert_eq!(index.line_span(text, 9), Span::default());
+    }
 }

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use engine_core::site::SiteFiles;
 
-use super::{CHANGES, FAILED, Global, HARM, OK, Place, UNAVAILABLE, USAGE, ask, complain, print};
+use super::{CHANGES, FAILED, Global, HARM, OK, Place, UNAVAILABLE, USAGE, complain, print};
 use crate::admin::client::{self, ClientError};
 use crate::admin::protocol::{Answer, Request};
-use crate::load::{Own, SiteDirs, load, open_to_read, overlay, process_env};
+use crate::load::{SiteDirs, load, open_to_read, overlay, process_env};
 use crate::saved::SavedSite;
 
 #[derive(Debug, Args)]
@@ -53,7 +53,7 @@ pub(super) fn run(global: &Global, args: &PlanArgs) -> u8 {
     }
 }
 
-fn parse_overlays(given: &[String]) -> Result<Vec<(PathBuf, PathBuf)>, String> {
+pub(super) fn parse_overlays(given: &[String]) -> Result<Vec<(PathBuf, PathBuf)>, String> {
     given
         .iter()
         .map(|pair| match pair.split_once('=') {
@@ -130,9 +130,8 @@ fn read(
     overlays: &[(PathBuf, PathBuf)],
 ) -> Result<SiteFiles, u8> {
     let given = dir.or(global.config.as_deref());
-    let own = Own::Optional(PathBuf::from("/etc/wharf"));
-    let dirs = SiteDirs::find(given, own, &process_env);
-    let now = super::serve::now();
+    let dirs = SiteDirs::find(given, super::own_default(), &process_env);
+    let now = super::now();
     let mut files = load(&dirs, &[], &open_to_read, now).files;
     for (path, staged) in overlays {
         overlay(&mut files, path, staged, &open_to_read, now).map_err(|error| {

@@ -311,7 +311,7 @@ pub fn sources(files: &SiteFiles) -> Vec<grammar::source::Source> {
 pub fn short_lines(problems: &[Problem], files: &SiteFiles) -> Vec<String> {
     let worst: Vec<Problem> = problems.iter().filter(|p| p.is_error()).cloned().collect();
     let shown = if worst.is_empty() { problems } else { &worst };
-    let style = Style { color: false, width: 100 };
+    let style = Style { color: false, width: Some(100) };
     let text = grammar::report::render(shown, &sources(files), Format::Short, style);
     text.lines().map(str::to_owned).collect()
 }

@@ -62,6 +62,14 @@ fn tail(session: &SessionView, base: &str) -> String {
     }
 }
 
+/// How to reach the pages from another machine, for who came by ssh.
+#[must_use]
+pub fn tunnel(base: &str) -> String {
+    let address = base.trim_start_matches("http://");
+    let port = address.rsplit(':').next().unwrap_or_default();
+    format!("  from your laptop: ssh -L {port}:{address} you@this-host\n")
+}
+
 /// What Ctrl-C leaves behind.
 #[must_use]
 pub fn farewell(status: &StatusView) -> String {

@@ -31,6 +31,8 @@ pub struct Services {
     pub when: fn(Moment) -> String,
     /// The directory that is served, for paths in messages.
     pub site_dir: PathBuf,
+    /// Where the inputs of rounds that do something are saved.
+    pub record: Option<PathBuf>,
 }
 
 /// Most bytes of a log that are handed out.
@@ -135,12 +137,12 @@ fn plan(
 }
 
 /// The answer for a set that cannot come into force.
-fn refused(
+pub fn refused(
     problems: &[Problem],
     files: &SiteFiles,
     generation: Option<engine_core::ids::Generation>,
 ) -> Answer {
-    let style = grammar::report::Style { color: false, width: 100 };
+    let style = grammar::report::Style { color: false, width: Some(100) };
     let errors = problems.iter().filter(|problem| problem.is_error()).count();
     let mut rendered = grammar::report::render(problems, &sources(files), Format::Human, style);
     let stays = match generation {
@@ -152,9 +154,9 @@ fn refused(
     Answer::Refused { problems: short_lines(problems, files), rendered }
 }
 
-/// Each problem rendered for itself.
-fn rendered_each(problems: &[Problem], files: &SiteFiles) -> Vec<String> {
-    let style = grammar::report::Style { color: false, width: 100 };
+/// Each warning rendered for itself.
+pub fn rendered_each(problems: &[Problem], files: &SiteFiles) -> Vec<String> {
+    let style = grammar::report::Style { color: false, width: Some(100) };
     let sources = sources(files);
     problems
         .iter()

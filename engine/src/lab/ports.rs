@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use engine_core::desired::{BalancerMethod, ListenAddress, ListenerId, StopSpec};
+use engine_core::desired::{BalancerMethod, ListenAddress, ListenerId, StopSpec, WorkbenchSpec};
 use engine_core::ids::{Incarnation, Moment, NodeId, SessionId, UserName, WorkbenchName};
 use engine_core::known::Known;
 use engine_core::observed::{
@@ -194,14 +194,23 @@ impl Accounts for SimAccounts {
 pub struct SimWorkbenches;
 
 impl Workbenches for SimWorkbenches {
-    fn observe(&mut self, workbench: &WorkbenchName, _now: Moment) -> Known<WorkbenchSeen> {
+    fn observe(
+        &mut self,
+        workbench: &WorkbenchName,
+        _spec: &WorkbenchSpec,
+        _now: Moment,
+    ) -> Known<WorkbenchSeen> {
         Known::Present(WorkbenchSeen::Available {
             exe: format!("/opt/{workbench}"),
             version: "1".to_owned(),
         })
     }
 
-    fn provide(&mut self, _workbench: &WorkbenchName) -> Result<(), String> {
+    fn provide(
+        &mut self,
+        _workbench: &WorkbenchName,
+        _spec: &WorkbenchSpec,
+    ) -> Result<(), String> {
         Ok(())
     }
 }

@@ -9,12 +9,12 @@ use std::fmt::Debug;
 
 use toml::de::DeValue;
 
-use super::form::{Form, ReadForm};
-use super::leaf::{
-    Leaf, MilliCpus, Port, Wrong, account, any, label, name, one_line, some_bytes, some_time, text,
-    url_path, variable, words,
+use super::check;
+use super::check::{
+    account, any, label, name, one_line, some_bytes, some_time, url_path, variable,
 };
-use super::placeholder;
+use super::form::{Form, ReadForm};
+use super::leaf::{Leaf, MilliCpus, Port, Wrong, text, words};
 use super::table::{Keys, Table};
 use super::window::Window;
 use crate::value::{Bytes, Millis, parse_duration};
@@ -239,7 +239,7 @@ pub enum PublishGateway {
 }
 
 impl Leaf for PublishGateway {
-    const TAKES: &'static str = "the name of a gateway, a string";
+    const TAKES: &'static str = "the name of a gateway in quotes";
 
     fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
         match text(value)? {
@@ -286,13 +286,12 @@ pub(crate) fn read_fields<F: ReadForm>(table: &mut Table<'_, '_>) -> Option<Sess
     let cluster = F::take(table, "cluster", label);
     let restart = table.take("restart", any);
     let on_removal = table.take("on-removal", any);
-    let working_dir = F::take(table, "working-dir", placeholder::directory);
-    let args = table.list("args", placeholder::of_session);
+    let working_dir = F::take(table, "working-dir", check::directory);
+    let args = table.list("args", check::of_session);
     let access = table.sub("access", &ACCESS, read_access);
     let resources = table.sub("resources", &RESOURCES, read_resources::<F>);
-    let env = table.each("env", variable, |reader, path, item| {
-        F::read(reader, path, item, placeholder::of_session)
-    });
+    let env = table
+        .each("env", variable, |reader, path, item| F::read(reader, path, item, check::of_session));
     let health = table.sub("health", &HEALTH, read_health);
     let idle = table.sub("idle", &IDLE, read_idle::<F>);
     let stop = table.sub("stop", &STOP, read_stop);

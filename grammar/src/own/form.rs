@@ -7,7 +7,8 @@ use std::fmt::Debug;
 
 use toml::de::DeValue;
 
-use super::leaf::{Check, Leaf, Wrong, one_line};
+use super::check::{Check, one_line};
+use super::leaf::{Leaf, Wrong};
 use super::reader::{Item, Reader};
 use super::table::{Keys, Table};
 

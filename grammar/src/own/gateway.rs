@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use toml::de::DeValue;
 
-use super::leaf::{Count, Leaf, Wrong, absolute_path, any, one_line, text, words};
+use super::check::{absolute_path, any, public_address};
+use super::leaf::{Count, Leaf, Wrong, text, words};
 use super::range::{Cidr, PortRange};
 use super::table::{Keys, Table};
 use crate::value::{Bytes, Millis};
@@ -97,9 +98,9 @@ impl Leaf for TlsWord {
     const TAKES: &'static str = "\"server\", \"off\" or a table";
 
     fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
-        match text(value)
-            .map_err(|wrong| wrong.or_write("server, off or { certificate = , key = }"))?
-        {
+        match text(value).map_err(|wrong| {
+            wrong.or_write("write \"server\", \"off\" or { certificate = , key = }")
+        })? {
             "server" => Ok(TlsWord(Tls::Server)),
             "off" => Ok(TlsWord(Tls::Off)),
             other => Err(Wrong::Word { given: other.to_owned(), words: &["server", "off"] }),
@@ -119,7 +120,7 @@ pub struct Hold {
 }
 
 impl Leaf for IpAddr {
-    const TAKES: &'static str = "an IP address, a string";
+    const TAKES: &'static str = "an IP address in quotes";
 
     fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
         text(value)?.parse().map_err(|_| {
@@ -209,12 +210,4 @@ fn read_tls(table: &mut Table<'_, '_>) -> Option<Tls> {
         let key = table.need("key", absolute_path);
         Some(Tls::Own { certificate: certificate?, key: key? })
     })
-}
-
-fn public_address(text: &String) -> Result<(), Wrong> {
-    one_line(text)?;
-    if text.contains("://") || text.chars().any(|c| c.is_whitespace() || c == '/') {
-        return Err(Wrong::value("only the host is needed, such as \"lab.example.org\""));
-    }
-    Ok(())
 }

@@ -1,7 +1,7 @@
 //! Single values: how a TOML value becomes one of ours, or why it does not.
 //!
-//! A [`Leaf`] says what it takes; a [`Check`] narrows one field further. Neither knows places: the
-//! [`table`](super::table) reader adds them and makes the problem.
+//! A `Leaf` says what it takes; a `Check` (in `check`) narrows one field further. Neither knows places: the
+//! `reader` adds them and makes the problem.
 
 use toml::de::DeValue;
 
@@ -49,15 +49,6 @@ impl From<ValueError> for Wrong {
     fn from(error: ValueError) -> Self {
         Wrong::Value { label: error.to_string(), help: error.help() }
     }
-}
-
-/// What one field asks of a value beyond its type.
-pub(crate) type Check<T> = fn(&T) -> Result<(), Wrong>;
-
-/// Asks nothing.
-#[expect(clippy::unnecessary_wraps, reason = "it is the Check that always passes")]
-pub(crate) fn any<T>(_: &T) -> Result<(), Wrong> {
-    Ok(())
 }
 
 /// A value that is written as one TOML value.
@@ -110,9 +101,10 @@ pub(crate) fn text<'v>(value: &'v DeValue<'_>) -> Result<&'v str, Wrong> {
 /// The text of a string value; for a bare number, the advice to add quotes and a unit.
 fn quantity<'v>(value: &'v DeValue<'_>, unit: &str) -> Result<&'v str, Wrong> {
     match value {
-        DeValue::Integer(number) => {
-            Err(Wrong::Type(Some(format!("with its unit, such as \"{}{unit}\"", number.as_str()))))
-        }
+        DeValue::Integer(number) => Err(Wrong::Type(Some(format!(
+            "write it with its unit, such as \"{}{unit}\"",
+            number.as_str()
+        )))),
         other => text(other),
     }
 }
@@ -124,6 +116,9 @@ impl Leaf for String {
         let text = match value {
             DeValue::Integer(number) => {
                 return Err(Wrong::Type(Some(format!("write \"{number}\""))));
+            }
+            DeValue::Boolean(switch) => {
+                return Err(Wrong::Type(Some(format!("write \"{switch}\""))));
             }
             other => text(other)?,
         };
@@ -170,7 +165,7 @@ fn whole(value: &DeValue<'_>, min: i64, max: i64) -> Result<i64, Wrong> {
 }
 
 /// How many of something: up to a million, beyond which a figure is a slip.
-const COUNT_MAX: i64 = 1_000_000;
+pub(crate) const COUNT_MAX: i64 = 1_000_000;
 
 /// A number of things, 0 included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -185,20 +180,12 @@ impl Leaf for Count {
     }
 }
 
-/// A check that something is there at least once.
-pub(crate) fn at_least_one(count: &Count) -> Result<(), Wrong> {
-    if count.0 == 0 {
-        return Err(ValueError::OutOfRange { min: 1, max: COUNT_MAX }.into());
-    }
-    Ok(())
-}
-
 /// A TCP port, 1 to 65535.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Port(pub u16);
 
 impl Leaf for Port {
-    const TAKES: &'static str = "a port, a whole number";
+    const TAKES: &'static str = "the number of a port";
 
     fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
         let number = whole(value, 1, 65_535)?;
@@ -249,125 +236,19 @@ fn parse_milli(text: &str) -> Option<u32> {
 }
 
 impl Leaf for Millis {
-    const TAKES: &'static str = "a duration, a string";
+    const TAKES: &'static str = "a duration in quotes";
 
     fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
         Ok(parse_duration(quantity(value, "s")?)?)
     }
 }
 
-/// A check that a time does pass.
-pub(crate) fn some_time(time: &Millis) -> Result<(), Wrong> {
-    if time.0 == 0 {
-        return Err(Wrong::value("must be longer than nothing"));
-    }
-    Ok(())
-}
-
 impl Leaf for Bytes {
-    const TAKES: &'static str = "a size, a string";
+    const TAKES: &'static str = "a size in quotes";
 
     fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
         Ok(Bytes(parse_size(quantity(value, "GiB")?)?))
     }
-}
-
-/// A check that a size holds something.
-pub(crate) fn some_bytes(size: &Bytes) -> Result<(), Wrong> {
-    if size.0 == 0 {
-        return Err(Wrong::value("must be more than nothing"));
-    }
-    Ok(())
-}
-
-/// A check for a text that is shown in a line: something is there, and no control characters.
-pub(crate) fn one_line(text: &String) -> Result<(), Wrong> {
-    if text.trim().is_empty() {
-        return Err(ValueError::Empty.into());
-    }
-    if text.chars().any(char::is_control) {
-        return Err(Wrong::value("one line, no control characters"));
-    }
-    Ok(())
-}
-
-/// A check for the name of a thing of ours or of the files: no blanks, nothing that could be a path.
-pub(crate) fn name(text: &String) -> Result<(), Wrong> {
-    one_line(text)?;
-    if text.chars().any(|c| c.is_whitespace() || c == '/') || text.starts_with(['-', '.']) {
-        return Err(Wrong::value(
-            "a name has no blanks and no `/`, and does not begin with `-` or `.`",
-        ));
-    }
-    Ok(())
-}
-
-/// A check for the name of a cluster or a profile: those of Workbench's files may hold blanks.
-pub(crate) fn label(text: &String) -> Result<(), Wrong> {
-    one_line(text)?;
-    if text.trim() != text || text.contains(['/', '[', ']']) {
-        return Err(Wrong::value("no `/` and no brackets, no blanks around it"));
-    }
-    Ok(())
-}
-
-/// A check for the name of a Unix account or group.
-pub(crate) fn account(text: &String) -> Result<(), Wrong> {
-    one_line(text)?;
-    if text.chars().any(|c| c.is_whitespace() || matches!(c, ':' | '/' | ','))
-        || text.starts_with('-')
-    {
-        return Err(Wrong::value("no name of an account: no blanks, `:`, `/` or `,` in it"));
-    }
-    Ok(())
-}
-
-/// A check for the name of an environment variable.
-pub(crate) fn variable(text: &String) -> Result<(), Wrong> {
-    let first = text.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
-    if !first || !text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-        return Err(Wrong::value("a variable's name is letters, digits and `_`, no digit first"));
-    }
-    Ok(())
-}
-
-/// A check for a path from the root.
-pub(crate) fn absolute_path(text: &String) -> Result<(), Wrong> {
-    one_line(text)?;
-    if !text.starts_with('/') {
-        return Err(Wrong::value("a path from the root is needed, it begins with `/`"));
-    }
-    Ok(())
-}
-
-/// A check for the place of a Unix socket: the kernel takes 107 bytes.
-pub(crate) fn socket_path(text: &String) -> Result<(), Wrong> {
-    absolute_path(text)?;
-    if text.len() > 107 {
-        return Err(Wrong::value("longer than 107 bytes: the kernel takes no such socket"));
-    }
-    Ok(())
-}
-
-/// A check for a path below the directory of the file that names it.
-pub(crate) fn relative_path(text: &String) -> Result<(), Wrong> {
-    one_line(text)?;
-    if text.starts_with('/') || text.split('/').any(|part| part == "..") {
-        return Err(Wrong::value(
-            "a path below this file's directory is needed: no `/` first, no `..`",
-        ));
-    }
-    Ok(())
-}
-
-/// A check for the path of a URL.
-pub(crate) fn url_path(text: &String) -> Result<(), Wrong> {
-    if !text.starts_with('/') || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err(Wrong::value(
-            "a path of a URL is needed: it begins with `/` and has no blanks",
-        ));
-    }
-    Ok(())
 }
 
 /// Declares a closed set of words as an enum that reads itself.
@@ -389,12 +270,13 @@ macro_rules! words {
         }
 
         impl $crate::own::leaf::Leaf for $name {
-            const TAKES: &'static str = "a word, a string";
+            const TAKES: &'static str = "a word in quotes";
 
             fn parse(
                 value: &toml::de::DeValue<'_>,
             ) -> Result<Self, $crate::own::leaf::Wrong> {
-                match $crate::own::leaf::text(value)? {
+                let words = || format!("one of: {}", $name::WORDS.join(", "));
+                match $crate::own::leaf::text(value).map_err(|wrong| wrong.or_write(words()))? {
                     $($word => Ok($name::$variant),)+
                     other => Err($crate::own::leaf::Wrong::Word {
                         given: other.to_owned(),

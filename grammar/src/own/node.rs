@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::leaf::{Count, MilliCpus, any, name, one_line, some_bytes, some_time, words};
+use super::check::{any, name, one_line, some_bytes, some_time};
+use super::leaf::{Count, MilliCpus, words};
 use super::table::{Keys, Table};
 use crate::value::{Bytes, Millis};
 

@@ -13,25 +13,6 @@ pub const SESSION: &[&str] = &["USER", "HOME", "ID"];
 /// `{SOCKET}` is where it must listen, `{BASE}` the path before its pages: `/s/<id>`.
 pub const WORKBENCH: &[&str] = &["USER", "HOME", "ID", "SOCKET", "BASE"];
 
-/// A check for a text of a session or template.
-pub(crate) fn of_session(text: &String) -> Result<(), Wrong> {
-    check(text, SESSION)
-}
-
-/// A check for a text of a workbench.
-pub(crate) fn of_workbench(text: &String) -> Result<(), Wrong> {
-    check(text, WORKBENCH)
-}
-
-/// A check for the directory in which a session starts.
-pub(crate) fn directory(text: &String) -> Result<(), Wrong> {
-    super::leaf::one_line(text)?;
-    if !text.starts_with('/') && text != "{HOME}" && !text.starts_with("{HOME}/") {
-        return Err(Wrong::value("a path from the root or from {HOME} is needed"));
-    }
-    of_session(text)
-}
-
 /// Names between braces: upper case, digits and `_`; a brace in JSON is none.
 fn placeholders(text: &str) -> impl Iterator<Item = (&str, bool)> {
     text.match_indices('{').filter_map(|(at, _)| {
@@ -42,7 +23,8 @@ fn placeholders(text: &str) -> impl Iterator<Item = (&str, bool)> {
     })
 }
 
-fn check(text: &str, known: &'static [&'static str]) -> Result<(), Wrong> {
+/// Whether a text has only placeholders that are known where it stands.
+pub(super) fn check(text: &str, known: &'static [&'static str]) -> Result<(), Wrong> {
     for (name, shell) in placeholders(text) {
         let upper = name.to_ascii_uppercase();
         let is_known = known.contains(&name);
@@ -86,7 +68,7 @@ mod tests {
     use super::*;
 
     fn advice(text: &str) -> Option<String> {
-        match of_session(&text.to_owned()) {
+        match check(text, SESSION) {
             Ok(()) => None,
             Err(Wrong::Value { help, .. }) => help,
             Err(other) => panic!("{other:?}"),
@@ -100,13 +82,13 @@ mod tests {
         {
             assert_eq!(advice(text), None, "{text}");
         }
-        assert!(of_workbench(&"{SOCKET}{BASE}".to_owned()).is_ok());
+        assert!(check("{SOCKET}{BASE}", WORKBENCH).is_ok());
     }
 
     #[test]
     fn other_placeholders_are_refused_with_what_was_meant() {
         for (text, help) in [
-            ("/scratch/{USR}", "placeholders are: {USER}, {HOME}, {ID}"),
+            ("/scratch/{USR}", "did you mean {USER}?"),
             ("/scratch/{USERS}", "did you mean {USER}?"),
             ("/scratch/{user}", "write {USER}"),
             ("/scratch/${USER}", "write {USER}, without `$`"),

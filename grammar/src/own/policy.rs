@@ -2,8 +2,9 @@
 
 use toml::de::DeValue;
 
+use super::check::{any, at_least_one, some_time};
 use super::fields::UpdateApply;
-use super::leaf::{Count, Leaf, Wrong, any, at_least_one, some_time, words};
+use super::leaf::{Count, Leaf, Wrong, words};
 use super::table::{Keys, Table};
 use super::window::Window;
 use crate::value::Millis;
@@ -60,7 +61,7 @@ impl Leaf for Starts {
                 other if other.parse::<u32>().is_ok() => {
                     Err(Wrong::Type(Some(format!("write {other}, no quotes"))))
                 }
-                other => Err(Wrong::Word { given: other.to_owned(), words: &["cores"] }),
+                _ => Err(Wrong::value("neither \"cores\" nor a number")),
             };
         }
         let count = Count::parse(value)?;

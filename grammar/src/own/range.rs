@@ -45,7 +45,7 @@ impl fmt::Display for PortRange {
 }
 
 impl Leaf for PortRange {
-    const TAKES: &'static str = "a range of ports, a string";
+    const TAKES: &'static str = "a range of ports in quotes";
 
     fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
         let advice = "write it like \"10000-10100\"";
@@ -92,7 +92,7 @@ impl fmt::Display for Cidr {
 }
 
 impl Leaf for Cidr {
-    const TAKES: &'static str = "a range of addresses, a string";
+    const TAKES: &'static str = "a range of addresses in quotes";
 
     fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
         parse_cidr(text(value)?)

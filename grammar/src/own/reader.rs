@@ -6,7 +6,8 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::leaf::{Check, Leaf, Wrong, shown, type_name};
+use super::check::Check;
+use super::leaf::{Leaf, Wrong, shown, type_name};
 use super::lines::{Lines, Place};
 use super::table::{Keys, Table};
 use super::{BAD_VALUE, CONTRADICTION, OwnKind, UNKNOWN_KEY, WRONG_TYPE, unknown};
@@ -64,7 +65,13 @@ impl<'s> Reader<'s> {
         if let DeValue::Table(entries) = item.get_ref() {
             return Table::read(self, entries, path, Some(span_of(item)), keys, read);
         }
-        let advice = format!("its keys are: {}", keys.names.join(", "));
+        let doubled = matches!(item.get_ref(), DeValue::Array(items)
+            if items.iter().any(|item| matches!(item.get_ref(), DeValue::Table(_))));
+        let advice = if doubled {
+            format!("there is one of it: write [{}], in single brackets", shown(&path))
+        } else {
+            format!("its keys are: {}", keys.names.join(", "))
+        };
         self.refuse(&path, item, "a table", Wrong::Type(Some(advice)));
         None
     }
@@ -121,8 +128,8 @@ impl<'s> Reader<'s> {
                 problem.help(format!("one of: {}", words.join(", ")))
             }
             Wrong::Value { label, help } => {
-                let message = format!("`{path}` cannot be this");
-                let problem = self.problem(BAD_VALUE, message, span, label);
+                let message = format!("bad value for `{path}`: {label}");
+                let problem = self.problem(BAD_VALUE, message, span, String::new());
                 help.into_iter().fold(problem, Problem::help)
             }
         };
@@ -138,8 +145,8 @@ impl<'s> Reader<'s> {
                 (String::new(), Some(format!("one of: {}", words.join(", "))))
             }
         };
-        let message = format!("`{}` cannot be a name here", shown(given));
-        let problem = self.problem(BAD_VALUE, message, Some(span), label);
+        let message = format!("`{}` cannot be a name here: {label}", shown(given));
+        let problem = self.problem(BAD_VALUE, message, Some(span), String::new());
         self.push(help.into_iter().fold(problem, Problem::help));
     }
 
@@ -159,12 +166,12 @@ impl<'s> Reader<'s> {
     }
 
     /// Reports a key that its table does not have.
-    pub(crate) fn unknown(&mut self, keys: &'static Keys, given: &str, span: Span) {
+    pub(crate) fn unknown(&mut self, path: &str, keys: &'static Keys, given: &str, span: Span) {
         let home = unknown::home_of(self.kind, keys, given);
         let message = match &home {
             Some(home) => home.message(given),
-            None if keys.at.is_empty() => format!("unknown key `{}`", shown(given)),
-            None => format!("unknown key `{}` in [{}]", shown(given), keys.at),
+            None if path.is_empty() => format!("unknown key `{}`", shown(given)),
+            None => format!("unknown key `{}` in `{}`", shown(given), shown(path)),
         };
         let meant = if home.is_none() { self.guess(given, keys.names) } else { None };
         let label = meant.map_or_else(String::new, |meant| format!("did you mean `{meant}`?"));
@@ -206,7 +213,7 @@ impl<'s> Reader<'s> {
             return None;
         };
         let mut values = Some(Vec::with_capacity(items.len()));
-        for item in items.iter() {
+        for item in items {
             let value = self.leaf(path, item, check);
             values = values.zip(value).map(|(mut all, value)| {
                 all.push(value);

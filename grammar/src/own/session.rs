@@ -1,8 +1,9 @@
 //! A file of `sessions.d`: one session that is asked for by its file (product.md 4).
 
+use super::check::{account, any};
 use super::fields::{self, SessionFields};
 use super::form::Plain;
-use super::leaf::{account, any, words};
+use super::leaf::words;
 use super::table::{Keys, Table};
 
 /// A session file.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use toml::de::{DeTable, Error};
+use toml::de::{DeTable, DeValue, Error};
 
 use super::{BAD_VALUE, SYNTAX, UNKNOWN_KEY, WRONG_TYPE};
 use crate::error::{Problem, Severity, sort_problems};
@@ -41,7 +41,7 @@ pub(super) fn parse(source: &Source) -> Parsed<'_> {
         }
         header_broken = header_broken || is_in_header(source, span);
         if problems.len() < SHOWN_MAX {
-            problems.push(problem_of(source, error, span));
+            problems.push(problem_of(source, table.get_ref(), error, span));
         }
     }
     if broken.len() > SHOWN_MAX
@@ -93,18 +93,74 @@ fn is_in_header(source: &Source, span: Span) -> bool {
         .is_some_and(|rest| rest.trim_start_matches([' ', '\t']).starts_with('['))
 }
 
-fn problem_of(source: &Source, error: &Error, span: Span) -> Problem {
+fn problem_of(source: &Source, table: &DeTable<'_>, error: &Error, span: Span) -> Problem {
     let said = error.message().lines().collect::<Vec<_>>().join(", ");
     if said == "duplicate key" {
         let name = source.text.get(span.range()).unwrap_or("");
         let message = format!("`{}` is written twice", super::leaf::shown(name));
-        return Problem::new(SYNTAX, Severity::Error, message)
+        let problem = Problem::new(SYNTAX, Severity::Error, message)
             .label(&source.file, Some(span), "the second one")
             .help("keep one of them");
+        let first = if is_in_header(source, span) {
+            first_header(source, span)
+        } else {
+            first_key(table, name.trim_matches(['"', '\'']), span)
+        };
+        return match first {
+            Some(first) => problem.label(&source.file, Some(first), "the first one"),
+            None => problem,
+        };
     }
-    Problem::new(SYNTAX, Severity::Error, format!("this is no TOML: {said}")).label(
-        &source.file,
-        Some(span),
-        "",
-    )
+    let problem = |said: &str| {
+        Problem::new(SYNTAX, Severity::Error, format!("this is no TOML: {said}")).label(
+            &source.file,
+            Some(span),
+            "",
+        )
+    };
+    // The parser guesses at a number or a date where a value begins with a letter; most often it is a text.
+    let (before, rest) = source.text.split_at_checked(span.start as usize).unwrap_or_default();
+    let is_value = !is_in_header(source, span)
+        && before.trim_end_matches([' ', '\t']).ends_with(['=', '[', ',']);
+    let word = rest.split([' ', '\t', '\r', '\n', ',', ']', '}', '#', '=']).next().unwrap_or("");
+    if is_value && word.is_empty() && !rest.starts_with('=') {
+        return problem("a value is missing");
+    }
+    if is_value && ["true", "false"].iter().any(|switch| word.eq_ignore_ascii_case(switch)) {
+        let advice = format!("write {}", word.to_ascii_lowercase());
+        return problem("true and false are written in small letters").help(advice);
+    }
+    if is_value && word.starts_with(char::is_alphabetic) {
+        let advice = format!("write \"{}\"", super::leaf::shown(word.trim_matches(['"', '\''])));
+        return problem("a text stands in quotes").help(advice);
+    }
+    problem(&said)
+}
+
+/// The header that stands in a line before `second` and says the same.
+fn first_header(source: &Source, second: Span) -> Option<Span> {
+    let before = source.text.get(..second.start as usize)?;
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let header =
+        |line: &str| line.split(']').next().map(|head| head.trim().replace([' ', '\t'], ""));
+    let wanted = header(source.text.get(line_start..)?)?;
+    let mut at = 0;
+    for line in source.text.get(..line_start)?.split_inclusive('\n') {
+        if line.trim_start().starts_with('[') && header(line).as_ref() == Some(&wanted) {
+            return Some(Span::new(at, at + line.trim_end().len()));
+        }
+        at += line.len();
+    }
+    None
+}
+
+/// The key of this name that the parser kept: the last that stands before `second`.
+fn first_key(table: &DeTable<'_>, name: &str, second: Span) -> Option<Span> {
+    let deeper = table.iter().filter_map(|(_, value)| match value.get_ref() {
+        DeValue::Table(table) => first_key(table, name, second),
+        _ => None,
+    });
+    let here =
+        table.get_key_value(name).map(|(key, _)| Span::new(key.span().start, key.span().end));
+    deeper.chain(here).filter(|span| span.end <= second.start).max()
 }

@@ -10,10 +10,12 @@ use std::collections::BTreeMap;
 use toml::de::{DeTable, DeValue};
 
 use super::MISSING;
-use super::leaf::{Check, Leaf, Wrong, shown};
+use super::check::Check;
+use super::leaf::{Leaf, Wrong, shown};
 use super::reader::{Item, Reader, span_of};
 use crate::error::Severity;
 use crate::span::Span;
+use crate::suggest::nearest;
 
 /// The keys of a table.
 #[derive(Debug)]
@@ -129,7 +131,7 @@ impl<'r, 's> Table<'r, 's> {
         keys: &'static Keys,
         mut read: impl FnMut(&str, &mut Table<'_, '_>) -> Option<T>,
     ) -> Option<BTreeMap<String, T>> {
-        self.each(name, super::leaf::label, |reader, path, item| {
+        self.each(name, super::check::label, |reader, path, item| {
             let given = path.split_once('.').map_or(path, |(_, given)| given).to_owned();
             reader.sub(path.to_owned(), item, keys, |table| read(&given, table))
         })
@@ -169,7 +171,15 @@ impl<'r, 's> Table<'r, 's> {
     }
 
     /// Says that a key must be there.
+    ///
+    /// Unless it is there, misspelt: then the unknown key is reported, and that is enough.
     pub(crate) fn missing(&mut self, name: &'static str, help: &str) {
+        let misspelt = |key: &str| {
+            !self.keys.names.contains(&key) && nearest(key, std::iter::once(name)).is_some()
+        };
+        if self.entries.keys().any(|key| misspelt(key.get_ref())) {
+            return;
+        }
         let message = format!("`{}` is missing", shown(&self.path_of(name)));
         let label = if self.header.is_some() { "it belongs in here" } else { "" };
         let problem = self.reader.problem(MISSING, message, self.header, label.to_owned());
@@ -208,7 +218,7 @@ impl<'r, 's> Table<'r, 's> {
             let name = key.get_ref();
             if !self.keys.names.contains(&&**name) {
                 let span = Span::new(key.span().start, key.span().end);
-                self.reader.unknown(self.keys, name, span);
+                self.reader.unknown(&self.path, self.keys, name, span);
             }
         }
     }

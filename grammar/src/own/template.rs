@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::check::{account, any, at_least_one, label, one_line};
 use super::fields::{self, SessionFields};
 use super::form::Offered;
-use super::leaf::{Count, account, any, at_least_one, label, one_line, words};
+use super::leaf::{Count, words};
 use super::table::{Keys, Table};
 
 /// A template file.

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::leaf::{
-    Count, Leaf, Port, Wrong, any, at_least_one, label, name, one_line, socket_path, words,
+use super::check::{
+    absolute_path, account, any, at_least_one, code, instance, label, name, one_line, socket_path,
 };
+use super::leaf::{Count, Leaf, Port, Wrong, words};
 use super::policy::{self, PolicyTable};
 use super::table::{Keys, Table};
 use super::workbench::{self, WorkbenchTable};
@@ -116,7 +117,7 @@ impl fmt::Debug for StoreUrl {
 }
 
 impl Leaf for StoreUrl {
-    const TAKES: &'static str = "a URL, a string";
+    const TAKES: &'static str = "a URL in quotes";
 
     fn parse(value: &toml::de::DeValue<'_>) -> Result<Self, Wrong> {
         let url = super::leaf::text(value)?;
@@ -323,10 +324,7 @@ fn read_settle(table: &mut Table<'_, '_>) -> Option<SettleTable> {
 }
 
 fn read_store(table: &mut Table<'_, '_>) -> Option<StoreTable> {
-    let store = StoreTable {
-        path: table.take("path", super::leaf::absolute_path),
-        url: table.take("url", any),
-    };
+    let store = StoreTable { path: table.take("path", absolute_path), url: table.take("url", any) };
     if table.has("path") && table.has("url") {
         table.contradiction(
             "`path` and `url` name two stores",
@@ -338,7 +336,7 @@ fn read_store(table: &mut Table<'_, '_>) -> Option<StoreTable> {
 }
 
 fn read_limits(table: &mut Table<'_, '_>) -> Option<LimitsTable> {
-    let groups = table.entries::<Count>("sessions-per-group", super::leaf::account, any);
+    let groups = table.entries::<Count>("sessions-per-group", account, any);
     Some(LimitsTable {
         sessions_per_user: table.take("sessions-per-user", any).map(|Count(most)| most),
         sessions_per_group: groups
@@ -355,28 +353,9 @@ fn known_format(format: &Count) -> Result<(), Wrong> {
     }
 }
 
-fn instance(text: &String) -> Result<(), Wrong> {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let good = text.bytes().next().is_some_and(plain)
-        && text.bytes().all(|byte| plain(byte) || byte == b'-')
-        && text.len() <= 32;
-    if good {
-        return Ok(());
-    }
-    Err(Wrong::value("it names cookies and directories: a-z, 0-9 and `-`, not first, at most 32"))
-}
-
 fn poll(time: &Millis) -> Result<(), Wrong> {
     if time.0 < 1000 {
         return Err(Wrong::value("less than 1s would only read files all the time"));
     }
     Ok(())
-}
-
-fn code(text: &String) -> Result<(), Wrong> {
-    let digits = text.strip_prefix("WH").unwrap_or("");
-    if digits.len() == 4 && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Ok(());
-    }
-    Err(Wrong::value("a code is WH and four digits").or_write("such as WH0412 = \"reason\""))
 }

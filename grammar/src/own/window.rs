@@ -52,7 +52,7 @@ impl Window {
 }
 
 impl Leaf for Window {
-    const TAKES: &'static str = "a window of time, a string";
+    const TAKES: &'static str = "a window of time in quotes";
 
     fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
         parse_window(text(value)?)

@@ -4,8 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use super::leaf::{any, one_line, relative_path, url_path, variable, words};
-use super::placeholder;
+use super::check;
+use super::check::{any, one_line, relative_path, url_path, variable};
+use super::leaf::words;
 use super::table::{Keys, Table};
 
 /// The workbenches that are there without a table of their own.
@@ -16,7 +17,7 @@ pub const BUILT_IN: &[&str] = &["rstudio", "jupyterlab", "jupyter-notebook", "vs
 pub struct WorkbenchTable {
     /// The program; always there for a workbench that is not built in.
     pub exe: Option<String>,
-    /// Its arguments, with the placeholders of [`placeholder::WORKBENCH`].
+    /// Its arguments, with the placeholders of [`super::placeholder::WORKBENCH`].
     pub args: Option<Vec<String>>,
     /// Its variables, with the same placeholders.
     pub env: Option<BTreeMap<String, String>>,
@@ -64,8 +65,8 @@ pub(crate) fn read(given: &str, table: &mut Table<'_, '_>) -> Option<WorkbenchTa
     }
     let workbench = WorkbenchTable {
         exe: table.take("exe", one_line),
-        args: table.list("args", placeholder::of_workbench),
-        env: table.entries("env", variable, placeholder::of_workbench),
+        args: table.list("args", check::of_workbench),
+        env: table.entries("env", variable, check::of_workbench),
         ready_path: table.take("ready-path", url_path),
         base: table.take("base", any),
         install: table.take("install", any),
@@ -78,7 +79,7 @@ pub(crate) fn read(given: &str, table: &mut Table<'_, '_>) -> Option<WorkbenchTa
     }
     // An `install` that could not be read contradicts nothing.
     let known = workbench.install.is_some() || !table.has("install");
-    if known && !pinned && table.has("requirements") {
+    if known && !pinned && workbench.requirements.is_some() {
         table.contradiction(
             "`requirements` acts with install = \"pinned\" only",
             &["requirements", "install"],

@@ -275,7 +275,7 @@ fn every_field_knows_its_line_and_others_that_of_their_table() {
         ("env.MLFLOW_TRACKING_URI", 24),
         ("env.OTHER", 23),
         ("resources.profile", 17),
-        ("placement.require.gpu", 46),
+        ("placement.require.gpu", 47),
         ("nothing.of.this", 1),
     ] {
         assert_eq!(lines.line(path), Some(line), "{path}");

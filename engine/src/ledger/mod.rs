@@ -1,0 +1,529 @@
+//! The store's records as the loop uses them: read once, kept in step with every commit.
+//!
+//! Every write is compare-and-swap on what was read, acknowledged after its flush, and only then
+//! visible here. A store that cannot be written makes the records Unknown: starts are held, traffic goes on.
+
+mod seal;
+mod wire;
+
+pub use seal::Seal;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use engine_core::desired::{Override, Request};
+use engine_core::ids::{GatewayId, Generation, Incarnation, Moment, NodeId, SessionId};
+use engine_core::known::Known;
+use engine_core::observed::{EndRecord, InForce, Placed, Records, Terms};
+use engine_core::predict::push_end;
+use engine_core::site::SiteFiles;
+use grammar::value::Millis;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::ports::{Batch, Store, StoreError, Version, Versioned};
+use crate::saved::SavedSite;
+use crate::store::keys;
+use wire::Bad;
+
+/// How long a node holds the site's lease without renewing it.
+const LEASE: Millis = Millis(15_000);
+/// It is renewed once this much of it is over.
+const RENEW_AFTER: Millis = Millis(5_000);
+/// The lease's name.
+const SITE_LEASE: &str = "site";
+
+/// A stored set of files.
+#[derive(Debug)]
+pub struct Saved {
+    /// Its number, digest and time.
+    pub mark: InForce,
+    /// The files.
+    pub files: SiteFiles,
+}
+
+/// The records, in step with the store.
+pub struct Ledger {
+    store: Arc<dyn Store>,
+    seal: Seal,
+    records: Records,
+    requests: Vec<Request>,
+    overrides: Vec<Override>,
+    versions: BTreeMap<String, Version>,
+    last_generation: Generation,
+    problem: Option<(Moment, String)>,
+    /// Whether what is here may differ from what is stored: it is read again before the next use.
+    stale: bool,
+    lease: Option<Moment>,
+    now: Moment,
+}
+
+impl Ledger {
+    /// Reads everything. A store that cannot be read is no error: its records are Unknown until it can.
+    #[must_use]
+    pub fn open(store: Arc<dyn Store>, seal: Seal, now: Moment) -> Self {
+        let mut ledger = Self {
+            store,
+            seal,
+            records: Records::default(),
+            requests: Vec::new(),
+            overrides: Vec::new(),
+            versions: BTreeMap::new(),
+            last_generation: Generation(0),
+            problem: None,
+            stale: true,
+            lease: None,
+            now,
+        };
+        ledger.refresh();
+        ledger
+    }
+
+    /// The records, or why they cannot be used.
+    pub fn records(&mut self, now: Moment) -> Known<Records> {
+        self.now = now;
+        self.refresh();
+        match &self.problem {
+            Some((since, reason)) => Known::Unknown { since: *since, reason: reason.clone() },
+            None => Known::Present(self.records.clone()),
+        }
+    }
+
+    /// Why the store cannot be used, if so.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        self.problem.as_ref().map(|(_, reason)| reason.clone())
+    }
+
+    /// What people asked for.
+    #[must_use]
+    pub fn requests(&self) -> &[Request] {
+        &self.requests
+    }
+
+    /// Commands that hide a line of a file; those whose time is over too.
+    #[must_use]
+    pub fn overrides(&self) -> &[Override] {
+        &self.overrides
+    }
+
+    /// The highest generation ever given.
+    #[must_use]
+    pub fn last_generation(&self) -> Generation {
+        self.last_generation
+    }
+
+    /// Takes or keeps the site's lease for this node; false while another node has it, or nobody knows.
+    pub fn hold_site(&mut self, node: &NodeId, now: Moment) -> bool {
+        self.now = now;
+        let fresh = self.lease.is_some_and(|taken| taken <= now && now.since(taken) < RENEW_AFTER);
+        if fresh && self.problem.is_none() {
+            return true;
+        }
+        match self.store.lease(SITE_LEASE, node.as_str(), now, LEASE) {
+            Ok(_) => {
+                self.lease = Some(now);
+                self.problem = None;
+                true
+            }
+            Err(StoreError::Held { .. }) => {
+                self.lease = None;
+                self.problem = None;
+                false
+            }
+            Err(error) => {
+                self.failed(&error);
+                self.lease = None;
+                false
+            }
+        }
+    }
+
+    /// The stored set of files, if there is one that can be read.
+    #[must_use]
+    pub fn site(&self) -> Option<Saved> {
+        let stored = self.store.get(keys::SITE_CURRENT).ok().flatten()?;
+        let record: wire::SiteRecord = wire::decode(&stored.bytes).ok()?;
+        let sealed = seal::from_hex(&record.sealed)?;
+        let text = self.seal.open(&sealed)?;
+        let saved: SavedSite = serde_json::from_slice(&text).ok()?;
+        let mark = record.mark();
+        Some(Saved { mark, files: saved.into_files().ok()? })
+    }
+
+    /// Stores a set of files as the one in force, before its first step.
+    ///
+    /// # Errors
+    /// The store cannot be written, or another node was first.
+    pub fn save_site(&mut self, mark: &InForce, files: &SiteFiles) -> Result<(), StoreError> {
+        let failed = |what: &str| StoreError::Unknown { reason: what.to_owned() };
+        let digest = mark.digest.ok_or_else(|| failed("a set without a digest"))?;
+        let text = serde_json::to_vec(&SavedSite::from(files))
+            .map_err(|error| failed(&error.to_string()))?;
+        let sealed = self.seal.seal(&text).ok_or_else(|| failed("no random bytes"))?;
+        let record = wire::SiteRecord {
+            generation: mark.generation,
+            digest,
+            since: mark.since,
+            sealed: seal::to_hex(&sealed),
+        };
+        let bytes = encoded(&record)?;
+        let batch = Batch {
+            expect: self.expect([keys::SITE_CURRENT]),
+            put: vec![
+                (keys::SITE_CURRENT.to_owned(), bytes.clone()),
+                (keys::site_history(mark.generation), bytes),
+            ],
+            remove: Vec::new(),
+        };
+        self.commit(batch)?;
+        self.last_generation = self.last_generation.max(mark.generation);
+        Ok(())
+    }
+
+    /// Takes an incarnation's number and writes the intent to start it on a node.
+    ///
+    /// # Errors
+    /// Somebody else has taken the number, or the store cannot be written.
+    pub fn place(
+        &mut self,
+        incarnation: &Incarnation,
+        node: &NodeId,
+        now: Moment,
+    ) -> Result<(), StoreError> {
+        let session = &incarnation.session;
+        let (number, placement) = (keys::number(session), keys::placement(session));
+        let placed = Placed { n: incarnation.n, node: node.clone(), at: now };
+        let record =
+            wire::PlacementRecord { n: placed.n, node: placed.node.clone(), at: placed.at };
+        let batch = Batch {
+            expect: self.expect([&number, &placement]),
+            put: vec![
+                (number, encoded(&wire::NumberRecord { n: incarnation.n })?),
+                (placement, encoded(&record)?),
+            ],
+            remove: Vec::new(),
+        };
+        self.commit(batch)?;
+        self.records.numbers.insert(session.clone(), incarnation.n);
+        self.records.placements.insert(session.clone(), placed);
+        Ok(())
+    }
+
+    /// Writes a failure down.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub fn record_end(&mut self, session: &SessionId, end: EndRecord) -> Result<(), StoreError> {
+        let mut after = self.records.clone();
+        push_end(&mut after, session, end);
+        let put = vec![self.ends_of(&after, session)?];
+        let expect = self.expect([&keys::ends(session)]);
+        self.commit(Batch { expect, put, remove: Vec::new() })?;
+        self.records = after;
+        Ok(())
+    }
+
+    /// Writes an incarnation's end down and drops its intent.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub fn ended(&mut self, incarnation: &Incarnation, end: EndRecord) -> Result<(), StoreError> {
+        let session = &incarnation.session;
+        let mut after = self.records.clone();
+        push_end(&mut after, session, end);
+        let mut batch = Batch {
+            expect: self.expect([&keys::ends(session)]),
+            put: vec![self.ends_of(&after, session)?],
+            remove: Vec::new(),
+        };
+        let placed = after.placements.get(session);
+        if placed.is_some_and(|placed| placed.n == incarnation.n) {
+            batch.expect.extend(self.expect([&keys::placement(session)]));
+            batch.remove.push(keys::placement(session));
+            after.placements.remove(session);
+        }
+        // A number that the world knows and the store does not (it was lost) is taken for good.
+        if after.numbers.get(session).is_none_or(|n| *n < incarnation.n) {
+            let number = wire::NumberRecord { n: incarnation.n };
+            batch.put.push((keys::number(session), encoded(&number)?));
+            after.numbers.insert(session.clone(), incarnation.n);
+        }
+        self.commit(batch)?;
+        self.records = after;
+        Ok(())
+    }
+
+    /// Drops what is remembered of a session; its number stays.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub fn retire(&mut self, session: &SessionId) -> Result<(), StoreError> {
+        let remove = vec![
+            keys::placement(session),
+            keys::ends(session),
+            keys::terms(session),
+            keys::request(session),
+        ];
+        self.commit(Batch { expect: Vec::new(), put: Vec::new(), remove })?;
+        self.records.placements.remove(session);
+        self.records.ends.remove(session);
+        self.records.terms.remove(session);
+        self.requests.retain(|request| &request.spec.id != session);
+        Ok(())
+    }
+
+    /// Remembers what a session's file says of its end.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub fn remember(&mut self, session: &SessionId, terms: &Terms) -> Result<(), StoreError> {
+        let record = wire::TermsRecord { terms: terms.clone() };
+        self.put(keys::terms(session), &record)?;
+        self.records.terms.insert(session.clone(), terms.clone());
+        Ok(())
+    }
+
+    /// Gives a gateway's port to a session.
+    ///
+    /// # Errors
+    /// Somebody else has it, or the store cannot be written.
+    pub fn lease(
+        &mut self,
+        gateway: &GatewayId,
+        port: u16,
+        session: &SessionId,
+    ) -> Result<(), StoreError> {
+        let key = keys::port_lease(gateway, port);
+        let bytes = encoded(&wire::PortRecord { session: session.clone() })?;
+        let expect = vec![(key.clone(), None)];
+        self.commit(Batch { expect, put: vec![(key, bytes)], remove: Vec::new() })?;
+        self.records.leases.insert((gateway.clone(), port), session.clone());
+        Ok(())
+    }
+
+    /// Takes a gateway's port back.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub fn release(&mut self, gateway: &GatewayId, port: u16) -> Result<(), StoreError> {
+        self.remove(keys::port_lease(gateway, port))?;
+        self.records.leases.remove(&(gateway.clone(), port));
+        Ok(())
+    }
+
+    /// Writes a person's request down.
+    ///
+    /// # Errors
+    /// There is one of this id already, or the store cannot be written.
+    pub fn put_request(&mut self, request: Request) -> Result<(), StoreError> {
+        let key = keys::request(&request.spec.id);
+        let bytes = encoded(&wire::RequestRecord::from(&request))?;
+        let expect = vec![(key.clone(), None)];
+        self.commit(Batch { expect, put: vec![(key, bytes)], remove: Vec::new() })?;
+        self.requests.push(request);
+        Ok(())
+    }
+
+    /// Marks a request as ending; false if there is none of this id.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub fn end_request(&mut self, session: &SessionId) -> Result<bool, StoreError> {
+        let at = self.requests.iter().position(|request| &request.spec.id == session);
+        let Some(at) = at else { return Ok(false) };
+        let mut request = self.requests[at].clone();
+        request.ending = true;
+        self.put(keys::request(session), &wire::RequestRecord::from(&request))?;
+        self.requests[at] = request;
+        Ok(true)
+    }
+
+    /// Writes an override down, in place of an older one of the same id.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub fn put_override(&mut self, given: &Override) -> Result<(), StoreError> {
+        self.put(keys::override_of(&given.id), &wire::OverrideRecord::from(given))?;
+        self.overrides.retain(|other| other.id != given.id);
+        self.overrides.push(given.clone());
+        Ok(())
+    }
+
+    /// Clears every override of a session.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub fn clear_overrides_of(&mut self, session: &SessionId) -> Result<(), StoreError> {
+        let of = |given: &Override| {
+            let engine_core::desired::Effect::SessionState { session: other, .. } = &given.effect;
+            other == session
+        };
+        let ids: Vec<String> =
+            self.overrides.iter().filter(|given| of(given)).map(|given| given.id.clone()).collect();
+        for id in ids {
+            self.remove(keys::override_of(&id))?;
+            self.overrides.retain(|given| given.id != id);
+        }
+        Ok(())
+    }
+
+    /// Forgets a session's ends, so that it starts again whatever they were.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub fn clear_ends(&mut self, session: &SessionId) -> Result<(), StoreError> {
+        self.remove(keys::ends(session))?;
+        self.records.ends.remove(session);
+        Ok(())
+    }
+
+    fn ends_of(
+        &self,
+        records: &Records,
+        session: &SessionId,
+    ) -> Result<(String, Vec<u8>), StoreError> {
+        let ends = records.ends.get(session).cloned().unwrap_or_default();
+        Ok((keys::ends(session), encoded(&wire::EndsRecord { ends })?))
+    }
+
+    fn put<T: Serialize>(&mut self, key: String, record: &T) -> Result<(), StoreError> {
+        let bytes = encoded(record)?;
+        let expect = self.expect([&key]);
+        self.commit(Batch { expect, put: vec![(key, bytes)], remove: Vec::new() })
+    }
+
+    fn remove(&mut self, key: String) -> Result<(), StoreError> {
+        self.commit(Batch { expect: Vec::new(), put: Vec::new(), remove: vec![key] })
+    }
+
+    /// The versions that were read of these keys.
+    fn expect<const N: usize>(
+        &self,
+        keys: [impl AsRef<str>; N],
+    ) -> Vec<(String, Option<Version>)> {
+        keys.into_iter()
+            .map(|key| {
+                let key = key.as_ref();
+                (key.to_owned(), self.versions.get(key).copied())
+            })
+            .collect()
+    }
+
+    /// Writes; what is here follows only what was acknowledged.
+    fn commit(&mut self, batch: Batch) -> Result<(), StoreError> {
+        match self.store.commit(&batch) {
+            Ok(version) => {
+                for (key, _) in batch.put {
+                    self.versions.insert(key, version);
+                }
+                for key in batch.remove {
+                    self.versions.remove(&key);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                self.failed(&error);
+                Err(error)
+            }
+        }
+    }
+
+    fn failed(&mut self, error: &StoreError) {
+        // Whatever went wrong, what is stored may be something else than what is here.
+        self.stale = true;
+        if matches!(error, StoreError::Conflict { .. } | StoreError::Held { .. }) {
+            return;
+        }
+        let since = self.problem.as_ref().map_or(self.now, |(since, _)| *since);
+        self.problem = Some((since, crate::chain(error)));
+    }
+
+    /// Reads everything again, if what is here may be stale.
+    fn refresh(&mut self) {
+        if !self.stale {
+            return;
+        }
+        match self.read() {
+            Ok(()) => {
+                self.stale = false;
+            }
+            Err(reason) => {
+                let since = self.problem.as_ref().map_or(self.now, |(since, _)| *since);
+                self.problem = Some((since, reason));
+            }
+        }
+    }
+
+    fn read(&mut self) -> Result<(), String> {
+        let all = self.store.scan("").map_err(|error| crate::chain(&error))?;
+        self.versions = all.iter().map(|(key, record)| (key.clone(), record.version)).collect();
+        let mut records = Records::default();
+        for (session, number) in of_sessions::<wire::NumberRecord>(&all, keys::NUMBERS)? {
+            records.numbers.insert(session, number.n);
+        }
+        for (session, placed) in of_sessions::<wire::PlacementRecord>(&all, keys::PLACEMENTS)? {
+            records.placements.insert(session, placed.into());
+        }
+        for (session, ends) in of_sessions::<wire::EndsRecord>(&all, keys::ENDS)? {
+            records.ends.insert(session, ends.ends);
+        }
+        for (session, terms) in of_sessions::<wire::TermsRecord>(&all, keys::TERMS)? {
+            records.terms.insert(session, terms.terms);
+        }
+        for (key, record) in below(&all, keys::PORT_LEASES) {
+            let Some(port) = keys::parse_port_lease(key) else { continue };
+            records.leases.insert(port, decoded::<wire::PortRecord>(key, record)?.session);
+        }
+        let requests = of_sessions::<wire::RequestRecord>(&all, keys::REQUESTS)?;
+        self.requests = requests.into_iter().map(|(_, record)| record.into()).collect();
+        self.overrides = below(&all, keys::OVERRIDES)
+            .map(|(key, record)| Ok(decoded::<wire::OverrideRecord>(key, record)?.into()))
+            .collect::<Result<_, String>>()?;
+        let generations = below(&all, keys::SITE_HISTORY)
+            .filter_map(|(key, _)| key.strip_prefix(keys::SITE_HISTORY)?.parse().ok());
+        self.last_generation = Generation(generations.max().unwrap_or(0));
+        self.records = records;
+        Ok(())
+    }
+}
+
+fn below<'a>(
+    all: &'a [(String, Versioned)],
+    prefix: &'a str,
+) -> impl Iterator<Item = (&'a str, &'a Versioned)> {
+    all.iter()
+        .filter(move |(key, _)| key.starts_with(prefix))
+        .map(|(key, record)| (key.as_str(), record))
+}
+
+fn of_sessions<T: DeserializeOwned>(
+    all: &[(String, Versioned)],
+    prefix: &str,
+) -> Result<Vec<(SessionId, T)>, String> {
+    below(all, prefix)
+        .filter_map(|(key, record)| {
+            let session = keys::parse_session(prefix, key)?;
+            Some(decoded(key, record).map(|record| (session, record)))
+        })
+        .collect()
+}
+
+fn decoded<T: DeserializeOwned>(key: &str, record: &Versioned) -> Result<T, String> {
+    wire::decode(&record.bytes).map_err(|bad| match bad {
+        Bad::Newer(found) => format!(
+            "record {key} has format {found}, this program knows {}: it serves, and plans nothing",
+            wire::FORMAT
+        ),
+        Bad::Garbled(how) => format!("record {key} cannot be read: {how}"),
+    })
+}
+
+fn encoded<T: Serialize>(record: &T) -> Result<Vec<u8>, StoreError> {
+    wire::encode(record).map_err(|bad| StoreError::Unknown {
+        reason: match bad {
+            Bad::Garbled(how) => how,
+            Bad::Newer(format) => format!("format {format}"),
+        },
+    })
+}

@@ -1,0 +1,104 @@
+//! Seals texts before they are stored: configuration files hold secrets, and the store's files do not.
+//!
+//! AES-256-GCM with a random nonce before the text; the key never leaves the engine.
+
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::rand::{SecureRandom, SystemRandom};
+
+/// A key to seal and open with.
+pub struct Seal {
+    key: LessSafeKey,
+    random: SystemRandom,
+}
+
+impl std::fmt::Debug for Seal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Seal")
+    }
+}
+
+impl Seal {
+    /// From 32 secret bytes.
+    ///
+    /// # Panics
+    /// Never: the key has the length that the algorithm wants.
+    #[must_use]
+    pub fn new(key: &[u8; 32]) -> Self {
+        let key = UnboundKey::new(&AES_256_GCM, key).expect("the key has 32 bytes");
+        Self { key: LessSafeKey::new(key), random: SystemRandom::new() }
+    }
+
+    /// Seals a text; none if the system gives no random bytes.
+    #[must_use]
+    pub fn seal(&self, text: &[u8]) -> Option<Vec<u8>> {
+        let mut nonce = [0; NONCE_LEN];
+        self.random.fill(&mut nonce).ok()?;
+        let mut sealed = text.to_vec();
+        let of = Nonce::assume_unique_for_key(nonce);
+        self.key.seal_in_place_append_tag(of, Aad::empty(), &mut sealed).ok()?;
+        let mut out = nonce.to_vec();
+        out.append(&mut sealed);
+        Some(out)
+    }
+
+    /// Opens what was sealed; none if it was sealed with another key or changed since.
+    #[must_use]
+    pub fn open(&self, sealed: &[u8]) -> Option<Vec<u8>> {
+        let (nonce, text) = sealed.split_at_checked(NONCE_LEN)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let mut text = text.to_vec();
+        let length = self.key.open_in_place(nonce, Aad::empty(), &mut text).ok()?.len();
+        text.truncate(length);
+        Some(text)
+    }
+}
+
+/// Bytes as hex, for JSON.
+#[must_use]
+pub fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
+        use std::fmt::Write;
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+/// Hex as bytes; none if it is no hex.
+#[must_use]
+pub fn from_hex(hex: &str) -> Option<Vec<u8>> {
+    let digits = hex.as_bytes();
+    if !digits.len().is_multiple_of(2) {
+        return None;
+    }
+    digits
+        .chunks_exact(2)
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sealed_opens_with_its_key_only_and_only_unchanged() {
+        let seal = Seal::new(&[7; 32]);
+        let sealed = seal.seal(b"PASSWORD=x").unwrap();
+        assert_eq!(seal.open(&sealed).as_deref(), Some(&b"PASSWORD=x"[..]));
+        assert!(!sealed.windows(8).any(|window| window == b"PASSWORD"));
+        assert_eq!(Seal::new(&[8; 32]).open(&sealed), None);
+        let mut changed = sealed.clone();
+        *changed.last_mut().unwrap() ^= 1;
+        assert_eq!(seal.open(&changed), None);
+        assert_eq!(seal.open(&sealed[..5]), None);
+        assert_ne!(seal.seal(b"x"), seal.seal(b"x"), "a nonce is never used twice");
+    }
+
+    #[test]
+    fn hex_reads_back() {
+        assert_eq!(from_hex(&to_hex(b"\x00\xffa")).as_deref(), Some(&b"\x00\xffa"[..]));
+        assert_eq!(from_hex("0"), None);
+        assert_eq!(from_hex("zz"), None);
+        assert_eq!(from_hex("é0"), None);
+    }
+}

@@ -1,0 +1,163 @@
+//! Records as they are stored: each its own struct with a `format`. Core's types are mapped here.
+
+use engine_core::desired::{Effect, Override, Request, SessionSpec, WantedState};
+use engine_core::ids::{Generation, Moment, NodeId, SessionId, SiteDigest};
+use engine_core::observed::{EndRecord, InForce, Placed, Terms};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// The format of every record written by this version.
+pub(super) const FORMAT: u32 = 1;
+
+/// A record with its format.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Framed<T> {
+    format: u32,
+    #[serde(flatten)]
+    record: T,
+}
+
+/// Why a record cannot be used.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Bad {
+    Newer(u32),
+    Garbled(String),
+}
+
+#[derive(Deserialize)]
+struct FormatOnly {
+    format: u32,
+}
+
+pub(super) fn encode<T: Serialize>(record: T) -> Result<Vec<u8>, Bad> {
+    let framed = Framed { format: FORMAT, record };
+    serde_json::to_vec(&framed).map_err(|error| Bad::Garbled(error.to_string()))
+}
+
+pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Bad> {
+    let garbled = |error: serde_json::Error| Bad::Garbled(error.to_string());
+    let FormatOnly { format } = serde_json::from_slice(bytes).map_err(garbled)?;
+    if format > FORMAT {
+        return Err(Bad::Newer(format));
+    }
+    let framed: Framed<T> = serde_json::from_slice(bytes).map_err(garbled)?;
+    Ok(framed.record)
+}
+
+/// The set of files in force.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct SiteRecord {
+    pub(super) generation: Generation,
+    pub(super) digest: SiteDigest,
+    pub(super) since: Moment,
+    /// The files as JSON, sealed, in hex.
+    pub(super) sealed: String,
+}
+
+impl SiteRecord {
+    pub(super) fn mark(&self) -> InForce {
+        InForce { generation: self.generation, digest: Some(self.digest), since: self.since }
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct NumberRecord {
+    pub(super) n: u32,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct PlacementRecord {
+    pub(super) n: u32,
+    pub(super) node: NodeId,
+    pub(super) at: Moment,
+}
+
+impl From<PlacementRecord> for Placed {
+    fn from(record: PlacementRecord) -> Self {
+        Placed { n: record.n, node: record.node, at: record.at }
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct EndsRecord {
+    pub(super) ends: Vec<EndRecord>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct TermsRecord {
+    pub(super) terms: Terms,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct PortRecord {
+    pub(super) session: SessionId,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct RequestRecord {
+    pub(super) spec: SessionSpec,
+    pub(super) template: String,
+    pub(super) template_version: String,
+    pub(super) ending: bool,
+}
+
+impl From<RequestRecord> for Request {
+    fn from(record: RequestRecord) -> Self {
+        Request {
+            spec: std::sync::Arc::new(record.spec),
+            template: record.template,
+            template_version: record.template_version,
+            ending: record.ending,
+        }
+    }
+}
+
+impl From<&Request> for RequestRecord {
+    fn from(request: &Request) -> Self {
+        Self {
+            spec: SessionSpec::clone(&request.spec),
+            template: request.template.clone(),
+            template_version: request.template_version.clone(),
+            ending: request.ending,
+        }
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct OverrideRecord {
+    pub(super) id: String,
+    pub(super) session: SessionId,
+    pub(super) state: WantedState,
+    pub(super) owner: String,
+    pub(super) reason: String,
+    pub(super) at: Moment,
+    pub(super) until: Option<Moment>,
+}
+
+impl From<OverrideRecord> for Override {
+    fn from(record: OverrideRecord) -> Self {
+        Override {
+            id: record.id,
+            effect: Effect::SessionState { session: record.session, state: record.state },
+            owner: record.owner,
+            reason: record.reason,
+            at: record.at,
+            until: record.until,
+        }
+    }
+}
+
+impl From<&Override> for OverrideRecord {
+    fn from(given: &Override) -> Self {
+        let Effect::SessionState { session, state } = &given.effect;
+        Self {
+            id: given.id.clone(),
+            session: session.clone(),
+            state: *state,
+            owner: given.owner.clone(),
+            reason: given.reason.clone(),
+            at: given.at,
+            until: given.until,
+        }
+    }
+}
