@@ -2,3 +2,4 @@
 
 pub mod own_cases;
 pub mod parse_cases;
+pub mod real;
