@@ -40,7 +40,12 @@ pub struct Given {
 }
 
 /// Looks once.
-pub fn observe(eyes: Eyes<'_>, given: Given, desired: &Desired, now: Moment) -> Observed {
+pub fn observe(
+    eyes: &mut Eyes<'_>,
+    given: Given,
+    desired: &Desired,
+    now: Moment,
+) -> Observed {
     let mut observed = Observed::empty(given.node.clone());
     observed.cores = given.cores;
     observed.in_force = given.in_force;

@@ -355,13 +355,13 @@ impl Reconciler {
             memory: self.memory.clone(),
             week_minute: (self.week_minute)(now),
         };
-        let eyes = Eyes {
+        let mut eyes = Eyes {
             launchers: &mut self.adapters.launchers,
             routes: &mut *self.adapters.routes,
             accounts: &mut *self.adapters.accounts,
             workbenches: &mut *self.adapters.workbenches,
         };
-        observe::observe(eyes, given, &self.desired, now)
+        observe::observe(&mut eyes, given, &self.desired, now)
     }
 
     fn act(&mut self, plan: &Plan, lowered: &Lowered, now: Moment) -> Vec<Outcome> {

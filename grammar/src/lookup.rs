@@ -139,7 +139,7 @@ impl<'s> Lookup<'s> {
             return;
         }
         if self.problems.is_full() {
-            self.mistake(Mistake::Unknown { name });
+            self.problems.leave_out(Severity::Warning);
             return;
         }
         let mut places: Vec<String> = catalogue::others(key, file, section)

@@ -11,6 +11,7 @@ mod replan;
 mod serve;
 mod session;
 mod status;
+mod terminal;
 mod version;
 mod why;
 
@@ -148,7 +149,7 @@ fn run(cli: &Cli) -> u8 {
         Command::Serve(args) => serve::run(global, args),
         Command::Pause => ask::simple(global, crate::admin::protocol::Request::Pause),
         Command::Resume => ask::simple(global, crate::admin::protocol::Request::Resume),
-        Command::Open => ask::simple(global, crate::admin::protocol::Request::Open),
+        Command::Open => ask::open(global),
         Command::Session(command) => session::run(global, command),
         Command::Replan(args) => replan::run(args),
         Command::Version(args) => version::run(args),

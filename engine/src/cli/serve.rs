@@ -4,7 +4,6 @@
 //! the engine and leave sessions running.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -22,7 +21,7 @@ use super::{FAILED, Global, OK, Place, complain};
 use crate::admin::protocol::Answer;
 use crate::admin::server::Server;
 use crate::control::requests::Services;
-use crate::control::{Control, Event, POLL, Told, narrate};
+use crate::control::{Control, Event, POLL, narrate};
 use crate::identity::{Identity, Key, Person, SystemGroups};
 use crate::intake::Intake;
 use crate::launcher::accounts::{SystemAccounts, fallback_user};
@@ -33,7 +32,7 @@ use crate::layout::Layout;
 use crate::ledger::{Ledger, Seal};
 use crate::load::{SiteDirs, load, open_to_read, process_env};
 use crate::ports::{Clock, Launcher, Warden};
-use crate::proxy::limits::Limits;
+use crate::proxy::Limits;
 use crate::proxy::{Proxy, Surroundings};
 use crate::reconcile::{Adapters, Reconciler};
 use crate::status::StatusView;
@@ -178,7 +177,8 @@ fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
     control.tell(Box::new(crate::logging::listener()));
     if !global.quiet {
         let user = start.ground.default_user.to_string();
-        control.tell(terminal(Arc::clone(&identity), user));
+        let link = Arc::clone(&identity);
+        control.tell(super::terminal::teller(move || mint(&link, &user, true)));
     }
     let asked = events.clone();
     let _admin = Server::start(&start.layout.admin_socket(), move |request| {
@@ -273,62 +273,11 @@ fn intake(start: &Start, reconciler: &Reconciler, events: mpsc::Sender<Event>) -
     Intake::start(Box::new(watcher), read, settle, POLL, digest, super::now())
 }
 
-/// A one-time sign-in link's path, or why there is none.
+/// A one-time sign-in link's path; empty if none can be made.
 fn mint(identity: &Identity, user: &str, admin: bool) -> String {
     let Ok(user) = UserName::new(user) else { return String::new() };
     let minted = identity.links.mint(&Person { user, admin }, super::now());
-    minted.unwrap_or_else(|error| error.to_string())
-}
-
-/// Tells the terminal what happens. A sign-in link is printed to a terminal only.
-fn terminal(identity: Arc<Identity>, user: String) -> crate::control::Listener {
-    let mut base = String::new();
-    let mut linked = !std::io::stdout().is_terminal();
-    Box::new(move |told| match told {
-        Told::Accepted { report, status } => {
-            if status.generation.0 == 1 || base.is_empty() {
-                super::print(&format!(
-                    "wharf {}   site {}   generation {}\n",
-                    status.version, status.site, status.generation
-                ));
-                return;
-            }
-            for line in narrate::accepted(report, status) {
-                super::print(&format!("{line}\n"));
-            }
-        }
-        Told::Refused { problems, status } => {
-            for line in narrate::refused(problems, status) {
-                super::print(&format!("{line}\n"));
-            }
-        }
-        Told::Round { before, after, .. } => {
-            base = base_url(after);
-            for session in &after.sessions {
-                if let Some(line) = narrate::session(before, session, &base) {
-                    super::print(&format!("{line}\n"));
-                }
-            }
-            if !linked && !base.is_empty() {
-                linked = true;
-                let path = mint(&identity, &user, true);
-                let link = format!("{base}{path}");
-                super::print(&format!(
-                    "  sign in once: {link}   (valid 10 min, this terminal only)\n"
-                ));
-                if std::env::var_os("SSH_CONNECTION").is_some() {
-                    super::print(&narrate::tunnel(&base));
-                }
-            }
-        }
-    })
-}
-
-/// Where the site's pages are, as a browser on this machine reaches them; empty while nothing listens.
-fn base_url(status: &StatusView) -> String {
-    let Some(address) = status.listeners.get("listener") else { return String::new() };
-    let local = address.replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]");
-    format!("http://{local}")
+    minted.unwrap_or_default()
 }
 
 /// Plans without an engine, from what can be read without writing: the world is taken as empty.

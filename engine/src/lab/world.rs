@@ -93,7 +93,7 @@ impl World {
     }
 
     /// Writes into the journal; the last two hundred lines are kept.
-    pub fn note(&mut self, line: String) {
+    pub fn note(&mut self, line: &str) {
         self.journal.push(format!("{}: {line}", self.now.0 - 1_000_000_000_000));
         let surplus = self.journal.len().saturating_sub(200);
         self.journal.drain(..surplus);
@@ -129,7 +129,7 @@ impl World {
                 }
                 Phase::Starting | Phase::Ready if crash => {
                     session.phase = Phase::Exited(exit(now, false));
-                    self.note(format!("{id} crashes"));
+                    self.note(&format!("{id} crashes"));
                 }
                 Phase::Starting | Phase::Ready if lose_keeper => session.kept = false,
                 _ => {}
@@ -145,7 +145,7 @@ impl World {
                 session.phase = Phase::Exited(exit(now, false));
             }
         }
-        self.note("reboot".to_owned());
+        self.note("reboot");
     }
 
     /// A start reaches the launcher of `node`. False = the fence held: it exists already.
@@ -175,7 +175,7 @@ impl World {
             kept: true,
         };
         self.sessions.insert(id.clone(), session);
-        self.note(format!("{id} starts on {}", order.node));
+        self.note(&format!("{id} starts on {}", order.node));
         true
     }
 
@@ -193,7 +193,7 @@ impl World {
             session.phase = Phase::Ending { since: now };
             session.ends_at = Some(now.plus(Millis(delay)));
         }
-        self.note(format!("{id} is told to end"));
+        self.note(&format!("{id} is told to end"));
     }
 
     /// Harm that files cause waits, and there is not too much of it.

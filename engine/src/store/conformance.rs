@@ -129,8 +129,23 @@ fn scans_are_ordered_and_end_at_their_prefix(store: &dyn Store) {
     // Around every way of getting the end of a prefix wrong: a byte below and above the separator,
     // characters whose bytes are the greatest of UTF-8, a key that is the prefix itself, a NUL.
     let keys = [
-        "a", "a/", "a/\0", "a/1", "a/10", "a/2", "a/\u{7f}", "a/ÿ", "a/ÿ/1", "a/\u{10ffff}",
-        "a/\u{10ffff}x", "a.", "a0", "b", "ÿ", "\u{10ffff}", "\u{10ffff}\u{10ffff}",
+        "a",
+        "a/",
+        "a/\0",
+        "a/1",
+        "a/10",
+        "a/2",
+        "a/\u{7f}",
+        "a/ÿ",
+        "a/ÿ/1",
+        "a/\u{10ffff}",
+        "a/\u{10ffff}x",
+        "a.",
+        "a0",
+        "b",
+        "ÿ",
+        "\u{10ffff}",
+        "\u{10ffff}\u{10ffff}",
     ];
     for key in keys {
         commit(store, &put(key, key.as_bytes()));
@@ -164,7 +179,9 @@ fn leases_fence(store: &dyn Store) {
     assert_eq!(epoch(take("site", "n1", 1_050)), first, "a renewal keeps its epoch");
     for at in [1_050, 1_149] {
         match take("site", "n2", at) {
-            Err(StoreError::Held { name, holder }) => assert_eq!((&*name, &*holder), ("site", "n1")),
+            Err(StoreError::Held { name, holder }) => {
+                assert_eq!((&*name, &*holder), ("site", "n1"))
+            }
             other => panic!("a held lease was given away at {at}: {other:?}"),
         }
     }
@@ -214,9 +231,9 @@ fn concurrent_commits_lose_nothing(store: &dyn Store) {
 fn count_up(store: &dyn Store, own: &str) {
     loop {
         let seen = store.get("counter").expect("the store can be read");
-        let count: usize = seen.as_ref().map_or(0, |seen| {
-            String::from_utf8_lossy(&seen.bytes).parse().expect("a number")
-        });
+        let count: usize = seen
+            .as_ref()
+            .map_or(0, |seen| String::from_utf8_lossy(&seen.bytes).parse().expect("a number"));
         let batch = Batch {
             expect: vec![("counter".to_owned(), seen.map(|seen| seen.version))],
             put: vec![
@@ -228,7 +245,11 @@ fn count_up(store: &dyn Store, own: &str) {
         match store.commit(&batch) {
             Ok(version) => {
                 let seen = store.get(own).expect("the store can be read");
-                assert_eq!(seen.map(|seen| seen.version), Some(version), "one reads what one wrote");
+                assert_eq!(
+                    seen.map(|seen| seen.version),
+                    Some(version),
+                    "one reads what one wrote"
+                );
                 return;
             }
             Err(StoreError::Conflict { .. }) => {}
@@ -241,7 +262,9 @@ fn concurrent_lease_takers_get_one(store: &dyn Store) {
     let winners: Vec<Epoch> = thread::scope(|scope| {
         let takers: Vec<_> = (0..WRITERS)
             .map(|n| {
-                scope.spawn(move || store.lease("site", &format!("n{n}"), Moment(0), Millis(10)).ok())
+                scope.spawn(move || {
+                    store.lease("site", &format!("n{n}"), Moment(0), Millis(10)).ok()
+                })
             })
             .collect();
         takers.into_iter().filter_map(|taker| taker.join().expect("no taker panics")).collect()

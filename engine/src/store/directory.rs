@@ -94,10 +94,8 @@ pub(super) struct Directory {
 impl Directory {
     /// Makes or checks the directory: 0700, this account's own, no symlink, on a local file system.
     pub(super) fn prepare(dir: &Path) -> Result<Self, OpenError> {
-        let unfit = |reason: &str| OpenError::Unfit {
-            path: dir.to_path_buf(),
-            reason: reason.to_owned(),
-        };
+        let unfit =
+            |reason: &str| OpenError::Unfit { path: dir.to_path_buf(), reason: reason.to_owned() };
         if dir.file_name().is_none() {
             return Err(unfit("its path has no last name"));
         }
@@ -159,7 +157,8 @@ impl Directory {
     /// process is refused too, and closing some other descriptor of the file does not give it up.
     pub(super) fn lock(&self) -> Result<File, OpenError> {
         let path = self.dir.join("lock");
-        let mut file = private().read(true).create(true).open(&path).map_err(failed("open", &path))?;
+        let mut file =
+            private().read(true).create(true).open(&path).map_err(failed("open", &path))?;
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(errno) if errno == rustix::io::Errno::WOULDBLOCK => {
@@ -175,7 +174,9 @@ impl Directory {
             .and_then(|()| writeln!(file, "{}", std::process::id()))
             .or_else(|error| match error.kind() {
                 // A full disk must not keep a store from being read.
-                ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => Ok(()),
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+                    Ok(())
+                }
                 _ => Err(error),
             })
             .map_err(failed("write", &path))?;
@@ -367,7 +368,9 @@ mod tests {
         let dir = Directory::prepare(&scratch.path().join("store")).unwrap();
         let held = dir.lock().unwrap();
         let refused = dir.lock().unwrap_err();
-        assert!(matches!(refused, OpenError::Locked { pid: Some(pid), .. } if pid == std::process::id()));
+        assert!(
+            matches!(refused, OpenError::Locked { pid: Some(pid), .. } if pid == std::process::id())
+        );
         drop(held);
         assert!(dir.lock().is_ok());
     }

@@ -142,7 +142,8 @@ mod tests {
             let key = port_lease(&gateway, port);
             assert_eq!(parse_port_lease(&key), Some((gateway.clone(), port)));
         }
-        for bad in ["lease/port/lab", "lease/port/lab/x", "lease/port/../1", "lease/port/lab/70000"] {
+        for bad in ["lease/port/lab", "lease/port/lab/x", "lease/port/../1", "lease/port/lab/70000"]
+        {
             assert_eq!(parse_port_lease(bad), None, "{bad}");
         }
     }

@@ -30,7 +30,7 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 pub struct SledStore {
     table: Shared,
     asks: Option<Sender<Ask>>,
-    ended: Receiver<()>,
+    ended: std::sync::Mutex<Receiver<()>>,
     thread: Option<JoinHandle<()>>,
     snapshot_path: PathBuf,
 }
@@ -75,7 +75,7 @@ impl SledStore {
         let store = SledStore {
             table,
             asks: Some(asks),
-            ended,
+            ended: std::sync::Mutex::new(ended),
             thread: Some(thread),
             snapshot_path: directory.snapshot(),
         };
@@ -158,7 +158,8 @@ impl Store for SledStore {
 impl Drop for SledStore {
     fn drop(&mut self) {
         self.asks = None;
-        let ended = self.ended.recv_timeout(CLOSE_LIMIT);
+        let ended =
+            self.ended.get_mut().unwrap_or_else(PoisonError::into_inner).recv_timeout(CLOSE_LIMIT);
         match (ended, self.thread.take()) {
             (Err(RecvTimeoutError::Disconnected), Some(thread)) => {
                 if thread.join().is_err() {

@@ -167,7 +167,10 @@ fn a_store_that_ends_before_what_was_acknowledged_is_damaged() {
     fs::write(dir.join("data/mark"), mark).unwrap();
     let opened = open(&dir);
     let recovery = opened.recovered.unwrap();
-    assert!(recovery.reason.contains("commits 41 to 41 were acknowledged and are gone"), "{recovery}");
+    assert!(
+        recovery.reason.contains("commits 41 to 41 were acknowledged and are gone"),
+        "{recovery}"
+    );
     assert!(recovery.aside.unwrap().join("db").exists());
     assert!(put(&opened.store, "k/41", b"{}") > Version(41));
 }

@@ -35,7 +35,10 @@ fn what_is_written_comes_back_byte_for_byte() {
     write(&path, &image()).unwrap();
     assert_eq!(load(&path).unwrap(), image());
     let text = fs::read_to_string(&path).unwrap();
-    assert!(text.contains(r#"{"key":"number/demo","version":7,"value":{"format":1, "n":3}}"#), "{text}");
+    assert!(
+        text.contains(r#"{"key":"number/demo","version":7,"value":{"format":1, "n":3}}"#),
+        "{text}"
+    );
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 1);
 }

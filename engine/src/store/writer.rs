@@ -76,9 +76,10 @@ enum Failure {
 impl Failure {
     fn error(&self) -> StoreError {
         match self {
-            Failure::Failed(error) => {
-                StoreError::Failed { what: "write the store".to_owned(), source: error.clone().into() }
-            }
+            Failure::Failed(error) => StoreError::Failed {
+                what: "write the store".to_owned(),
+                source: error.clone().into(),
+            },
             Failure::Unknown(error) => StoreError::Unknown { reason: error.to_string() },
             Failure::Damaged { path, reason } => {
                 StoreError::Damaged { path: path.clone(), reason: reason.clone() }
@@ -202,9 +203,7 @@ impl Ask {
             Ask::Lease { name, holder, now, ttl, reply } => {
                 waiting(staged.lease(&name, &holder, now, ttl), reply)
             }
-            Ask::Release { name, holder, reply } => {
-                waiting(staged.release(&name, &holder), reply)
-            }
+            Ask::Release { name, holder, reply } => waiting(staged.release(&name, &holder), reply),
         }
     }
 
