@@ -6,3 +6,4 @@ pub mod cases;
 pub mod converge;
 pub mod own_cases;
 pub mod parse_cases;
+pub mod real;
