@@ -168,6 +168,15 @@ pub enum Action {
         /// Which port.
         port: u16,
     },
+    /// Lead a gateway's port to the session that has it; none = nowhere.
+    Lead {
+        /// Which gateway.
+        gateway: GatewayId,
+        /// Which port.
+        port: u16,
+        /// Whose it is.
+        session: Option<SessionId>,
+    },
     /// Balance new sessions this way.
     Balance {
         /// How nodes are chosen.

@@ -114,6 +114,13 @@ fn apply(world: &mut Observed, step: &Step, now: Moment) {
         Action::Release { gateway, port } => records(world, |records| {
             records.leases.remove(&(gateway.clone(), *port));
         }),
+        Action::Lead { gateway, port, session } => {
+            let key = (gateway.clone(), *port);
+            match session {
+                Some(session) => drop(world.leads.insert(key, session.clone())),
+                None => drop(world.leads.remove(&key)),
+            }
+        }
         Action::Balance { method, weights } => {
             world.balancer = Some(BalancerSeen { method: *method, weights: weights.clone() });
         }
