@@ -202,11 +202,13 @@ fn cut_and_open(
     } else {
         let _ = fs::remove_file(&beside);
     }
-    let cut = OpenOptions::new().write(true).open(dir.join("data").join(name)).expect("it is there");
+    let cut =
+        OpenOptions::new().write(true).open(dir.join("data").join(name)).expect("it is there");
     cut.set_len(at).expect("it can be cut");
     let opened = open(&dir);
     let found = opened.store.scan("").expect("the store can be read");
-    let found: BTreeMap<_, _> = found.into_iter().map(|(key, record)| (key, record.bytes)).collect();
+    let found: BTreeMap<_, _> =
+        found.into_iter().map(|(key, record)| (key, record.bytes)).collect();
     let Some(Recovery { aside, snapshot: used, .. }) = opened.recovered else {
         assert_eq!(&found, texts, "{case}: lost silently");
         return false;
@@ -267,7 +269,9 @@ fn a_store_that_may_not_grow_stays_readable_and_works_again_when_it_may() {
 #[test]
 fn a_full_file_system_leaves_the_store_readable_and_it_works_again_with_room() {
     if !rustix::process::geteuid().is_root() {
-        println!("not root, so no file system of our own: the test with a limit on files stands for it");
+        println!(
+            "not root, so no file system of our own: the test with a limit on files stands for it"
+        );
         return;
     }
     let scratch = scratch();
