@@ -11,6 +11,7 @@ mod replan;
 mod serve;
 mod session;
 mod status;
+mod terminal;
 mod version;
 mod why;
 
@@ -48,7 +49,13 @@ struct Cli {
 #[derive(Debug, Args)]
 pub struct Global {
     /// The Workbench configuration directory [default: the product's search path, /etc/rstudio last]
-    #[arg(long, global = true, value_name = "DIR", env = "WHARF_CONFIG_DIR", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "WHARF_CONFIG_DIR",
+        hide_env_values = true
+    )]
     config: Option<PathBuf>,
     /// The engine to ask, by its instance's name
     #[arg(long, global = true, value_name = "NAME")]
@@ -148,7 +155,7 @@ fn run(cli: &Cli) -> u8 {
         Command::Serve(args) => serve::run(global, args),
         Command::Pause => ask::simple(global, crate::admin::protocol::Request::Pause),
         Command::Resume => ask::simple(global, crate::admin::protocol::Request::Resume),
-        Command::Open => ask::simple(global, crate::admin::protocol::Request::Open),
+        Command::Open => ask::open(global),
         Command::Session(command) => session::run(global, command),
         Command::Replan(args) => replan::run(args),
         Command::Version(args) => version::run(args),

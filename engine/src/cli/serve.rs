@@ -4,7 +4,6 @@
 //! the engine and leave sessions running.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -22,7 +21,7 @@ use super::{FAILED, Global, OK, Place, complain};
 use crate::admin::protocol::Answer;
 use crate::admin::server::Server;
 use crate::control::requests::Services;
-use crate::control::{Control, Event, POLL, Told, narrate};
+use crate::control::{Control, Event, POLL, narrate};
 use crate::identity::{Identity, Key, Person, SystemGroups};
 use crate::intake::Intake;
 use crate::launcher::accounts::{SystemAccounts, fallback_user};
@@ -43,8 +42,10 @@ use crate::warden::{self, Bounds, InProcess};
 use crate::watch::Watcher;
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  wharf serve samples/quickstart     # a self-contained directory, loopback only\n  \
-    wharf serve                        # /etc/rstudio with /etc/wharf/wharf.toml, as the unit does")]
+#[command(
+    after_help = "Examples:\n  wharf serve samples/quickstart     # a self-contained directory, loopback only\n  \
+    wharf serve                        # /etc/rstudio with /etc/wharf/wharf.toml, as the unit does"
+)]
 pub(super) struct ServeArgs {
     /// The configuration directory [default: as --config]
     dir: Option<PathBuf>,
@@ -116,7 +117,8 @@ fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
     start.ground.digest_key = key.bytes_for("secret digests").to_vec();
     let store = open_store(&start)?;
     let seal = Seal::new(&key.bytes_for("stored files"));
-    let ledger = Ledger::open(Arc::clone(&store) as Arc<dyn crate::ports::Store>, seal, super::now());
+    let ledger =
+        Ledger::open(Arc::clone(&store) as Arc<dyn crate::ports::Store>, seal, super::now());
 
     let (events, inbox) = mpsc::channel::<Event>();
     let status = Arc::new(ArcSwap::from_pointee(StatusView::default()));
@@ -129,7 +131,7 @@ fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
         clock: Arc::clone(&clock),
     };
     let proxy = Proxy::start(surroundings, Limits::default(), None)
-    .map_err(|error| format!("cannot start the proxy: {error}"))?;
+        .map_err(|error| format!("cannot start the proxy: {error}"))?;
     let wake = events.clone();
     let launcher = LocalLauncher::new(
         Arc::clone(&warden),
@@ -146,10 +148,7 @@ fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
         accounts.set_home(start.ground.default_user.clone(), home.display().to_string());
     }
     let adapters = Adapters {
-        launchers: BTreeMap::from([(
-            "local".to_owned(),
-            Box::new(launcher) as Box<dyn Launcher>,
-        )]),
+        launchers: BTreeMap::from([("local".to_owned(), Box::new(launcher) as Box<dyn Launcher>)]),
         routes: Box::new(proxy),
         accounts: Box::new(accounts),
         workbenches: Box::new(workbenches),
@@ -178,7 +177,8 @@ fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
     control.tell(Box::new(crate::logging::listener()));
     if !global.quiet {
         let user = start.ground.default_user.to_string();
-        control.tell(terminal(Arc::clone(&identity), user));
+        let link = Arc::clone(&identity);
+        control.tell(super::terminal::teller(move || mint(&link, &user, true)));
     }
     let asked = events.clone();
     let _admin = Server::start(&start.layout.admin_socket(), move |request| {
@@ -273,62 +273,11 @@ fn intake(start: &Start, reconciler: &Reconciler, events: mpsc::Sender<Event>) -
     Intake::start(Box::new(watcher), read, settle, POLL, digest, super::now())
 }
 
-/// A one-time sign-in link's path, or why there is none.
+/// A one-time sign-in link's path; empty if none can be made.
 fn mint(identity: &Identity, user: &str, admin: bool) -> String {
     let Ok(user) = UserName::new(user) else { return String::new() };
     let minted = identity.links.mint(&Person { user, admin }, super::now());
-    minted.unwrap_or_else(|error| error.to_string())
-}
-
-/// Tells the terminal what happens. A sign-in link is printed to a terminal only.
-fn terminal(identity: Arc<Identity>, user: String) -> crate::control::Listener {
-    let mut base = String::new();
-    let mut linked = !std::io::stdout().is_terminal();
-    Box::new(move |told| match told {
-        Told::Accepted { report, status } => {
-            if status.generation.0 == 1 || base.is_empty() {
-                super::print(&format!(
-                    "wharf {}   site {}   generation {}\n",
-                    status.version, status.site, status.generation
-                ));
-                return;
-            }
-            for line in narrate::accepted(report, status) {
-                super::print(&format!("{line}\n"));
-            }
-        }
-        Told::Refused { problems, status } => {
-            for line in narrate::refused(problems, status) {
-                super::print(&format!("{line}\n"));
-            }
-        }
-        Told::Round { before, after, .. } => {
-            base = base_url(after);
-            for session in &after.sessions {
-                if let Some(line) = narrate::session(before, session, &base) {
-                    super::print(&format!("{line}\n"));
-                }
-            }
-            if !linked && !base.is_empty() {
-                linked = true;
-                let path = mint(&identity, &user, true);
-                let link = format!("{base}{path}");
-                super::print(&format!(
-                    "  sign in once: {link}   (valid 10 min, this terminal only)\n"
-                ));
-                if std::env::var_os("SSH_CONNECTION").is_some() {
-                    super::print(&narrate::tunnel(&base));
-                }
-            }
-        }
-    })
-}
-
-/// Where the site's pages are, as a browser on this machine reaches them; empty while nothing listens.
-fn base_url(status: &StatusView) -> String {
-    let Some(address) = status.listeners.get("listener") else { return String::new() };
-    let local = address.replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]");
-    format!("http://{local}")
+    minted.unwrap_or_default()
 }
 
 /// Plans without an engine, from what can be read without writing: the world is taken as empty.

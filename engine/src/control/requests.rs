@@ -19,6 +19,9 @@ use crate::admin::rights::{self, Peer};
 use crate::layout::Layout;
 use crate::status::StatusView;
 
+/// Makes a one-time sign-in link's path for an account; whether it is an administrator's.
+pub type Mint = Box<dyn Fn(&str, bool) -> String + Send>;
+
 /// What answering needs besides the loop.
 pub struct Services {
     /// The status that everyone reads.
@@ -26,7 +29,7 @@ pub struct Services {
     /// Where things are.
     pub layout: Layout,
     /// Makes a one-time sign-in link for a person; whether an administrator.
-    pub mint: Box<dyn Fn(&str, bool) -> String + Send>,
+    pub mint: Mint,
     /// Writes a moment as people read it here.
     pub when: fn(Moment) -> String,
     /// The directory that is served, for paths in messages.
@@ -112,7 +115,8 @@ fn plan(
     };
     let (lowered, acceptable) = lower_for_serving(&files, control.reconciler.ground());
     let problems = serving_problems(&files, &lowered);
-    let in_force = control.reconciler.in_force().map(|site| (site.mark.generation, site.mark.since));
+    let in_force =
+        control.reconciler.in_force().map(|site| (site.mark.generation, site.mark.since));
     if !acceptable {
         return Ok(refused(&problems, &files, in_force.map(|(generation, _)| generation)));
     }

@@ -79,11 +79,8 @@ impl Key {
     fn load(path: &Path) -> Result<Self, KeyError> {
         let failed = |source| KeyError::Failed { what: "read", path: path.to_owned(), source };
         let no_follow = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0);
-        let file = OpenOptions::new()
-            .read(true)
-            .custom_flags(no_follow)
-            .open(path)
-            .map_err(failed)?;
+        let file =
+            OpenOptions::new().read(true).custom_flags(no_follow).open(path).map_err(failed)?;
         let seen = file.metadata().map_err(failed)?;
         let not_safe = |reason: String| KeyError::Unsafe { path: path.to_owned(), reason };
         if !seen.is_file() {

@@ -100,7 +100,12 @@ impl Connection {
     }
 
     /// A request below `/s/<id>/`.
-    async fn session(&self, request: Request<Incoming>, id: &str, rest: &str) -> Response<ToBrowser> {
+    async fn session(
+        &self,
+        request: Request<Incoming>,
+        id: &str,
+        rest: &str,
+    ) -> Response<ToBrowser> {
         let Some(signed_in) = self.who(request.headers()) else {
             return whole(Pages::stranger(request.headers()));
         };
@@ -109,7 +114,11 @@ impl Connection {
 
     /// A request to the port of a gateway: it serves the one session that has the port, at `/` as well as
     /// below `/s/<id>/`, so that the session's own absolute paths, redirects and cookies lead back to it.
-    async fn gateway(&self, request: Request<Incoming>, port: &(GatewayId, u16)) -> Response<ToBrowser> {
+    async fn gateway(
+        &self,
+        request: Request<Incoming>,
+        port: &(GatewayId, u16),
+    ) -> Response<ToBrowser> {
         let Some(signed_in) = self.who(request.headers()) else {
             return whole(self.worker.shared.pages.stranger_at_gateway(request.headers()));
         };
@@ -251,9 +260,11 @@ impl Connection {
     fn may_see(&self, session: &SessionView, signed_in: &SignedIn) -> bool {
         let shared = &self.worker.shared;
         session.user == signed_in.person.user.as_str()
-            || shared.table.get(&session.id).and_then(|slot| slot.route()).is_some_and(|route| {
-                access::may_now(shared, &route.spec.access, &signed_in.person)
-            })
+            || shared
+                .table
+                .get(&session.id)
+                .and_then(|slot| slot.route())
+                .is_some_and(|route| access::may_now(shared, &route.spec.access, &signed_in.person))
     }
 
     /// Who makes a request. Several good cookies of different people are nobody's: one of them was put
@@ -263,13 +274,14 @@ impl Connection {
         let shared = &self.worker.shared;
         let (cookies, now) = (&shared.identity.cookies, shared.clock.now());
         let only = headers.get_all(header::COOKIE).iter().count() == 1;
-        if only && let Some((known, signed_in)) = &*self.remembered.borrow()
+        if only
+            && let Some((known, signed_in)) = &*self.remembered.borrow()
             && equal(known.as_bytes(), line.as_bytes())
         {
             return cookies.is_good(signed_in, now).then(|| signed_in.clone());
         }
-        let mut good = cookies::values(headers, cookies.name())
-            .filter_map(|value| cookies.verify(value, now));
+        let mut good =
+            cookies::values(headers, cookies.name()).filter_map(|value| cookies.verify(value, now));
         let first = good.next()?;
         if good.any(|other| other.person != first.person) {
             return None;

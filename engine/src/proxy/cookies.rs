@@ -43,7 +43,9 @@ pub(super) fn scope_set_cookies(headers: &mut HeaderMap, prefix: &str, stripped:
     let scoped: Vec<HeaderValue> = headers
         .get_all(header::SET_COOKIE)
         .iter()
-        .filter_map(|line| HeaderValue::try_from(scope(line.to_str().ok()?, prefix, stripped)?).ok())
+        .filter_map(|line| {
+            HeaderValue::try_from(scope(line.to_str().ok()?, prefix, stripped)?).ok()
+        })
         .collect();
     headers.remove(header::SET_COOKIE);
     for line in scoped {
@@ -129,7 +131,10 @@ mod tests {
             ("a=1; Path=/s/demo2/", "a=1; Path=/s/demo/"),
             ("a=1; Path=/s/other/", "a=1; Path=/s/demo/"),
             ("a=1; Path=/s/demo/../other/", "a=1; Path=/s/demo/"),
-            ("a=1; Domain=example.org; Secure; SameSite=None", "a=1; Secure; SameSite=None; Path=/s/demo/"),
+            (
+                "a=1; Domain=example.org; Secure; SameSite=None",
+                "a=1; Secure; SameSite=None; Path=/s/demo/",
+            ),
             ("a=1;DOMAIN=.x ;Path=relative; ;", "a=1; Path=/s/demo/"),
             ("a=1; Path=/; Path=/s/demo/x/", "a=1; Path=/s/demo/x/"),
         ];

@@ -55,7 +55,12 @@ pub(super) async fn forward(
     let asked = request.headers().get(header::ACCEPT).cloned();
     let fetched = request.headers().get("sec-fetch-mode").cloned();
     let (head, body) = request.into_parts();
-    let sent = upstream::send(worker, &passage.route.upstream, to_session(connection, head, body, uri, upgrade)).await;
+    let sent = upstream::send(
+        worker,
+        &passage.route.upstream,
+        to_session(connection, head, body, uri, upgrade),
+    )
+    .await;
     match sent {
         Ok((response, lease)) => answer(connection, passage, in_use, browser, response, lease),
         Err(unreached) => {

@@ -85,7 +85,8 @@ pub(super) fn to_session(headers: &mut HeaderMap, via: &Via, upgrade: bool, chun
     let trailers = tokens(headers, &header::TE).any(|token| token.eq_ignore_ascii_case("trailers"));
     drop_hop_by_hop(headers);
     if headers.keys().any(is_dropped) {
-        let dropped: Vec<HeaderName> = headers.keys().filter(|name| is_dropped(name)).cloned().collect();
+        let dropped: Vec<HeaderName> =
+            headers.keys().filter(|name| is_dropped(name)).cloned().collect();
         for name in dropped {
             headers.remove(name);
         }
@@ -183,8 +184,14 @@ mod tests {
         to_session(&mut request, &via(), false, false);
         let mut left: Vec<_> = request.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
-        let wanted =
-            ["forwarded", "host", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-three"];
+        let wanted = [
+            "forwarded",
+            "host",
+            "x-forwarded-for",
+            "x-forwarded-host",
+            "x-forwarded-proto",
+            "x-three",
+        ];
         assert_eq!(left, wanted);
     }
 
@@ -202,8 +209,12 @@ mod tests {
         assert_eq!(request["forwarded"], "for=192.0.2.7;host=\"hub:8787\";proto=http");
         assert_eq!(request["x-forwarded-for"], "192.0.2.7");
         assert_eq!(request["x-forwarded-host"], "hub:8787");
-        assert!(!request.iter().any(|(_, value)| value.as_bytes().windows(7).any(|w| w == b"6.6.6.6")));
-        assert!(!request.contains_key("x-forwarded-user") && !request.contains_key("x_forwarded_for"));
+        assert!(
+            !request.iter().any(|(_, value)| value.as_bytes().windows(7).any(|w| w == b"6.6.6.6"))
+        );
+        assert!(
+            !request.contains_key("x-forwarded-user") && !request.contains_key("x_forwarded_for")
+        );
     }
 
     #[test]
@@ -211,7 +222,12 @@ mod tests {
         let mut request = headers(&[]);
         to_session(&mut request, &Via::new("2001:db8::1".parse().unwrap(), true), false, false);
         assert_eq!(request["forwarded"], "for=\"[2001:db8::1]\";proto=https");
-        to_session(&mut request, &Via::new("::ffff:192.0.2.7".parse().unwrap(), false), false, false);
+        to_session(
+            &mut request,
+            &Via::new("::ffff:192.0.2.7".parse().unwrap(), false),
+            false,
+            false,
+        );
         assert_eq!(request["x-forwarded-for"], "192.0.2.7");
     }
 
@@ -219,8 +235,12 @@ mod tests {
     fn trailers_and_upgrades_are_asked_for_anew() {
         let mut request = headers(&[("te", "trailers, deflate"), ("connection", "te")]);
         to_session(&mut request, &via(), false, false);
-        assert_eq!((&request["te"], &request["connection"]), (&"trailers".parse().unwrap(), &"te".parse().unwrap()));
-        let mut request = headers(&[("upgrade", "websocket"), ("connection", "keep-alive, Upgrade")]);
+        assert_eq!(
+            (&request["te"], &request["connection"]),
+            (&"trailers".parse().unwrap(), &"te".parse().unwrap())
+        );
+        let mut request =
+            headers(&[("upgrade", "websocket"), ("connection", "keep-alive, Upgrade")]);
         assert!(asks_for_upgrade(&request));
         to_session(&mut request, &via(), true, false);
         assert_eq!(request["upgrade"], "websocket");
@@ -244,7 +264,12 @@ mod tests {
 
     #[test]
     fn a_session_that_does_not_know_its_prefix_is_sent_below_it() {
-        for (to, seen) in [("/lab", "/s/demo/lab"), ("lab", "lab"), ("//x/lab", "//x/lab"), ("http://x/", "http://x/")] {
+        for (to, seen) in [
+            ("/lab", "/s/demo/lab"),
+            ("lab", "lab"),
+            ("//x/lab", "//x/lab"),
+            ("http://x/", "http://x/"),
+        ] {
             let mut response = HeaderMap::new();
             response.insert("location", HeaderValue::from_static(to));
             to_browser(&mut response, "/s/demo", true, false);

@@ -108,7 +108,8 @@ fn names_no_framing(headers: &HeaderMap) -> Result<(), Malformed> {
     for value in headers.get_all(header::CONNECTION) {
         let text = value.to_str().map_err(|_| Malformed("Connection"))?;
         for token in text.split(',').map(str::trim) {
-            let forwarded = token.len() > 12 && token.as_bytes()[..12].eq_ignore_ascii_case(b"x-forwarded-");
+            let forwarded =
+                token.len() > 12 && token.as_bytes()[..12].eq_ignore_ascii_case(b"x-forwarded-");
             if forwarded || KEPT.iter().any(|kept| token.eq_ignore_ascii_case(kept)) {
                 return Err(Malformed("Connection"));
             }
@@ -137,14 +138,18 @@ mod tests {
         assert_eq!(parse_target("/s/demo"), Target::Bare { id: "demo" });
         assert_eq!(parse_target("/s/../demo/"), Target::Session { id: "..", rest: "/demo/" });
         assert_eq!(parse_target("/s/de%6do/"), Target::Session { id: "de%6do", rest: "/" });
-        for own in ["/", "/s", "/s/", "/S/demo/", "//s/demo/", "/%73/demo/", "/s%2fdemo/", "/x/s/demo/"] {
+        for own in
+            ["/", "/s", "/s/", "/S/demo/", "//s/demo/", "/%73/demo/", "/s%2fdemo/", "/x/s/demo/"]
+        {
             assert_eq!(parse_target(own), Target::Own, "{own}");
         }
     }
 
     #[test]
     fn dots_may_not_climb_out_of_a_session() {
-        for fine in ["/", "/a/../b", "/a/./../b", "/...", "/a..b/..", "/.well-known/x", "/a/%2e%2e/b"] {
+        for fine in
+            ["/", "/a/../b", "/a/./../b", "/...", "/a..b/..", "/.well-known/x", "/a/%2e%2e/b"]
+        {
             assert!(!climbs(fine), "{fine}");
         }
         for out in ["/..", "/../other/", "/a/../../b", "/%2e%2E/x", "/.%2e/x", "/./../x"] {

@@ -53,7 +53,8 @@ impl Tunnel {
     pub(super) async fn run(self, browser: OnUpgrade, session: OnUpgrade) {
         let Tunnel { worker, in_use, upstream, signed_in, lease, admission: _admission } = self;
         let _open = worker.counts.tunnel();
-        let stay = Stay { worker: &worker, in_use: &in_use, upstream: &upstream, signed_in: &signed_in };
+        let stay =
+            Stay { worker: &worker, in_use: &in_use, upstream: &upstream, signed_in: &signed_in };
         let switched = tokio::try_join!(browser, session);
         drop(lease);
         let Ok((browser, session)) = switched else { return };
@@ -103,7 +104,8 @@ impl Stay<'_> {
     async fn may_stay(&self) -> bool {
         let Some(route) = self.in_use.slot.route() else { return false };
         route.upstream.key == self.upstream.key
-            && access::may(&self.worker.shared, &route.spec.access, &self.signed_in.person).await
+            && !access::is_shut_out(&self.worker.shared, &route.spec.access, &self.signed_in.person)
+                .await
     }
 }
 

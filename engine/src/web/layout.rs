@@ -95,8 +95,7 @@ pub(super) fn render_notice(heading: &str, paragraphs: &[&str]) -> String {
     for paragraph in paragraphs {
         body.markup("<p>").text(paragraph).markup("</p>\n");
     }
-    let frame =
-        Frame { title: heading, refresh_s: None, narrow: true, bar: Html::default(), body };
+    let frame = Frame { title: heading, refresh_s: None, narrow: true, bar: Html::default(), body };
     frame.render()
 }
 
@@ -107,9 +106,14 @@ pub(super) fn words_for(status: StatusCode) -> (&'static str, &'static str) {
         404 => ("Not found", "There is nothing here, or it is not yours to see."),
         405 => ("Not here", "This address does not take requests of this kind."),
         413 => ("Too much", "The request is larger than this address takes."),
-        502 => ("No proper answer", "The session broke off or is not what it should be. Please try again."),
+        502 => (
+            "No proper answer",
+            "The session broke off or is not what it should be. Please try again.",
+        ),
         504 => ("No answer in time", "The session is there, but its answer did not begin in time."),
-        400..500 => ("Not understood", "The request was refused because it is ambiguous or malformed."),
+        400..500 => {
+            ("Not understood", "The request was refused because it is ambiguous or malformed.")
+        }
         _ => ("Not now", "The engine could not answer this request. Please try again."),
     }
 }

@@ -226,7 +226,9 @@ impl Pages {
         };
         let mut response = redirect("/");
         response.headers_mut().insert(header::SET_COOKIE, cookie);
-        response.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        response
+            .headers_mut()
+            .insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
         response
     }
 
@@ -306,12 +308,16 @@ fn reply(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Resp
 #[must_use]
 pub fn sign_in_words(status: &StatusView) -> String {
     let mut body = Html::default();
-    body.markup("<h1>Sign in</h1>\n<p>You sign in with a link that is good once. To get one, run on ");
+    body.markup(
+        "<h1>Sign in</h1>\n<p>You sign in with a link that is good once. To get one, run on ",
+    );
     body.markup("the machine where the engine runs");
     if !status.node.is_empty() {
         body.markup(" (<code>").text(&status.node).markup("</code>)");
     }
-    body.markup(":</p>\n<p><code>wharf open</code></p>\n<p class=\"soft\">An engine that was started in ");
+    body.markup(
+        ":</p>\n<p><code>wharf open</code></p>\n<p class=\"soft\">An engine that was started in ",
+    );
     body.markup("a terminal has printed one there. A link is good for ten minutes.</p>\n");
     let frame =
         Frame { title: "Sign in", refresh_s: None, narrow: true, bar: Html::default(), body };
@@ -342,4 +348,3 @@ fn form_field<'a>(form: &'a [u8], name: &str) -> Option<&'a str> {
     let form = std::str::from_utf8(form).ok()?;
     form.split('&').find_map(|field| field.strip_prefix(name)?.strip_prefix('='))
 }
-

@@ -78,8 +78,14 @@ pub fn render_startup(startup: &Startup<'_>) -> String {
     let (verb, promise) = startup.heading();
     let mut body = Html::default();
     body.markup("<p class=\"small soft\">").text(startup.workbench).markup(" <span class=\"");
-    body.markup(state_class(startup.state)).markup("\">").text(startup.state).markup("</span></p>\n");
-    body.markup("<h1>").text(startup.display_name).markup(verb).markup("</h1>\n<div role=\"status\">\n");
+    body.markup(state_class(startup.state))
+        .markup("\">")
+        .text(startup.state)
+        .markup("</span></p>\n");
+    body.markup("<h1>")
+        .text(startup.display_name)
+        .markup(verb)
+        .markup("</h1>\n<div role=\"status\">\n");
     if !startup.reason.is_empty() {
         body.markup("<p>").text(startup.reason).markup("</p>\n");
     }

@@ -16,7 +16,7 @@ use super::state_class;
 pub fn render_status(status: &StatusView, person: &Person, form_token: &str) -> String {
     let mut body = Html::default();
     body.markup("<h1>Sessions</h1>\n").html(facts(status, person));
-    body.html(trouble(status, person)).html(overrides(status)).html(sessions(status));
+    body.html(overrides(status)).html(trouble(status, person)).html(sessions(status));
     body.html(holds(status));
     if person.admin {
         body.html(machines(status));
@@ -54,7 +54,9 @@ fn facts(status: &StatusView, person: &Person) -> Html {
 fn trouble(status: &StatusView, person: &Person) -> Html {
     let mut html = Html::default();
     if let Some(refused) = &status.refused {
-        html.markup("<section class=\"bad\" role=\"alert\">\n<h2>The files on disk were refused</h2>\n<p>");
+        html.markup(
+            "<section class=\"bad\" role=\"alert\">\n<h2>The files on disk were refused</h2>\n<p>",
+        );
         html.html(time(refused.at)).markup(". Generation ").text(status.generation);
         html.markup(" stays in force; nothing running is touched.</p>\n");
         if person.admin {
@@ -69,7 +71,9 @@ fn trouble(status: &StatusView, person: &Person) -> Html {
         html.markup("</section>\n");
     }
     if let Some(problem) = status.store_problem.as_ref().filter(|_| person.admin) {
-        html.markup("<section class=\"bad\" role=\"alert\">\n<h2>The store cannot be used</h2>\n<p>");
+        html.markup(
+            "<section class=\"bad\" role=\"alert\">\n<h2>The store cannot be used</h2>\n<p>",
+        );
         html.text(problem).markup("</p>\n<p class=\"soft\">What runs is kept and reached; ");
         html.markup("starts wait.</p>\n</section>\n");
     }
@@ -108,8 +112,12 @@ fn sessions(status: &StatusView) -> Html {
         html.markup("is yours to see.</p>\n</section>\n");
         return html;
     }
-    html.markup("<div class=\"scroll\"><table>\n<caption class=\"hidden\">Sessions and their state");
-    html.markup("</caption>\n<thead><tr><th scope=\"col\">Session</th><th scope=\"col\">State</th>");
+    html.markup(
+        "<div class=\"scroll\"><table>\n<caption class=\"hidden\">Sessions and their state",
+    );
+    html.markup(
+        "</caption>\n<thead><tr><th scope=\"col\">Session</th><th scope=\"col\">State</th>",
+    );
     html.markup("<th scope=\"col\">Kind</th><th scope=\"col\">Account</th>");
     html.markup("<th scope=\"col\">Node</th><th scope=\"col\">Since</th>");
     html.markup("<th scope=\"col\">Connections</th></tr></thead>\n<tbody>\n");
@@ -132,7 +140,9 @@ fn session_row(session: &SessionView) -> Html {
     if name_of(session) != session.id {
         html.markup("<br><span class=\"small soft\">").text(&session.id).markup("</span>");
     }
-    html.markup("</th><td><span class=\"").markup(state_class(&session.state)).markup("\">");
+    html.markup("</th><td data-label=\"State\"><span class=\"")
+        .markup(state_class(&session.state))
+        .markup("\">");
     html.text(&session.state).markup("</span>");
     if !session.reason.is_empty() {
         html.markup("<br><span class=\"small\">").text(&session.reason).markup("</span>");
@@ -145,12 +155,15 @@ fn session_row(session: &SessionView) -> Html {
         html.markup("<br><span class=\"small soft\">outdated: ").list(&session.outdated);
         html.markup(" &ndash; renewed at its next start</span>");
     }
-    html.markup("</td><td>").text(&session.workbench).markup("</td><td>").text(&session.user);
-    html.markup("</td><td>").text(&session.node).markup("</td><td class=\"small\">");
+    html.markup("</td><td data-label=\"Kind\">").text(&session.workbench);
+    html.markup("</td><td data-label=\"Account\">").text(&session.user);
+    html.markup("</td><td data-label=\"Node\">").text(&session.node);
+    html.markup("</td><td data-label=\"Since\" class=\"small\">");
     if let Some(since) = session.since {
         html.html(time(since));
     }
-    html.markup("</td><td class=\"number\">").text(session.connections).markup("</td></tr>\n");
+    html.markup("</td><td data-label=\"Connections\" class=\"number\">").text(session.connections);
+    html.markup("</td></tr>\n");
     html
 }
 
@@ -187,14 +200,16 @@ fn machines(status: &StatusView) -> Html {
     for (name, node) in &status.nodes {
         html.markup("<li>node <code>").text(name).markup("</code> ").text(&node.state);
         html.markup(", weight ").text(node.weight).markup(", ").text(node.sessions);
-        html.markup(" sessions</li>\n");
+        html.markup(if node.sessions == 1 { " session</li>\n" } else { " sessions</li>\n" });
     }
     for (name, address) in &status.listeners {
         html.markup("<li>").text(name).markup(" <code>").text(address).markup("</code></li>\n");
     }
     for (name, gateway) in &status.gateways {
         html.markup("<li>gateway <code>").text(name).markup("</code> ").text(&gateway.range);
-        html.markup(", ").text(gateway.ports.len()).markup(" ports in use</li>\n");
+        html.markup(", ").text(gateway.ports.len());
+        html.markup(if gateway.ports.len() == 1 { " port" } else { " ports" });
+        html.markup(" in use</li>\n");
     }
     if !status.balancer.is_empty() {
         html.markup("<li>balancer ").text(&status.balancer).markup("</li>\n");

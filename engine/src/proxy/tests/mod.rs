@@ -21,6 +21,7 @@ use engine_core::desired::{Access, BasePath, ListenAddress, ListenerId};
 use engine_core::ids::{Incarnation, Moment, UserName};
 use engine_core::known::Known;
 use engine_core::plan::RouteSpec;
+use futures_util::{SinkExt, StreamExt};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -287,6 +288,7 @@ async fn serve(mut request: Request<Incoming>, saw: &Mutex<Vec<Seen>>) -> Respon
             let body = Full::new(Bytes::from("body")).with_trailers(async { Some(Ok(trailers)) });
             let mut response = response_with(StatusCode::OK, body.boxed());
             response.headers_mut().insert("trailer", "x-sum".parse().unwrap());
+            response.headers_mut().insert("transfer-encoding", "chunked".parse().unwrap());
             return response;
         }
         "never" => std::future::pending().await,
@@ -317,13 +319,12 @@ fn switching(key: &[u8]) -> Response<Boxed> {
 }
 
 async fn echo_frames(upgrade: hyper::upgrade::OnUpgrade) {
-    use futures::{next_message, send_message};
     let Ok(upgraded) = upgrade.await else { return };
     let role = tokio_tungstenite::tungstenite::protocol::Role::Server;
     let io = TokioIo::new(upgraded);
     let mut socket = tokio_tungstenite::WebSocketStream::from_raw_socket(io, role, None).await;
-    while let Some(message) = next_message(&mut socket).await {
-        if message.is_close() || !send_message(&mut socket, message).await {
+    while let Some(Ok(message)) = socket.next().await {
+        if message.is_close() || socket.send(message).await.is_err() {
             return;
         }
     }
@@ -419,34 +420,4 @@ pub(super) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 
 pub(super) fn localhost(port: u16) -> ListenAddress {
     ListenAddress { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), port }
-}
-
-/// Streams and sinks without a crate for them.
-pub(super) mod futures {
-    use std::future::poll_fn;
-    use std::pin::Pin;
-
-    use tokio::io::{AsyncRead, AsyncWrite};
-    use tokio_tungstenite::WebSocketStream;
-    use tokio_tungstenite::tungstenite::Message;
-
-    pub(in super::super) async fn next_message<S>(socket: &mut WebSocketStream<S>) -> Option<Message>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
-        use futures_core::Stream;
-        poll_fn(|cx| Pin::new(&mut *socket).poll_next(cx)).await?.ok()
-    }
-
-    pub(in super::super) async fn send_message<S>(socket: &mut WebSocketStream<S>, message: Message) -> bool
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
-        use futures_sink::Sink;
-        if poll_fn(|cx| Pin::new(&mut *socket).poll_ready(cx)).await.is_err() {
-            return false;
-        }
-        Pin::new(&mut *socket).start_send(message).is_ok()
-            && poll_fn(|cx| Pin::new(&mut *socket).poll_flush(cx)).await.is_ok()
-    }
 }

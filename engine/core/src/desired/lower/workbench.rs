@@ -56,15 +56,7 @@ const JUPYTER: [&str; 8] = [
 const JUPYTER_ENV: [(&str, &str); 1] = [("JUPYTER_RUNTIME_DIR", "{RUNTIME}")];
 
 const ROWS: &[Row] = &[
-    (
-        "demo",
-        "Demo",
-        &["__demo", "--socket", "{SOCKET}"],
-        &[],
-        BasePath::Keep,
-        "/status",
-        10,
-    ),
+    ("demo", "Demo", &["__demo", "--socket", "{SOCKET}"], &[], BasePath::Keep, "/status", 10),
     ("jupyterlab", "JupyterLab", &JUPYTER, &JUPYTER_ENV, BasePath::Keep, "/api", 90),
     ("jupyter-notebook", "Jupyter Notebook", &JUPYTER, &JUPYTER_ENV, BasePath::Keep, "/api", 90),
     (
