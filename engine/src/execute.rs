@@ -3,8 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use engine_core::desired::Desired;
 use engine_core::ids::{Moment, NodeId};
+use engine_core::observed::Memory;
 use engine_core::plan::{Action, On, Plan, Step};
+use engine_core::predict;
 
 use crate::ledger::Ledger;
 use crate::ports::{Launcher, Routes, Secrets, Workbenches};
@@ -21,8 +24,10 @@ pub struct Hands<'a> {
     pub ledger: &'a mut Ledger,
     /// Texts of secrets.
     pub secrets: &'a Secrets,
-    /// The type of each cluster.
-    pub kinds: BTreeMap<String, String>,
+    /// What is asked for: types of clusters, sources of workbenches.
+    pub desired: &'a Desired,
+    /// What the loop remembers.
+    pub memory: &'a Memory,
     /// This node.
     pub node: NodeId,
     /// Whether this node holds the site's lease.
@@ -51,11 +56,14 @@ pub fn is_ours(step: &Step, node: &NodeId, site: bool) -> bool {
 pub fn execute(plan: &Plan, hands: &mut Hands<'_>, now: Moment) -> Vec<Outcome> {
     let mut failed: BTreeSet<&str> = BTreeSet::new();
     let mut outcomes = Vec::with_capacity(plan.steps.len());
-    for step in plan.steps.iter().filter(|step| is_ours(step, &hands.node, hands.site)) {
+    for step in &plan.steps {
+        if !is_ours(step, &hands.node, hands.site) {
+            continue;
+        }
         let before = step.after.iter().find(|before| failed.contains(before.as_str()));
         let result = match before {
             Some(before) => Err(format!("left out, since {before} failed")),
-            None => carry_out(step, hands, now),
+            None => record_harm(step, hands, now).and_then(|()| carry_out(step, hands, now)),
         };
         if result.is_err() {
             failed.insert(&step.id);
@@ -65,14 +73,24 @@ pub fn execute(plan: &Plan, hands: &mut Hands<'_>, now: Moment) -> Vec<Outcome> 
     outcomes
 }
 
+/// Harm is written down before it is done: a crash between the two counts one too many, never too few.
+fn record_harm(step: &Step, hands: &mut Hands<'_>, now: Moment) -> Result<(), String> {
+    match predict::counted_harm(hands.memory, step) {
+        Some(session) => {
+            hands.ledger.record_harm(session, now).map_err(|error| crate::chain(&error))
+        }
+        None => Ok(()),
+    }
+}
+
 fn carry_out(step: &Step, hands: &mut Hands<'_>, now: Moment) -> Result<(), String> {
     match &step.action {
         Action::Place { incarnation, node } => {
             hands.ledger.place(incarnation, node, now).map_err(|e| crate::chain(&e))
         }
         Action::Start(order) => {
-            let launcher = launcher(hands, order.launch.cluster.as_str())?;
             let secrets = hands.secrets;
+            let launcher = launcher(hands, order.launch.cluster.as_str())?;
             launcher.start(order, secrets, now).map_err(|e| crate::chain(&e))
         }
         Action::End { incarnation, stop, .. } => {
@@ -88,13 +106,14 @@ fn carry_out(step: &Step, hands: &mut Hands<'_>, now: Moment) -> Result<(), Stri
             let forgotten = hands.launchers.values_mut().map(|l| l.forget(incarnation));
             any(forgotten)
         }
-        Action::Retire { session } => {
-            hands.ledger.retire(session).map_err(|e| crate::chain(&e))
-        }
+        Action::Retire { session } => hands.ledger.retire(session).map_err(|e| crate::chain(&e)),
         Action::Remember { session, terms } => {
             hands.ledger.remember(session, terms).map_err(|e| crate::chain(&e))
         }
-        Action::Provide { workbench } => hands.workbenches.provide(workbench),
+        Action::Provide { workbench } => {
+            let spec = hands.desired.workbenches.get(workbench).cloned().unwrap_or_default();
+            hands.workbenches.provide(workbench, &spec)
+        }
         Action::SetRoute(route) => {
             hands.routes.set_route(route);
             Ok(())
@@ -116,6 +135,10 @@ fn carry_out(step: &Step, hands: &mut Hands<'_>, now: Moment) -> Result<(), Stri
         Action::Release { gateway, port } => {
             hands.ledger.release(gateway, *port).map_err(|e| crate::chain(&e))
         }
+        Action::Lead { gateway, port, session } => {
+            hands.routes.lead(gateway, *port, session.as_ref());
+            Ok(())
+        }
         Action::Balance { method, weights } => {
             hands.routes.balance(*method, weights);
             Ok(())
@@ -127,14 +150,14 @@ fn launcher<'a>(
     hands: &'a mut Hands<'_>,
     cluster: &str,
 ) -> Result<&'a mut Box<dyn Launcher>, String> {
-    let kind = hands.kinds.get(cluster).ok_or_else(|| format!("no cluster `{cluster}`"))?;
-    hands.launchers.get_mut(kind).ok_or_else(|| format!("no launcher for type {kind}"))
+    let of = |spec: &engine_core::desired::ClusterSpec| spec.kind.clone();
+    let found = hands.desired.clusters.iter().find(|(name, _)| name.as_str() == cluster);
+    let kind = found.map(|(_, spec)| of(spec)).ok_or_else(|| format!("no cluster `{cluster}`"))?;
+    hands.launchers.get_mut(&kind).ok_or_else(|| format!("no launcher for type {kind}"))
 }
 
 /// Done if any launcher did it; the first error otherwise.
-fn any(
-    results: impl Iterator<Item = Result<(), crate::ports::LaunchError>>,
-) -> Result<(), String> {
+fn any(results: impl Iterator<Item = Result<(), crate::ports::LaunchError>>) -> Result<(), String> {
     let mut first = None;
     for result in results {
         match result {

@@ -40,7 +40,7 @@ pub struct Given {
 }
 
 /// Looks once.
-pub fn observe(eyes: Eyes<'_>, given: Given, desired: &Desired, now: Moment) -> Observed {
+pub fn observe(eyes: &mut Eyes<'_>, given: Given, desired: &Desired, now: Moment) -> Observed {
     let mut observed = Observed::empty(given.node.clone());
     observed.cores = given.cores;
     observed.in_force = given.in_force;
@@ -48,20 +48,31 @@ pub fn observe(eyes: Eyes<'_>, given: Given, desired: &Desired, now: Moment) -> 
     observed.memory = given.memory;
     observed.week_minute = given.week_minute;
     let load5_milli = load5_milli();
-    let itself =
-        NodeSeen { load5_milli, cores: given.cores, site: observed.in_force.digest };
+    let itself = NodeSeen { load5_milli, cores: given.cores, site: observed.in_force.digest };
     observed.nodes.insert(given.node, Known::Present(itself));
     ask_launchers(&mut observed, eyes.launchers, desired, now);
     ask_routes(&mut observed, eyes.routes, now);
+    look_around(&mut observed, eyes.accounts, eyes.workbenches, desired, now);
+    observed
+}
+
+/// Looks at what does not belong to an engine: accounts and workbenches. Changes nothing.
+pub fn look_around(
+    observed: &mut Observed,
+    accounts: &mut dyn Accounts,
+    known: &mut dyn Workbenches,
+    desired: &Desired,
+    now: Moment,
+) {
     let (users, workbenches) = spoken_of(desired);
     for user in users {
-        observed.users.insert(user.clone(), eyes.accounts.look_up(&user, now));
+        observed.users.insert(user.clone(), accounts.look_up(&user, now));
     }
     for workbench in workbenches {
-        let seen = eyes.workbenches.observe(&workbench, now);
+        let spec = desired.workbenches.get(&workbench).cloned().unwrap_or_default();
+        let seen = known.observe(&workbench, &spec, now);
         observed.workbenches.insert(workbench, seen);
     }
-    observed
 }
 
 fn ask_launchers(
@@ -90,6 +101,7 @@ fn ask_routes(observed: &mut Observed, routes: &mut dyn Routes, now: Moment) {
         seen.listeners.into_iter().map(|(id, address)| (id, Known::Present(address))).collect();
     observed.refused = seen.refused;
     observed.routes = seen.routes;
+    observed.leads = seen.leads;
     observed.connections = seen.connections;
     observed.balancer = seen.balancer;
     for (incarnation, known) in &mut observed.incarnations {

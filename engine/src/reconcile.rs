@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use engine_core::desired::{self, Desired, Ground, Lowered, Override, Request};
+use engine_core::desired::{self, AskedBy, Desired, Ground, Lowered, Override, Request};
 use engine_core::forecast;
-use engine_core::ids::{Generation, Moment, SiteDigest};
+use engine_core::ids::{Generation, Moment, SessionId, SiteDigest, UserName};
 use engine_core::observed::{InForce, Memory, Observed};
 use engine_core::plan::{HoldKind, Plan, Resource};
 use engine_core::planner::{self, Input};
@@ -21,6 +21,8 @@ use crate::execute::{self, Hands, Outcome};
 use crate::ledger::Ledger;
 use crate::observe::{self, Eyes, Given};
 use crate::ports::{Accounts, Launcher, Routes, Workbenches};
+use crate::recorded::Recorded;
+use crate::saved::SavedSite;
 use crate::status::{self, Refusal, StatusView};
 
 /// How many rounds are remembered for `wharf why`.
@@ -211,12 +213,8 @@ impl Reconciler {
         self.save_if_unsaved();
         let observed = self.look(now);
         let lowered = self.lowered();
-        let input = Input {
-            desired: &self.desired,
-            origins: &lowered.origins,
-            observed: &observed,
-            now,
-        };
+        let input =
+            Input { desired: &self.desired, origins: &lowered.origins, observed: &observed, now };
         let plan = planner::plan(&input);
         let outcomes = self.act(&plan, &lowered, now);
         self.remember(observed, &plan, &outcomes, now);
@@ -253,6 +251,55 @@ impl Reconciler {
         let before = self.lowered();
         let options = before.settings.changes(&lowered.settings);
         Report::new(about, options, &desired, &observed, &forecast, warnings)
+    }
+
+    /// Asks for a session from a template, for `user`; its id.
+    ///
+    /// # Errors
+    /// There is no such template, it cannot be lowered, or the store cannot be written.
+    pub fn request(
+        &mut self,
+        template: &str,
+        user: &str,
+        asked_by: AskedBy,
+    ) -> Result<SessionId, String> {
+        let site = self.in_force.as_ref().ok_or("nothing is in force yet")?;
+        let user = UserName::new(user).map_err(|error| error.to_string())?;
+        let id = requested_id(&user)?;
+        let (spec, from) = desired::lower_request(
+            &site.files,
+            &self.ground,
+            template,
+            id.clone(),
+            user,
+            asked_by,
+        )?;
+        let request = Request {
+            spec: Arc::new(spec),
+            template: template.to_owned(),
+            template_version: from.version,
+            ending: false,
+        };
+        self.ledger.put_request(request).map_err(|error| crate::chain(&error))?;
+        Ok(id)
+    }
+
+    /// The inputs of a round at `now`, for `replan`.
+    ///
+    /// # Errors
+    /// They cannot be written as JSON.
+    pub fn record(&mut self, now: Moment) -> Result<serde_json::Value, serde_json::Error> {
+        let observed = self.look(now);
+        let site = self.in_force.as_ref();
+        serde_json::to_value(Recorded {
+            format: crate::recorded::FORMAT,
+            site: site.map(|site| SavedSite::from(&*site.files)),
+            node: self.ground.node.clone(),
+            default_user: self.ground.default_user.clone(),
+            self_contained: self.ground.self_contained,
+            observed,
+            now,
+        })
     }
 
     /// The engine's state as of the last round.
@@ -296,6 +343,7 @@ impl Reconciler {
         let (requests, overrides) = self.people(now);
         let lowered = self.lowered();
         self.desired = desired::merge(lowered.desired.clone(), &requests, &overrides, now);
+        self.memory.harmed = self.ledger.harmed(now);
         let given = Given {
             node: self.ground.node.clone(),
             cores: self.cores,
@@ -304,24 +352,24 @@ impl Reconciler {
             memory: self.memory.clone(),
             week_minute: (self.week_minute)(now),
         };
-        let eyes = Eyes {
+        let mut eyes = Eyes {
             launchers: &mut self.adapters.launchers,
             routes: &mut *self.adapters.routes,
             accounts: &mut *self.adapters.accounts,
             workbenches: &mut *self.adapters.workbenches,
         };
-        observe::observe(eyes, given, &self.desired, now)
+        observe::observe(&mut eyes, given, &self.desired, now)
     }
 
     fn act(&mut self, plan: &Plan, lowered: &Lowered, now: Moment) -> Vec<Outcome> {
-        let kinds = self.desired.clusters.iter();
         let mut hands = Hands {
             launchers: &mut self.adapters.launchers,
             routes: &mut *self.adapters.routes,
             workbenches: &mut *self.adapters.workbenches,
             ledger: &mut self.ledger,
             secrets: &lowered.secrets,
-            kinds: kinds.map(|(name, spec)| (name.to_string(), spec.kind.clone())).collect(),
+            desired: &self.desired,
+            memory: &self.memory,
             node: self.ground.node.clone(),
             site: self.site,
         };
@@ -334,13 +382,7 @@ impl Reconciler {
     }
 
     /// What the next round must know of this one: only of steps that were done.
-    fn remember(
-        &mut self,
-        mut observed: Observed,
-        plan: &Plan,
-        outcomes: &[Outcome],
-        now: Moment,
-    ) {
+    fn remember(&mut self, mut observed: Observed, plan: &Plan, outcomes: &[Outcome], now: Moment) {
         let mut done = plan.clone();
         done.steps.retain(|step| {
             outcomes.iter().any(|outcome| outcome.step == step.id && outcome.error.is_none())
@@ -359,16 +401,19 @@ impl Reconciler {
             (false, true) => LIVE_MS,
             (false, false) => QUIET_MS,
         };
-        let starting = passing().any(|hold| {
-            matches!(hold.waiting_on, engine_core::plan::WaitingOn::InFlight { .. })
-        });
+        let starting = passing()
+            .any(|hold| matches!(hold.waiting_on, engine_core::plan::WaitingOn::InFlight { .. }));
         let pace = if starting { BUSY_MS } else { pace };
         let latest = now.plus(Millis(pace));
-        passing().filter_map(|hold| hold.until).filter(|until| *until > now).fold(latest, Moment::min)
+        passing()
+            .filter_map(|hold| hold.until)
+            .filter(|until| *until > now)
+            .fold(latest, Moment::min)
     }
 
     fn save(&mut self, site: &mut SiteInForce) {
-        site.saved = self.ledger.save_site(&site.mark, &site.files).is_ok();
+        let keep = site.lowered.engine.history_keep;
+        site.saved = self.ledger.save_site(&site.mark, &site.files, keep).is_ok();
     }
 
     fn save_if_unsaved(&mut self) {
@@ -379,4 +424,17 @@ impl Reconciler {
             self.in_force = Some(site);
         }
     }
+}
+
+/// `<user>-<8 base32>`: the user in lower case, other characters dropped, cut to 31 (design.md §4).
+fn requested_id(user: &UserName) -> Result<SessionId, String> {
+    const BASE32: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    let random = crate::identity::random::<8>().map_err(|_| "the system gives no random bytes")?;
+    let keep = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let name: String = user.as_str().to_lowercase().chars().filter(|c| keep(*c)).take(31).collect();
+    let name = name.trim_start_matches('-');
+    let name = if name.is_empty() { "user" } else { name };
+    let tail: String =
+        random.iter().map(|byte| char::from(BASE32[usize::from(byte & 31)])).collect();
+    SessionId::new(&format!("{name}-{tail}")).map_err(|error| error.to_string())
 }

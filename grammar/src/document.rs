@@ -63,7 +63,8 @@ pub struct Entry {
     pub line: u32,
     /// The option's row, where the catalogue knows it.
     pub row: Option<&'static OptionRow>,
-    /// The value in its type; none where the type is unknown or the text does not fit it.
+    /// The value in its type; none where the catalogue has no row, or where the text does not fit its
+    /// type, which is an error.
     pub typed: Option<Value>,
 }
 

@@ -143,9 +143,14 @@ impl Problems {
         if self.kept.len() < Self::LISTED {
             self.kept.push(make());
         } else {
-            self.left_out += 1;
-            self.left_out_worst = self.left_out_worst.min(make().severity);
+            self.leave_out(make().severity);
         }
+    }
+
+    /// Counts a problem that is not listed.
+    pub fn leave_out(&mut self, severity: Severity) {
+        self.left_out += 1;
+        self.left_out_worst = self.left_out_worst.min(severity);
     }
 
     /// Whether further problems are only counted.

@@ -122,8 +122,12 @@ impl Mistake {
                     Some(nearest) => (Error, format!("did you mean `{nearest}`?")),
                     None => (Warning, "neither Local, Slurm nor Kubernetes".to_owned()),
                 };
-                at(codes::NOT_PROVEN, severity, &message, span, &label)
-                    .help("a plugin of another type is named by `exe=`")
+                let problem = at(codes::WRONG_VALUE, severity, &message, span, &label);
+                if source.slice(span).eq_ignore_ascii_case("podman") {
+                    problem.help("clusters of podman are declared in wharf.toml")
+                } else {
+                    problem.help("a plugin of another type is named by `exe=`")
+                }
             }
             Mistake::SharedSettings { at: span, other } => {
                 let message = "two clusters of one type would share one settings file";
@@ -210,6 +214,8 @@ fn check_sections(sections: &[Section], mistakes: &mut Vec<Mistake>) {
         Some(first) => mistakes.extend(
             servers.map(|section| Mistake::SecondServer { name: section.span, first: first.span }),
         ),
+        // A misspelt header has been named already.
+        None if mistakes.iter().any(is_meant_for_server) => {}
         None if named("cluster").next().is_some() => mistakes.push(Mistake::NoServer),
         None => {}
     }
@@ -238,6 +244,10 @@ fn check_sections(sections: &[Section], mistakes: &mut Vec<Mistake>) {
         }
         check_type(section, &mut types, mistakes);
     }
+}
+
+fn is_meant_for_server(mistake: &Mistake) -> bool {
+    matches!(mistake, Mistake::UnknownSection { nearest: Some("server"), .. })
 }
 
 fn check_type(
@@ -344,8 +354,8 @@ mod tests {
     fn a_type_of_ones_own_names_its_program() {
         let with = |rest| format!("{SERVER}[cluster]\nname=a\n{rest}");
         assert!(codes_of(&with("type=Mine\nexe=/opt/mine\n")).is_empty());
-        assert_eq!(codes_of(&with("type=Mine\n")), [211]);
-        assert_eq!(codes_of(&with("type=Kubernets\n")), [211]);
+        assert_eq!(codes_of(&with("type=Mine\n")), [111]);
+        assert_eq!(codes_of(&with("type=Kubernets\n")), [111]);
     }
 
     #[test]

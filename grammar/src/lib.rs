@@ -8,7 +8,7 @@ pub mod check;
 pub mod codes;
 pub mod document;
 pub mod error;
-
+pub mod exercise;
 pub mod ini;
 pub mod launcher;
 mod line;

@@ -139,7 +139,7 @@ impl<'s> Lookup<'s> {
             return;
         }
         if self.problems.is_full() {
-            self.mistake(Mistake::Unknown { name });
+            self.problems.leave_out(Severity::Warning);
             return;
         }
         let mut places: Vec<String> = catalogue::others(key, file, section)
@@ -182,8 +182,9 @@ impl<'s> Lookup<'s> {
                 Some(typed)
             }
             Err(error) => {
+                let as_written = (error == ValueError::NotAUrl).then(|| Value::Url(value.into()));
                 self.mistake(Mistake::WrongValue { row, value: value_span, error });
-                None
+                as_written
             }
         }
     }
@@ -284,10 +285,10 @@ impl Mistake {
     }
 }
 
-/// Texts for addresses and URLs are passed on by the product unread, so they never stop it.
+/// The product passes a URL on unread, so one without a scheme does not stop it.
 fn wrong_value(source: &Source, row: &OptionRow, value: Span, error: &ValueError) -> Problem {
     let severity = match error {
-        ValueError::NotAUrl | ValueError::NotAnAddress => Severity::Warning,
+        ValueError::NotAUrl => Severity::Warning,
         _ => Severity::Error,
     };
     let message = match error {

@@ -6,7 +6,8 @@ use crate::document::{Document, Section};
 use crate::error::Problem;
 use crate::source::{FileKind, Source};
 use crate::span::Span;
-use crate::{launcher, load_balancer, options, records, settings};
+use crate::tree::Tree;
+use crate::{ini, launcher, load_balancer, options, records, settings};
 
 /// A file as read.
 #[derive(Clone, Debug)]
@@ -27,6 +28,19 @@ pub fn read_file(kind: FileKind, source: &Source) -> Read {
         FileKind::LoadBalancer => load_balancer::read(source),
         FileKind::LauncherMounts | FileKind::LauncherEnv | FileKind::LauncherPorts => {
             records::read(kind, source)
+        }
+    }
+}
+
+/// The tree of a file, as its reader parses it.
+#[must_use]
+pub fn parse_tree(kind: FileKind, text: &str) -> Tree<'_> {
+    match kind {
+        FileKind::RserverConf => options::parse(text).tree,
+        FileKind::LauncherConf | FileKind::LoadBalancer => ini::parse(text).tree,
+        FileKind::DatabaseConf => settings::parse(text).tree,
+        FileKind::LauncherMounts | FileKind::LauncherEnv | FileKind::LauncherPorts => {
+            records::parse(kind, text).tree
         }
     }
 }

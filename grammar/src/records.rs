@@ -32,8 +32,14 @@ const RECORD: &str = "record";
 /// Reads the form of a file of records.
 #[must_use]
 pub fn parse(kind: FileKind, text: &str) -> Parse<'_, Mistake> {
-    let mut reader =
-        Reader { kind, builder: Builder::new(text), mistakes: Vec::new(), above: Above::Nothing };
+    let mut reader = Reader {
+        kind,
+        builder: Builder::new(text),
+        mistakes: Vec::new(),
+        above: Above::Nothing,
+        began: false,
+        first_bare: None,
+    };
     let bare = is_bare(kind, text);
     for line in lines(text) {
         reader.builder.piece(TokenKind::Junk, line.mark);
@@ -76,6 +82,9 @@ struct Reader<'a> {
     builder: Builder<'a>,
     mistakes: Vec<Mistake>,
     above: Above,
+    /// Whether a bare line was read, and which is the first, until a field among them was named.
+    began: bool,
+    first_bare: Option<Span>,
 }
 
 impl<'a> Reader<'a> {
@@ -106,11 +115,19 @@ impl<'a> Reader<'a> {
         let known = field(inner).and_then(|field| known_field(self.kind, field.key));
         if known.is_some() && !is_item(self.kind, inner) {
             let refused = self.builder.token(TokenKind::Error, inner);
-            self.mistakes.push(Mistake::FieldAmongBare { at: self.builder.span(refused) });
+            let at = self.builder.span(refused);
+            // One line in the wrong form is one mistake, however many follow.
+            if let Some(first) = self.first_bare.take() {
+                self.mistakes.push(Mistake::FieldAmongBare { at, first });
+            }
             return LineKind::Refused;
         }
         let value = self.builder.token(TokenKind::Value, inner);
         self.builder.entry(None, value, line);
+        if !self.began {
+            self.began = true;
+            self.first_bare = Some(self.builder.span(value));
+        }
         LineKind::Entry
     }
 
@@ -128,12 +145,17 @@ impl<'a> Reader<'a> {
         LineKind::Refused
     }
 
+    fn field_with_equals(&self, body: &str) -> Option<&'static str> {
+        let (name, _) = body.split_once('=')?;
+        known_field(self.kind, name.trim_matches(is_space))
+    }
+
     fn field_line(&mut self, body: &'a str, line: u32) -> LineKind {
         let Some(field) = field(body).filter(|_| !is_item(self.kind, body)) else {
             let refused = self.builder.token(TokenKind::Error, body);
             let at = self.builder.span(refused);
             let mistake = if is_item(self.kind, body) {
-                Mistake::NotIndented { at }
+                Mistake::NotIndented { at, field: self.field_with_equals(body) }
             } else {
                 Mistake::NotAField { at }
             };

@@ -296,7 +296,7 @@ impl Handler {
         let marks =
             format!("{:lead$}{:^<len$}", "", "", lead = shown.marks.start, len = shown.marks.len());
         let (lead, marks) = marks.split_at(shown.marks.start);
-        let marks = self.paint(color, &format!("{marks} {text}").trim_end());
+        let marks = self.paint(color, format!("{marks} {text}").trim_end());
         writeln!(f, "{arrow} {place}")?;
         writeln!(f, "{bar}")?;
         writeln!(f, "{}", format!("{number} {}", shown.text).trim_end())?;

@@ -46,6 +46,9 @@ pub struct Observed {
     pub refused: BTreeMap<ListenAddress, PortRefusal>,
     /// Routes in the table.
     pub routes: BTreeMap<SessionId, RouteSpec>,
+    /// Where each open port of a gateway leads.
+    #[serde(with = "crate::pairs", default)]
+    pub leads: BTreeMap<(GatewayId, u16), SessionId>,
     /// Connections per session, as the proxy counts them.
     pub connections: BTreeMap<SessionId, u32>,
     /// Balancer in force.
@@ -73,6 +76,7 @@ impl Observed {
             listeners: BTreeMap::new(),
             refused: BTreeMap::new(),
             routes: BTreeMap::new(),
+            leads: BTreeMap::new(),
             connections: BTreeMap::new(),
             balancer: None,
             week_minute: 0,
@@ -199,6 +203,9 @@ pub struct IncarnationSeen {
     pub kept: bool,
     /// When somebody last used it, where that is known.
     pub last_used: Option<Moment>,
+    /// What its file said of its end when it was started.
+    #[serde(default)]
+    pub terms: Terms,
 }
 
 /// Where an incarnation is in its life.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::desired::{
     Access, BalancerMethod, BasePath, EnvValue, HealthSpec, LaunchSpec, ListenAddress, ListenerId,
-    StopSpec,
+    OnRemoval, StopSpec,
 };
 use crate::ids::{GatewayId, Incarnation, Moment, NodeId, SessionId, SpecDigest, WorkbenchName};
 use crate::observed::{EndRecord, HarmWanted, Terms, UserSeen};
@@ -168,6 +168,15 @@ pub enum Action {
         /// Which port.
         port: u16,
     },
+    /// Lead a gateway's port to the session that has it; none = nowhere.
+    Lead {
+        /// Which gateway.
+        gateway: GatewayId,
+        /// Which port.
+        port: u16,
+        /// Whose it is.
+        session: Option<SessionId>,
+    },
     /// Balance new sessions this way.
     Balance {
         /// How nodes are chosen.
@@ -194,6 +203,9 @@ pub struct StartOrder {
     pub exe: String,
     /// How it is told to end.
     pub stop: StopSpec,
+    /// What happens when its file goes, as the file said at the start.
+    #[serde(default)]
+    pub on_removal: OnRemoval,
     /// How it is known to be ready.
     pub health: HealthSpec,
 }

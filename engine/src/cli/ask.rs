@@ -8,6 +8,7 @@ use clap::Args;
 use super::{FAILED, Global, OK, Place, UNAVAILABLE, complain, print};
 use crate::admin::client::{self, ClientError};
 use crate::admin::protocol::{Answer, Request};
+use crate::control::narrate;
 use crate::status::StatusView;
 
 /// Asks the engine that `global` means; complains and gives the exit code if there is no answer.
@@ -48,6 +49,25 @@ pub(super) fn simple(global: &Global, request: Request) -> u8 {
         }
         Ok(_) => {
             complain("the engine answered something else than was asked");
+            FAILED
+        }
+        Err(code) => code,
+    }
+}
+
+/// `wharf open`: a one-time sign-in link, as a browser on this machine opens it.
+pub(super) fn open(global: &Global) -> u8 {
+    let status = match status(global) {
+        Ok(status) => status,
+        Err(code) => return code,
+    };
+    match engine(global, None, Request::Open) {
+        Ok(Answer::Text { text }) if text.starts_with('/') => {
+            print(&format!("{}{text}\n", narrate::base_url(&status)));
+            OK
+        }
+        Ok(_) => {
+            complain("the engine cannot make a link now");
             FAILED
         }
         Err(code) => code,

@@ -11,6 +11,7 @@ mod replan;
 mod serve;
 mod session;
 mod status;
+mod terminal;
 mod version;
 mod why;
 
@@ -48,7 +49,13 @@ struct Cli {
 #[derive(Debug, Args)]
 pub struct Global {
     /// The Workbench configuration directory [default: the product's search path, /etc/rstudio last]
-    #[arg(long, global = true, value_name = "DIR", env = "WHARF_CONFIG_DIR", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "WHARF_CONFIG_DIR",
+        hide_env_values = true
+    )]
     config: Option<PathBuf>,
     /// The engine to ask, by its instance's name
     #[arg(long, global = true, value_name = "NAME")]
@@ -148,7 +155,7 @@ fn run(cli: &Cli) -> u8 {
         Command::Serve(args) => serve::run(global, args),
         Command::Pause => ask::simple(global, crate::admin::protocol::Request::Pause),
         Command::Resume => ask::simple(global, crate::admin::protocol::Request::Resume),
-        Command::Open => ask::simple(global, crate::admin::protocol::Request::Open),
+        Command::Open => ask::open(global),
         Command::Session(command) => session::run(global, command),
         Command::Replan(args) => replan::run(args),
         Command::Version(args) => version::run(args),
@@ -189,4 +196,45 @@ pub fn week_minute(moment: engine_core::ids::Moment) -> u16 {
     let hour = u16::try_from(zoned.hour()).unwrap_or(0);
     let minute = u16::try_from(zoned.minute()).unwrap_or(0);
     day * 1440 + hour * 60 + minute
+}
+
+/// The system's wall time.
+#[must_use]
+pub fn now() -> engine_core::ids::Moment {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let ms = since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
+    engine_core::ids::Moment(ms)
+}
+
+/// Where our own files are unless the directory given is self-contained.
+fn own_default() -> crate::load::Own {
+    let dir = std::env::var_os("WHARF_OWN_DIR").map_or_else(|| "/etc/wharf".into(), PathBuf::from);
+    crate::load::Own::Optional(dir)
+}
+
+/// What lowering is told of this machine.
+///
+/// # Errors
+/// There is no account that sessions could run as.
+fn ground(
+    self_contained: bool,
+    digest_key: Vec<u8>,
+) -> Result<engine_core::desired::Ground, String> {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let node = engine_core::ids::NodeId::new(&host)
+        .or_else(|_| engine_core::ids::NodeId::new("localhost"))
+        .map_err(|error| error.to_string())?;
+    let default_user = crate::launcher::accounts::fallback_user()?.name;
+    Ok(engine_core::desired::Ground { node, default_user, digest_key, self_contained })
+}
+
+/// The same for checking files, where nothing will run: an account that is missing is no mistake there.
+fn ground_for_check(files: &engine_core::site::SiteFiles) -> engine_core::desired::Ground {
+    let self_contained = files.own_dir == files.workbench_dir;
+    ground(self_contained, Vec::new()).unwrap_or_else(|_| engine_core::desired::Ground {
+        node: engine_core::ids::NodeId::new("localhost").expect("the word is a node's name"),
+        default_user: engine_core::ids::UserName::new("nobody").expect("the word is a name"),
+        digest_key: Vec::new(),
+        self_contained,
+    })
 }

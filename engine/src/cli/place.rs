@@ -16,7 +16,7 @@ pub struct Place {
 }
 
 /// The instance of the machine's own configuration: it has no directory of its own below the two.
-pub const MAIN: &str = "main";
+pub(super) const MAIN: &str = "main";
 
 impl Place {
     /// For this account: system directories for root, else those of the XDG conventions.
@@ -30,9 +30,8 @@ impl Place {
             let base = env("XDG_STATE_HOME").unwrap_or_else(|| home.join(".local/state"));
             base.join("wharf")
         };
-        let state = env("WHARF_STATE_DIR").unwrap_or_else(|| {
-            if root { PathBuf::from("/var/lib/wharf") } else { user_state() }
-        });
+        let state = env("WHARF_STATE_DIR")
+            .unwrap_or_else(|| if root { PathBuf::from("/var/lib/wharf") } else { user_state() });
         let runtime = env("WHARF_RUNTIME_DIR").unwrap_or_else(|| match env("XDG_RUNTIME_DIR") {
             _ if root => PathBuf::from("/run/wharf"),
             Some(dir) => dir.join("wharf"),
@@ -102,7 +101,7 @@ impl Place {
 
 /// The instance of a directory whose files give it no name: eight hex digits of its path.
 #[must_use]
-pub fn instance_of_path(dir: &Path) -> String {
+pub(super) fn instance_of_path(dir: &Path) -> String {
     let path = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
     Digest::of(path.as_os_str().as_encoded_bytes()).to_string()[..8].to_owned()
 }

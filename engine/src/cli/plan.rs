@@ -8,18 +8,20 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use engine_core::site::SiteFiles;
 
-use super::{CHANGES, FAILED, Global, HARM, OK, Place, UNAVAILABLE, USAGE, ask, complain, print};
+use super::{CHANGES, FAILED, Global, HARM, OK, Place, UNAVAILABLE, USAGE, complain, print};
 use crate::admin::client::{self, ClientError};
 use crate::admin::protocol::{Answer, Request};
-use crate::load::{Own, SiteDirs, load, open_to_read, overlay, process_env};
+use crate::load::{SiteDirs, load, open_to_read, overlay, process_env};
 use crate::saved::SavedSite;
 
 #[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0 done; 1 the files are refused, or an error; with --detailed-exitcode\n\
+#[command(
+    after_help = "Exit codes: 0 done; 1 the files are refused, or an error; with --detailed-exitcode\n\
     2 = the files change something, 3 = and somebody would be hurt; 64 usage; 69 the engine does not answer.\n\n\
     Examples:\n  wharf plan                                  # the files on disk against those in force\n  \
     wharf plan /root/stage                      # a staged copy of the whole directory\n  \
-    wharf plan --as /etc/rstudio/launcher-env=/tmp/new --detailed-exitcode")]
+    wharf plan --as /etc/rstudio/launcher-env=/tmp/new --detailed-exitcode"
+)]
 pub(super) struct PlanArgs {
     /// A staged copy of the configuration directory
     dir: Option<PathBuf>,
@@ -53,7 +55,7 @@ pub(super) fn run(global: &Global, args: &PlanArgs) -> u8 {
     }
 }
 
-fn parse_overlays(given: &[String]) -> Result<Vec<(PathBuf, PathBuf)>, String> {
+pub(super) fn parse_overlays(given: &[String]) -> Result<Vec<(PathBuf, PathBuf)>, String> {
     given
         .iter()
         .map(|pair| match pair.split_once('=') {
@@ -130,9 +132,8 @@ fn read(
     overlays: &[(PathBuf, PathBuf)],
 ) -> Result<SiteFiles, u8> {
     let given = dir.or(global.config.as_deref());
-    let own = Own::Optional(PathBuf::from("/etc/wharf"));
-    let dirs = SiteDirs::find(given, own, &process_env);
-    let now = super::serve::now();
+    let dirs = SiteDirs::find(given, super::own_default(), &process_env);
+    let now = super::now();
     let mut files = load(&dirs, &[], &open_to_read, now).files;
     for (path, staged) in overlays {
         overlay(&mut files, path, staged, &open_to_read, now).map_err(|error| {

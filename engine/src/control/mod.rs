@@ -283,7 +283,9 @@ impl Control {
 #[must_use]
 pub fn lower_for_serving(files: &SiteFiles, ground: &Ground) -> (Lowered, bool) {
     let lowered = desired::lower(files, ground);
-    let acceptable = !serving_problems(files, &lowered).iter().any(Problem::is_error);
+    let refuses = |problem: &Problem| problem.is_error() && !files.is_of_one_thing(problem);
+    let readable = !files.problems(Severity::Error).iter().any(refuses);
+    let acceptable = readable && lowered.is_acceptable();
     (lowered, acceptable)
 }
 
@@ -311,7 +313,7 @@ pub fn sources(files: &SiteFiles) -> Vec<grammar::source::Source> {
 pub fn short_lines(problems: &[Problem], files: &SiteFiles) -> Vec<String> {
     let worst: Vec<Problem> = problems.iter().filter(|p| p.is_error()).cloned().collect();
     let shown = if worst.is_empty() { problems } else { &worst };
-    let style = Style { color: false, width: 100 };
+    let style = Style { color: false, width: Some(100) };
     let text = grammar::report::render(shown, &sources(files), Format::Short, style);
     text.lines().map(str::to_owned).collect()
 }

@@ -41,25 +41,61 @@ pub fn refused(problems: &[String], status: &StatusView) -> Vec<String> {
     lines
 }
 
-/// A session's line, if it says something new.
+/// A session's line.
 #[must_use]
-pub fn session(before: &StatusView, now: &SessionView, base: &str) -> Option<String> {
-    let old = before.sessions.iter().find(|session| session.id == now.id);
-    let told = |session: &SessionView| (session.state.clone(), tail(session, base));
-    if old.map(told) == Some(told(now)) {
-        return None;
-    }
-    let line = format!("  {:<13} {:<11} {}", now.id, now.state, tail(now, base));
-    Some(line.trim_end().to_owned())
+pub fn session(session: &SessionView, base: &str) -> String {
+    let line = format!("  {:<13} {:<11} {}", session.id, session.state, tail(session, base));
+    line.trim_end().to_owned()
+}
+
+/// What a session's line is told anew for: not for each step of a progress.
+#[must_use]
+pub fn is_news(before: Option<&SessionView>, now: &SessionView) -> bool {
+    let said = |session: &SessionView| {
+        let progress = session.progress.is_some();
+        let reason = if progress { String::new() } else { session.reason.clone() };
+        (session.state.clone(), session.incarnation, progress, reason, session.outdated.len())
+    };
+    before.map(said) != Some(said(now))
 }
 
 /// Where a running session is, or why another is not.
 fn tail(session: &SessionView, base: &str) -> String {
-    match session.state.as_str() {
-        "running" => format!("{base}{}", session.path),
-        "starting" => String::new(),
-        _ => session.reason.clone(),
+    let reason = session.reason.trim_start_matches("starts: ");
+    match (session.state.as_str(), session.outdated.is_empty()) {
+        ("running", true) => format!("{base}{}", session.path),
+        ("running", false) => format!("outdated: {}", session.outdated.join(", ")),
+        ("starting", _) => String::new(),
+        _ => reason.to_owned(),
     }
+}
+
+/// Where the site's pages are, as a browser on this machine reaches them; empty while nothing listens.
+#[must_use]
+pub fn base_url(status: &StatusView) -> String {
+    let Some(address) = status.listeners.get("listener") else { return String::new() };
+    let local = address.replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]");
+    format!("http://{local}")
+}
+
+/// What an engine that finds its sessions says of them.
+#[must_use]
+pub fn adopted(status: &StatusView) -> Option<String> {
+    let live: Vec<String> =
+        status.sessions.iter().filter_map(|s| s.pid).map(|p| p.to_string()).collect();
+    let plural = if live.len() == 1 { "" } else { "s" };
+    let held = if status.settled { ", plan empty" } else { "" };
+    (!live.is_empty()).then(|| {
+        format!("  adopted {} session{plural} (pid {}){held}", live.len(), live.join(", "))
+    })
+}
+
+/// How to reach the pages from another machine, for who came by ssh.
+#[must_use]
+pub fn tunnel(base: &str) -> String {
+    let address = base.trim_start_matches("http://");
+    let port = address.rsplit(':').next().unwrap_or_default();
+    format!("  from your laptop: ssh -L {port}:{address} you@this-host\n")
 }
 
 /// What Ctrl-C leaves behind.
@@ -91,16 +127,19 @@ mod tests {
 
     #[test]
     fn a_session_is_told_when_it_says_something_new_and_only_then() {
-        let empty = StatusView::default();
-        let base = "http://127.0.0.1:8787";
-        let line = session(&empty, &view("running", ""), base);
+        let running = view("running", "");
         assert_eq!(
-            line.as_deref(),
-            Some("  demo          running     http://127.0.0.1:8787/s/demo/")
+            session(&running, "http://127.0.0.1:8787"),
+            "  demo          running     http://127.0.0.1:8787/s/demo/"
         );
-        let before = StatusView { sessions: vec![view("running", "")], ..StatusView::default() };
-        assert_eq!(session(&before, &view("running", ""), base), None);
-        assert!(session(&before, &view("stopped", "signal 9"), base).is_some());
+        assert!(is_news(None, &running));
+        assert!(!is_news(Some(&running), &running));
+        assert!(is_news(Some(&running), &view("stopped", "signal 9")));
+        let installing = |done| SessionView {
+            progress: Some((done, 90)),
+            ..view("waiting", &format!("installing {done} of 90"))
+        };
+        assert!(!is_news(Some(&installing(1)), &installing(2)), "progress is no news");
     }
 
     #[test]

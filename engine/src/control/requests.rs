@@ -19,6 +19,9 @@ use crate::admin::rights::{self, Peer};
 use crate::layout::Layout;
 use crate::status::StatusView;
 
+/// Makes a one-time sign-in link's path for an account; whether it is an administrator's.
+pub type Mint = Box<dyn Fn(&str, bool) -> String + Send>;
+
 /// What answering needs besides the loop.
 pub struct Services {
     /// The status that everyone reads.
@@ -26,11 +29,13 @@ pub struct Services {
     /// Where things are.
     pub layout: Layout,
     /// Makes a one-time sign-in link for a person; whether an administrator.
-    pub mint: Box<dyn Fn(&str, bool) -> String + Send>,
+    pub mint: Mint,
     /// Writes a moment as people read it here.
     pub when: fn(Moment) -> String,
     /// The directory that is served, for paths in messages.
     pub site_dir: PathBuf,
+    /// Where the inputs of rounds that do something are saved.
+    pub record: Option<PathBuf>,
 }
 
 /// Most bytes of a log that are handed out.
@@ -110,7 +115,8 @@ fn plan(
     };
     let (lowered, acceptable) = lower_for_serving(&files, control.reconciler.ground());
     let problems = serving_problems(&files, &lowered);
-    let in_force = control.reconciler.in_force().map(|site| (site.mark.generation, site.mark.since));
+    let in_force =
+        control.reconciler.in_force().map(|site| (site.mark.generation, site.mark.since));
     if !acceptable {
         return Ok(refused(&problems, &files, in_force.map(|(generation, _)| generation)));
     }
@@ -135,12 +141,12 @@ fn plan(
 }
 
 /// The answer for a set that cannot come into force.
-fn refused(
+pub fn refused(
     problems: &[Problem],
     files: &SiteFiles,
     generation: Option<engine_core::ids::Generation>,
 ) -> Answer {
-    let style = grammar::report::Style { color: false, width: 100 };
+    let style = grammar::report::Style { color: false, width: Some(100) };
     let errors = problems.iter().filter(|problem| problem.is_error()).count();
     let mut rendered = grammar::report::render(problems, &sources(files), Format::Human, style);
     let stays = match generation {
@@ -152,9 +158,9 @@ fn refused(
     Answer::Refused { problems: short_lines(problems, files), rendered }
 }
 
-/// Each problem rendered for itself.
-fn rendered_each(problems: &[Problem], files: &SiteFiles) -> Vec<String> {
-    let style = grammar::report::Style { color: false, width: 100 };
+/// Each warning rendered for itself.
+pub fn rendered_each(problems: &[Problem], files: &SiteFiles) -> Vec<String> {
+    let style = grammar::report::Style { color: false, width: Some(100) };
     let sources = sources(files);
     problems
         .iter()

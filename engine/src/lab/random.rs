@@ -14,7 +14,7 @@ impl Random {
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.state;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -24,7 +24,7 @@ impl Random {
 
     /// A number below `limit`; 0 for a limit of 0.
     pub fn below(&mut self, limit: u64) -> u64 {
-        if limit == 0 { 0 } else { self.next() % limit }
+        if limit == 0 { 0 } else { self.bits() % limit }
     }
 
     /// True `per_mille` times of a thousand.
@@ -46,8 +46,8 @@ mod tests {
     #[test]
     fn a_seed_gives_the_same_numbers_everywhere() {
         let mut random = Random::new(1);
-        assert_eq!(random.next(), 0x910a_2dec_8902_5cc1);
-        assert_eq!(random.next(), 0xbeeb_8da1_658e_ec67);
+        assert_eq!(random.bits(), 0x910a_2dec_8902_5cc1);
+        assert_eq!(random.bits(), 0xbeeb_8da1_658e_ec67);
     }
 
     #[test]

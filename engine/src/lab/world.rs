@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use engine_core::desired::StopSpec;
 use engine_core::ids::{Incarnation, Moment, NodeId, SessionId};
 use engine_core::known::Known;
-use engine_core::observed::{Exit, IncarnationSeen, Phase};
+use engine_core::observed::{Exit, IncarnationSeen, Phase, Terms};
 use engine_core::plan::StartOrder;
 use grammar::value::Millis;
 
@@ -93,7 +93,7 @@ impl World {
     }
 
     /// Writes into the journal; the last two hundred lines are kept.
-    pub fn note(&mut self, line: String) {
+    pub fn note(&mut self, line: &str) {
         self.journal.push(format!("{}: {line}", self.now.0 - 1_000_000_000_000));
         let surplus = self.journal.len().saturating_sub(200);
         self.journal.drain(..surplus);
@@ -129,7 +129,7 @@ impl World {
                 }
                 Phase::Starting | Phase::Ready if crash => {
                     session.phase = Phase::Exited(exit(now, false));
-                    self.note(format!("{id} crashes"));
+                    self.note(&format!("{id} crashes"));
                 }
                 Phase::Starting | Phase::Ready if lose_keeper => session.kept = false,
                 _ => {}
@@ -145,7 +145,7 @@ impl World {
                 session.phase = Phase::Exited(exit(now, false));
             }
         }
-        self.note("reboot".to_owned());
+        self.note("reboot");
     }
 
     /// A start reaches the launcher of `node`. False = the fence held: it exists already.
@@ -157,9 +157,10 @@ impl World {
         if !self.ever.insert(id.clone()) {
             self.broken.push(format!("{id} was started before"));
         }
-        let live = self.sessions.iter().find(|(other, session)| {
-            other.session == id.session && session.phase.is_live()
-        });
+        let live = self
+            .sessions
+            .iter()
+            .find(|(other, session)| other.session == id.session && session.phase.is_live());
         if let Some((other, _)) = live {
             self.broken.push(format!("{id} starts while {other} lives"));
         }
@@ -175,7 +176,7 @@ impl World {
             kept: true,
         };
         self.sessions.insert(id.clone(), session);
-        self.note(format!("{id} starts on {}", order.node));
+        self.note(&format!("{id} starts on {}", order.node));
         true
     }
 
@@ -193,7 +194,7 @@ impl World {
             session.phase = Phase::Ending { since: now };
             session.ends_at = Some(now.plus(Millis(delay)));
         }
-        self.note(format!("{id} is told to end"));
+        self.note(&format!("{id} is told to end"));
     }
 
     /// Harm that files cause waits, and there is not too much of it.
@@ -219,7 +220,8 @@ impl World {
         let sessions: BTreeSet<&SessionId> = self.hurt.iter().map(|(_, id)| id).collect();
         let count = u32::try_from(sessions.len()).unwrap_or(u32::MAX);
         if count > most {
-            self.broken.push(format!("{count} sessions are hurt within ten minutes, most is {most}"));
+            self.broken
+                .push(format!("{count} sessions are hurt within ten minutes, most is {most}"));
         }
     }
 
@@ -274,6 +276,7 @@ impl SimSession {
             ours: true,
             kept: self.kept,
             last_used: None,
+            terms: Terms { on_removal: self.order.on_removal, stop: self.order.stop.clone() },
         }
     }
 }

@@ -1,1 +1,7 @@
-//! Launchers: one adapter a kind of cluster.
+//! Launchers: one adapter a kind of cluster; the accounts and workbenches that they need.
+//!
+//! Read next: [`local`].
+
+pub mod accounts;
+pub mod local;
+pub mod workbench;

@@ -55,7 +55,7 @@ impl Seal {
 
 /// Bytes as hex, for JSON.
 #[must_use]
-pub fn to_hex(bytes: &[u8]) -> String {
+pub(super) fn to_hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
         use std::fmt::Write;
         let _ = write!(hex, "{byte:02x}");
@@ -65,7 +65,7 @@ pub fn to_hex(bytes: &[u8]) -> String {
 
 /// Hex as bytes; none if it is no hex.
 #[must_use]
-pub fn from_hex(hex: &str) -> Option<Vec<u8>> {
+pub(super) fn from_hex(hex: &str) -> Option<Vec<u8>> {
     let digits = hex.as_bytes();
     if !digits.len().is_multiple_of(2) {
         return None;

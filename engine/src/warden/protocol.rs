@@ -10,6 +10,8 @@ use engine_core::ids::Incarnation;
 use engine_core::plan::StartOrder;
 use serde::{Deserialize, Serialize};
 
+use crate::keeper::child::Environment;
+
 /// A privileged act.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "call")]
@@ -19,7 +21,7 @@ pub enum Call {
         /// What to start.
         order: Box<StartOrder>,
         /// The whole environment of the session's process, secrets included.
-        env: Vec<(String, String)>,
+        env: Environment,
         /// The arguments, tokens filled in.
         args: Vec<String>,
         /// The working directory.

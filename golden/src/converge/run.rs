@@ -419,6 +419,7 @@ fn foreign(world: &mut World, rest: &str) -> Result<(), String> {
         ours: false,
         kept: false,
         last_used: None,
+        terms: engine_core::observed::Terms::default(),
     };
     world.observed.incarnations.insert(Incarnation::new(session, 1), Known::Present(seen));
     Ok(())

@@ -93,6 +93,7 @@ fn action_of(action: &Action) -> &'static str {
         Action::SetRoute(_) => "set-route",
         Action::DropRoute { .. } => "drop-route",
         Action::Listen { .. } => "listen",
+        Action::Lead { .. } => "lead",
         Action::Unlisten { .. } => "unlisten",
         Action::Lease { .. } => "lease",
         Action::Release { .. } => "release",

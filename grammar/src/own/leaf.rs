@@ -1,7 +1,7 @@
 //! Single values: how a TOML value becomes one of ours, or why it does not.
 //!
-//! A [`Leaf`] says what it takes; a [`Check`] narrows one field further. Neither knows places: the
-//! [`table`](super::table) reader adds them and makes the problem.
+//! A `Leaf` says what it takes; a `Check` (in `check`) narrows one field further. Neither knows places: the
+//! `reader` adds them and makes the problem.
 
 use toml::de::DeValue;
 
@@ -116,6 +116,9 @@ impl Leaf for String {
         let text = match value {
             DeValue::Integer(number) => {
                 return Err(Wrong::Type(Some(format!("write \"{number}\""))));
+            }
+            DeValue::Boolean(switch) => {
+                return Err(Wrong::Type(Some(format!("write \"{switch}\""))));
             }
             other => text(other)?,
         };
@@ -272,7 +275,8 @@ macro_rules! words {
             fn parse(
                 value: &toml::de::DeValue<'_>,
             ) -> Result<Self, $crate::own::leaf::Wrong> {
-                match $crate::own::leaf::text(value)? {
+                let words = || format!("one of: {}", $name::WORDS.join(", "));
+                match $crate::own::leaf::text(value).map_err(|wrong| wrong.or_write(words()))? {
                     $($word => Ok($name::$variant),)+
                     other => Err($crate::own::leaf::Wrong::Word {
                         given: other.to_owned(),

@@ -5,7 +5,7 @@
 //! a file does not say is `None`, and lowering fills it. Does not know whether a name it reads (a cluster, a
 //! gateway, a user) exists: that is for the cross-file rules of `engine-core`.
 //!
-//! Read next: [`table`], the reader that collects; then [`node`], the shortest kind of file.
+//! Read next: `table`, which takes fields out of a table and collects; then [`node`], a short kind of file.
 
 mod check;
 pub mod fields;
@@ -45,20 +45,31 @@ pub use wharf::WharfFile;
 use reader::Reader;
 use table::{Keys, Table};
 
-/// The text is no TOML.
-pub const SYNTAX: Code = Code(501);
-/// A key that this table does not have.
-pub const UNKNOWN_KEY: Code = Code(502);
-/// A value of another type than its key takes.
-pub const WRONG_TYPE: Code = Code(503);
-/// A value of the right type that its key cannot have.
-pub const BAD_VALUE: Code = Code(504);
-/// A key that must be there and is not.
-pub const MISSING: Code = Code(505);
-/// Two keys that cannot both be meant.
-pub const CONTRADICTION: Code = Code(506);
-/// A file whose name cannot name the thing in it.
-pub const FILE_NAME: Code = Code(507);
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $name:ident = $number:literal;)+) => {
+        $($(#[doc = $doc])+ pub const $name: Code = Code($number);)+
+
+        /// Every code of our own files with what it means.
+        pub const CODES: &[(Code, &str)] = &[$(($name, concat!($($doc),+)),)+];
+    };
+}
+
+codes! {
+    /// The text is no TOML.
+    SYNTAX = 501;
+    /// A key that its table does not have.
+    UNKNOWN_KEY = 502;
+    /// A value of another type than its key takes.
+    WRONG_TYPE = 503;
+    /// A value of the right type that its key cannot have.
+    BAD_VALUE = 504;
+    /// A key that must be there and is not.
+    MISSING = 505;
+    /// Fields that contradict each other, or one that has no effect beside the others.
+    CONTRADICTION = 506;
+    /// A file whose name cannot name the thing in it.
+    FILE_NAME = 507;
+}
 
 /// The kinds of files that are ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -182,6 +193,10 @@ fn read<T>(
     let value = reader.root(&parsed.table, read_root);
     let (lines, found) = reader.finish();
     let problems = parsed.merge_problems(source, found);
+    debug_assert!(
+        value.is_some() || problems.iter().any(Problem::is_error),
+        "a file was refused without a word"
+    );
     let own = match value {
         Some(value) if !problems.iter().any(Problem::is_error) => Some(Own { value, lines }),
         _ => None,

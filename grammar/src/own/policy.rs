@@ -61,7 +61,7 @@ impl Leaf for Starts {
                 other if other.parse::<u32>().is_ok() => {
                     Err(Wrong::Type(Some(format!("write {other}, no quotes"))))
                 }
-                other => Err(Wrong::Word { given: other.to_owned(), words: &["cores"] }),
+                _ => Err(Wrong::value("neither \"cores\" nor a number")),
             };
         }
         let count = Count::parse(value)?;

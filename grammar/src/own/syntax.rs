@@ -111,11 +111,30 @@ fn problem_of(source: &Source, table: &DeTable<'_>, error: &Error, span: Span) -
             None => problem,
         };
     }
-    Problem::new(SYNTAX, Severity::Error, format!("this is no TOML: {said}")).label(
-        &source.file,
-        Some(span),
-        "",
-    )
+    let problem = |said: &str| {
+        Problem::new(SYNTAX, Severity::Error, format!("this is no TOML: {said}")).label(
+            &source.file,
+            Some(span),
+            "",
+        )
+    };
+    // The parser guesses at a number or a date where a value begins with a letter; most often it is a text.
+    let (before, rest) = source.text.split_at_checked(span.start as usize).unwrap_or_default();
+    let is_value = !is_in_header(source, span)
+        && before.trim_end_matches([' ', '\t']).ends_with(['=', '[', ',']);
+    let word = rest.split([' ', '\t', '\r', '\n', ',', ']', '}', '#', '=']).next().unwrap_or("");
+    if is_value && word.is_empty() && !rest.starts_with('=') {
+        return problem("a value is missing");
+    }
+    if is_value && ["true", "false"].iter().any(|switch| word.eq_ignore_ascii_case(switch)) {
+        let advice = format!("write {}", word.to_ascii_lowercase());
+        return problem("true and false are written in small letters").help(advice);
+    }
+    if is_value && word.starts_with(char::is_alphabetic) {
+        let advice = format!("write \"{}\"", super::leaf::shown(word.trim_matches(['"', '\''])));
+        return problem("a text stands in quotes").help(advice);
+    }
+    problem(&said)
 }
 
 /// The header that stands in a line before `second` and says the same.

@@ -15,6 +15,7 @@ use super::leaf::{Leaf, Wrong, shown};
 use super::reader::{Item, Reader, span_of};
 use crate::error::Severity;
 use crate::span::Span;
+use crate::suggest::nearest;
 
 /// The keys of a table.
 #[derive(Debug)]
@@ -170,7 +171,15 @@ impl<'r, 's> Table<'r, 's> {
     }
 
     /// Says that a key must be there.
+    ///
+    /// Unless it is there, misspelt: then the unknown key is reported, and that is enough.
     pub(crate) fn missing(&mut self, name: &'static str, help: &str) {
+        let misspelt = |key: &str| {
+            !self.keys.names.contains(&key) && nearest(key, std::iter::once(name)).is_some()
+        };
+        if self.entries.keys().any(|key| misspelt(key.get_ref())) {
+            return;
+        }
         let message = format!("`{}` is missing", shown(&self.path_of(name)));
         let label = if self.header.is_some() { "it belongs in here" } else { "" };
         let problem = self.reader.problem(MISSING, message, self.header, label.to_owned());

@@ -17,7 +17,7 @@ pub const BUILT_IN: &[&str] = &["rstudio", "jupyterlab", "jupyter-notebook", "vs
 pub struct WorkbenchTable {
     /// The program; always there for a workbench that is not built in.
     pub exe: Option<String>,
-    /// Its arguments, with the placeholders of [`placeholder::WORKBENCH`].
+    /// Its arguments, with the placeholders of [`super::placeholder::WORKBENCH`].
     pub args: Option<Vec<String>>,
     /// Its variables, with the same placeholders.
     pub env: Option<BTreeMap<String, String>>,

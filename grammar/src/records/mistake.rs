@@ -22,11 +22,15 @@ pub enum Mistake {
     NotIndented {
         /// What stands there.
         at: Span,
+        /// The field that it would be with a `:` for its `=`.
+        field: Option<&'static str>,
     },
-    /// A field among bare lines.
+    /// The first field in a file of bare lines.
     FieldAmongBare {
         /// What stands there.
         at: Span,
+        /// The line that made the file one of bare lines.
+        first: Span,
     },
     /// A second record without a blank line before it.
     RunsOn {
@@ -107,15 +111,27 @@ impl Mistake {
                 at(codes::NOTHING_TO_CONTINUE, Error, message, span, "nothing to continue")
                     .help("begin a field in the first column")
             }
-            Mistake::NotIndented { at: span } => {
+            Mistake::NotIndented { at: span, field } => {
                 let message = "this line is no field; further lines of a value are indented";
-                at(codes::NOT_INDENTED, Error, message, span, "begins in the first column")
-                    .help("indent it below its field, or write the whole file as bare lines")
+                let problem =
+                    at(codes::NOT_INDENTED, Error, message, span, "begins in the first column");
+                match field {
+                    Some(field) => problem.help(format!("for a field write `{field}: ...`")),
+                    None => problem
+                        .help("indent it below its field, or write the whole file as bare lines"),
+                }
             }
-            Mistake::FieldAmongBare { at: span } => {
+            Mistake::FieldAmongBare { at: span, first } => {
                 let message = "a field among bare lines";
-                at(codes::FIELD_AMONG_BARE, Error, message, span, "the file began with bare lines")
-                    .help("write the whole file in one of the two forms")
+                at(
+                    codes::FIELD_AMONG_BARE,
+                    Error,
+                    message,
+                    span,
+                    "no field in a file of bare lines",
+                )
+                .label(&source.file, Some(first), "the file begins with this bare line")
+                .help("write the whole file in one of the two forms")
             }
             Mistake::RunsOn { at: span, first } => {
                 let message = "no blank line before this record";
@@ -164,7 +180,7 @@ impl Mistake {
             }
             Mistake::Missing { record, field, mount, old_form } => {
                 let message = match mount {
-                    Some(mount) => format!("a {mount} mount needs `{field}`"),
+                    Some(mount) => format!("a mount of type {mount} needs `{field}`"),
                     None => format!("this mount has no `{field}`"),
                 };
                 let label = format!("this record has no `{field}`");
@@ -178,7 +194,8 @@ impl Mistake {
                 }
             }
             Mistake::NotOfThisMount { name, mount } => {
-                let message = format!("a {mount} mount has no {}", quoted(source.slice(name)));
+                let shown = quoted(source.slice(name));
+                let message = format!("{shown} is no field of a mount of type {mount}");
                 at(codes::FIELD_IGNORED, Warning, &message, name, "ignored")
             }
         }

@@ -168,31 +168,29 @@ const SECRET_WORDS: [&str; 9] = [
 /// Ends of names that promise the place of a secret rather than the secret.
 const PLACES: [&str; 7] = ["file", "path", "ref", "name", "dir", "url", "id"];
 
-/// The part of a line that must not be shown, if there is one.
+/// The part of a line that must not be shown, if there is one. Looks at each name once.
 fn secret(line: &str) -> Option<Range<usize>> {
-    let lower = line.to_ascii_lowercase();
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    let mut found: Option<usize> = None;
-    for word in SECRET_WORDS {
-        for (at, _) in lower.match_indices(word) {
-            let rest = &lower[at + word.len()..];
-            let behind = rest.trim_start_matches(is_name);
-            let name_end = lower.len() - behind.len();
-            let value = behind.trim_start();
-            let value = value.strip_prefix(['=', ':']).map_or(value, str::trim_start);
-            let separated = behind.starts_with(['=', ':', ' ', '\t']) && !value.is_empty();
-            let place = PLACES.iter().any(|place| lower[..name_end].ends_with(place));
-            if separated && !place && !value.starts_with('/') {
-                let start = lower.len() - value.len();
-                found = Some(found.map_or(start, |other| other.min(start)));
-                break;
-            }
+    let mut rest = line;
+    while let Some(start) = rest.find(is_name) {
+        let name_and_behind = &rest[start..];
+        let end = name_and_behind.find(|c| !is_name(c)).unwrap_or(name_and_behind.len());
+        let (name, behind) = name_and_behind.split_at(end);
+        let value = behind.trim_start();
+        let value = value.strip_prefix(['=', ':']).map_or(value, str::trim_start);
+        let separated = behind.starts_with(['=', ':', ' ', '\t']) && !value.is_empty();
+        if separated && !value.starts_with('/') && promises_secret(name) {
+            return Some(line.len() - value.len()..line.trim_end().len());
         }
+        rest = behind;
     }
-    match found {
-        Some(start) => Some(start..line.trim_end().len()),
-        None => secret_in_url(line),
-    }
+    secret_in_url(line)
+}
+
+fn promises_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let place = PLACES.iter().any(|place| name.ends_with(place));
+    !place && (name == "key" || SECRET_WORDS.iter().any(|word| name.contains(word)))
 }
 
 /// The password in `scheme://user:password@host`.

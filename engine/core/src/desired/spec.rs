@@ -149,7 +149,8 @@ impl LaunchSpec {
 pub struct Program {
     /// A path that the files name; none = what the workbench's discovery finds.
     pub exe: Option<String>,
-    /// Arguments, with the tokens `{SOCKET}`, `{BASE}`, `{USER}`, `{HOME}`, `{ID}` still in them.
+    /// Arguments, with the tokens `{SOCKET}`, `{RUNTIME}`, `{BASE}`, `{USER}`, `{HOME}`, `{ID}` still in
+    /// them.
     pub args: Vec<String>,
     /// Environment that the workbench itself needs, same tokens.
     pub env: BTreeMap<String, String>,

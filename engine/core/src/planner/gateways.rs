@@ -22,6 +22,7 @@ pub(super) fn plan_gateways(input: &Input<'_>, draft: &mut Draft) {
         }
     }
     release(input, draft, records, &mut leases);
+    lead(input, draft, &leases);
     listen_for(input, draft, &leases);
     let kept = input.desired.gateways.known();
     draft.plan.unchanged.gateways +=
@@ -175,6 +176,30 @@ fn is_live(input: &Input<'_>, id: &SessionId) -> bool {
     input.observed.of_session(id).any(|(_, known)| {
         known.is_unknown() || known.present().is_some_and(|seen| seen.phase.is_live())
     })
+}
+
+/// Leads every port to the session that has it, and those that nobody has nowhere.
+fn lead(input: &Input<'_>, draft: &mut Draft, leases: &Leases) {
+    let leads = &input.observed.leads;
+    let ports: BTreeSet<_> = leads.keys().chain(leases.keys()).collect();
+    for key in ports {
+        let session = leases.get(key);
+        if leads.get(key) == session {
+            continue;
+        }
+        let (gateway, port) = (key.0.clone(), key.1);
+        let because = match session {
+            Some(session) => seen(format!("port {port} of {gateway} is {session}'s")),
+            None => seen(format!("port {port} of {gateway} is nobody's")),
+        };
+        draft.step(
+            format!("lead/{gateway}/{port}"),
+            on_here(input),
+            Action::Lead { gateway, port, session: session.cloned() },
+            Impact::None,
+            because,
+        );
+    }
 }
 
 /// Listens on every leased port of a gateway that is asked for, and on no other.

@@ -50,30 +50,25 @@ const JUPYTER: [&str; 8] = [
     "--IdentityProvider.token=",
 ];
 
+/// Kernels' sockets and the files with their keys lie beside the session's socket: below a home their
+/// paths can be longer than the 107 bytes that a socket's may have (every kernel then fails to start),
+/// and homes are on network file systems without sockets.
+const JUPYTER_ENV: [(&str, &str); 1] = [("JUPYTER_RUNTIME_DIR", "{RUNTIME}")];
+
 const ROWS: &[Row] = &[
-    (
-        "demo",
-        "Demo",
-        &["__demo", "--socket", "{SOCKET}", "--base", "{BASE}"],
-        &[],
-        BasePath::Keep,
-        "/",
-        10,
-    ),
-    ("jupyterlab", "JupyterLab", &JUPYTER, &[], BasePath::Keep, "/api", 90),
-    ("jupyter-notebook", "Jupyter Notebook", &JUPYTER, &[], BasePath::Keep, "/api", 90),
+    ("demo", "Demo", &["__demo", "--socket", "{SOCKET}"], &[], BasePath::Keep, "/status", 10),
+    ("jupyterlab", "JupyterLab", &JUPYTER, &JUPYTER_ENV, BasePath::Keep, "/api", 90),
+    ("jupyter-notebook", "Jupyter Notebook", &JUPYTER, &JUPYTER_ENV, BasePath::Keep, "/api", 90),
     (
         "vs-code",
         "VS Code",
         &[
-            "--auth",
-            "none",
-            "--socket",
-            "{SOCKET}",
-            "--socket-mode",
-            "660",
+            "--socket={SOCKET}",
+            "--socket-mode=660",
+            "--auth=none",
             "--disable-telemetry",
             "--disable-update-check",
+            "--abs-proxy-base-path={BASE}",
             "{HOME}",
         ],
         &[],
@@ -89,9 +84,11 @@ const ROWS: &[Row] = &[
             "--www-socket={SOCKET}",
             "--www-root-path={BASE}",
             "--auth-none=1",
+            "--server-user={USER}",
+            "--server-data-dir={HOME}/.local/share/wharf/rstudio-{ID}",
         ],
         &[],
-        BasePath::Strip,
+        BasePath::Keep,
         "/",
         60,
     ),

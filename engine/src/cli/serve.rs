@@ -1,0 +1,333 @@
+//! `wharf serve [DIR]`: puts the engine together and runs it in the foreground.
+//!
+//! Wires adapters to ports and nothing else; what happens is decided elsewhere. SIGTERM and Ctrl-C stop
+//! the engine and leave sessions running.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc;
+
+use arc_swap::ArcSwap;
+use clap::Args;
+use engine_core::accept::Settle;
+use engine_core::desired::{Ground, Lowered};
+use engine_core::ids::{Digest, Moment, UserName};
+use engine_core::report::About;
+use engine_core::report::text::{self, Style};
+use engine_core::site::SiteFiles;
+
+use super::{FAILED, Global, OK, Place, complain};
+use crate::admin::protocol::Answer;
+use crate::admin::server::Server;
+use crate::control::requests::Services;
+use crate::control::{Control, Event, POLL, narrate};
+use crate::identity::{Identity, Key, Person, SystemGroups};
+use crate::intake::Intake;
+use crate::launcher::accounts::{SystemAccounts, fallback_user};
+use crate::launcher::local::LocalLauncher;
+use crate::launcher::workbench::LocalWorkbenches;
+use crate::launcher::workbench::discovery::Account;
+use crate::layout::Layout;
+use crate::ledger::{Ledger, Seal};
+use crate::load::{SiteDirs, load, open_to_read, process_env};
+use crate::ports::{Clock, Launcher, Warden};
+use crate::proxy::Limits;
+use crate::proxy::{Proxy, Surroundings};
+use crate::reconcile::{Adapters, Reconciler};
+use crate::status::StatusView;
+use crate::store::sled::SledStore;
+use crate::warden::protocol::Call;
+use crate::warden::{self, Bounds, InProcess};
+use crate::watch::Watcher;
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  wharf serve samples/quickstart     # a self-contained directory, loopback only\n  \
+    wharf serve                        # /etc/rstudio with /etc/wharf/wharf.toml, as the unit does"
+)]
+pub(super) struct ServeArgs {
+    /// The configuration directory [default: as --config]
+    dir: Option<PathBuf>,
+    /// Save the inputs of each round that does something into this directory, for `replan`
+    #[arg(long, value_name = "DIR")]
+    record: Option<PathBuf>,
+}
+
+/// The system's clock.
+struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Moment {
+        super::now()
+    }
+}
+
+pub(super) fn run(global: &Global, args: &ServeArgs) -> u8 {
+    match serve(global, args) {
+        Ok(()) => OK,
+        Err(message) => {
+            complain(&message);
+            FAILED
+        }
+    }
+}
+
+/// What is known of an instance before its engine is put together.
+struct Start {
+    dirs: SiteDirs,
+    ground: Ground,
+    instance: String,
+    layout: Layout,
+    first: Lowered,
+}
+
+fn prepare(global: &Global, args: &ServeArgs) -> Result<Start, String> {
+    let given = args.dir.as_deref().or(global.config.as_deref());
+    if let Some(dir) = given
+        && !dir.is_dir()
+    {
+        return Err(format!("{}: there is no such directory", dir.display()));
+    }
+    let dirs = SiteDirs::find(given, super::own_default(), &process_env);
+    let files = load(&dirs, &[], &open_to_read, super::now()).files;
+    let self_contained = files.own_dir == files.workbench_dir;
+    let mut ground = super::ground(self_contained, Vec::new())?;
+    let first = engine_core::desired::lower(&files, &ground);
+    let instance = match (&first.engine.instance, given) {
+        (Some(name), _) => name.clone(),
+        (None, Some(dir)) => super::place::instance_of_path(dir),
+        (None, None) => super::place::MAIN.to_owned(),
+    };
+    let layout = Place::here().layout(&instance);
+    ground.digest_key = Digest::of(instance.as_bytes()).to_string().into_bytes();
+    Ok(Start { dirs, ground, instance, layout, first })
+}
+
+fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
+    crate::logging::start(global.verbose);
+    let mut start = prepare(global, args)?;
+    let plain = |error: &dyn std::error::Error| crate::chain(error);
+    let warden = warden(&start)?;
+    start.layout = warden.layout().clone();
+    let _lock = crate::instance::lock(&start.layout).map_err(|error| plain(&error))?;
+    let warden: Arc<dyn Warden> = Arc::new(warden);
+    let (account, home) = make_home(&*warden, &start)?;
+    let key = Key::load_or_create(&start.layout.state.join("key")).map_err(|e| plain(&e))?;
+    start.ground.digest_key = key.bytes_for("secret digests").to_vec();
+    let store = open_store(&start)?;
+    let seal = Seal::new(&key.bytes_for("stored files"));
+    let ledger =
+        Ledger::open(Arc::clone(&store) as Arc<dyn crate::ports::Store>, seal, super::now());
+
+    let (events, inbox) = mpsc::channel::<Event>();
+    let status = Arc::new(ArcSwap::from_pointee(StatusView::default()));
+    let identity = Arc::new(Identity::new(&start.instance, &key, Box::new(SystemGroups)));
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let surroundings = Surroundings {
+        warden: Arc::clone(&warden),
+        status: Arc::clone(&status),
+        identity: Arc::clone(&identity),
+        clock: Arc::clone(&clock),
+    };
+    let proxy = Proxy::start(surroundings, Limits::default(), None)
+        .map_err(|error| format!("cannot start the proxy: {error}"))?;
+    let wake = events.clone();
+    let launcher = LocalLauncher::new(
+        Arc::clone(&warden),
+        start.layout.clone(),
+        start.ground.node.clone(),
+        move || {
+            let _ = wake.send(Event::World("ready"));
+        },
+    )
+    .map_err(|error| format!("cannot start the launcher: {error}"))?;
+    let workbenches = LocalWorkbenches::new(&start.layout.state, account);
+    let mut accounts = SystemAccounts::new();
+    if let Some(home) = home {
+        accounts.set_home(start.ground.default_user.clone(), home.display().to_string());
+    }
+    let adapters = Adapters {
+        launchers: BTreeMap::from([("local".to_owned(), Box::new(launcher) as Box<dyn Launcher>)]),
+        routes: Box::new(proxy),
+        accounts: Box::new(accounts),
+        workbenches: Box::new(workbenches),
+    };
+    let cores = u32::try_from(cores()).unwrap_or(1);
+    let reconciler =
+        Reconciler::new(adapters, ledger, start.ground.clone(), cores, super::week_minute);
+    let intake = intake(&start, &reconciler, events.clone());
+    let mint_identity = Arc::clone(&identity);
+    let services = Services {
+        status: Arc::clone(&status),
+        layout: start.layout.clone(),
+        mint: Box::new(move |user, admin| mint(&mint_identity, user, admin)),
+        when: super::when,
+        site_dir: start.dirs.workbench_dir().to_owned(),
+        record: args.record.clone(),
+    };
+    let view = StatusView {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        instance: start.instance.clone(),
+        site: start.dirs.workbench_dir().display().to_string(),
+        pid: std::process::id(),
+        ..StatusView::default()
+    };
+    let mut control = Control::new(reconciler, intake, inbox, clock, services, view);
+    control.tell(Box::new(crate::logging::listener()));
+    if !global.quiet {
+        let user = start.ground.default_user.to_string();
+        let link = Arc::clone(&identity);
+        control.tell(super::terminal::teller(move || mint(&link, &user, true)));
+    }
+    let asked = events.clone();
+    let _admin = Server::start(&start.layout.admin_socket(), move |request| {
+        asked.send(Event::Asked(request)).is_ok()
+    })
+    .map_err(|error| format!("cannot open {}: {error}", start.layout.admin_socket().display()))?;
+    crate::instance::write_pid(&start.layout).map_err(|error| error.to_string())?;
+    crate::instance::on_signals(events)?;
+    crate::instance::notify("READY=1");
+    let last = control.run();
+    crate::instance::notify("STOPPING=1");
+    if let Err(error) = store.write_snapshot(&start.instance, super::now()) {
+        complain(&format!("the store's snapshot was not written: {}", crate::chain(&error)));
+    }
+    if !global.quiet {
+        super::print(&format!("{}\n", narrate::farewell(&last)));
+    }
+    Ok(())
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+fn warden(start: &Start) -> Result<InProcess, String> {
+    let workbench_dirs = start.dirs.workbench_dirs().map(|(dir, _)| dir.to_owned());
+    let own = start.dirs.own_dir().to_owned();
+    InProcess::new(Bounds {
+        layout: start.layout.clone(),
+        readable: workbench_dirs.chain([own]).collect(),
+        engine_uid: rustix::process::geteuid().as_raw(),
+        engine_gid: rustix::process::getegid().as_raw(),
+        allow_root: false,
+        exe: PathBuf::new(),
+    })
+    .map_err(|error| crate::chain(&error))
+}
+
+/// Makes the home of the unprivileged fallback account, where it needs one; who installs as root.
+fn make_home(
+    warden: &dyn Warden,
+    start: &Start,
+) -> Result<(Option<Account>, Option<PathBuf>), String> {
+    let user = start.ground.default_user.as_str();
+    let needs_home = fallback_user().is_ok_and(|fallback| fallback.needs_home);
+    let home = if needs_home {
+        let call = Call::MakeHome { user: user.to_owned() };
+        match warden.call(&call).map_err(|error| crate::chain(&error))? {
+            (warden::protocol::Answer::Path { path }, _) => Some(path),
+            _ => None,
+        }
+    } else {
+        None
+    };
+    if !rustix::process::geteuid().is_root() {
+        return Ok((None, home));
+    }
+    let found = nix::unistd::User::from_name(user).map_err(|error| error.to_string())?;
+    let found = found.ok_or_else(|| format!("there is no account `{user}`"))?;
+    let account = Account {
+        uid: found.uid.as_raw(),
+        gid: found.gid.as_raw(),
+        home: home.clone().unwrap_or(found.dir),
+    };
+    Ok((Some(account), home))
+}
+
+fn open_store(start: &Start) -> Result<Arc<SledStore>, String> {
+    let path = match &start.first.engine.store_path {
+        Some(path) => PathBuf::from(path),
+        None => start.layout.store(),
+    };
+    let opened = SledStore::open(&path, super::now())
+        .map_err(|error| format!("{}: {}", path.display(), crate::chain(&error)))?;
+    if let Some(recovery) = &opened.recovered {
+        complain(&recovery.to_string());
+        tracing::error!(%recovery, "store recovered");
+    }
+    Ok(Arc::new(opened.store))
+}
+
+fn intake(start: &Start, reconciler: &Reconciler, events: mpsc::Sender<Event>) -> Intake {
+    let mut dirs = start.dirs.clone();
+    dirs.pin();
+    let watcher = Watcher::new(move |_| {
+        let _ = events.send(Event::Files);
+    });
+    let read = Box::new(move |now| load(&dirs, &[], &open_to_read, now));
+    let in_force = reconciler.in_force();
+    let digest = in_force.and_then(|site| site.mark.digest);
+    let settle = in_force.map_or_else(Settle::default, |site| site.lowered.engine.settle);
+    Intake::start(Box::new(watcher), read, settle, POLL, digest, super::now())
+}
+
+/// A one-time sign-in link's path; empty if none can be made.
+fn mint(identity: &Identity, user: &str, admin: bool) -> String {
+    let Ok(user) = UserName::new(user) else { return String::new() };
+    let minted = identity.links.mint(&Person { user, admin }, super::now());
+    minted.unwrap_or_default()
+}
+
+/// Plans without an engine, from what can be read without writing: the world is taken as empty.
+pub(super) fn plan_offline(
+    files: &SiteFiles,
+    against: &str,
+    verbose: bool,
+) -> Result<Answer, String> {
+    let ground = super::ground_for_check(files);
+    let (lowered, acceptable) = crate::control::lower_for_serving(files, &ground);
+    let problems = crate::control::serving_problems(files, &lowered);
+    if !acceptable {
+        return Ok(crate::control::requests::refused(&problems, files, None));
+    }
+    let about = About {
+        site: files.workbench_dir.to_string(),
+        in_force: None,
+        against: against.to_owned(),
+        remark: "No engine runs: planned from the files alone, everything is to start.".to_owned(),
+    };
+    let now = super::now();
+    let mut observed = engine_core::observed::Observed::empty(ground.node.clone());
+    observed.cores = u32::try_from(cores()).unwrap_or(1);
+    observed.in_force.digest = Some(files.digest());
+    let mut accounts = SystemAccounts::new();
+    let mut workbenches = LocalWorkbenches::new(Path::new("/nonexistent"), None);
+    crate::observe::look_around(
+        &mut observed,
+        &mut accounts,
+        &mut workbenches,
+        &lowered.desired,
+        now,
+    );
+    let forecast =
+        engine_core::forecast::forecast(&lowered.desired, &lowered.origins, &observed, now);
+    let options = engine_core::settings::Settings::default().changes(&lowered.settings);
+    let warnings = crate::control::requests::rendered_each(&problems, files);
+    let report = engine_core::report::Report::new(
+        about,
+        options,
+        &lowered.desired,
+        &observed,
+        &forecast,
+        warnings,
+    );
+    let style = Style { when: &super::when, verbose };
+    Ok(Answer::Plan {
+        text: text::render(&report, &style),
+        json: engine_core::report::json::render(&report),
+        new: report.is_new(),
+        harmful: report.is_new() && report.is_harmful(),
+    })
+}

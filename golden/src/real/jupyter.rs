@@ -1,0 +1,127 @@
+//! JupyterLab's page as a person uses it: the launcher, a notebook, a cell that is typed and run.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::{Chromium, wait_for};
+
+/// The cells of the notebook in front.
+const CELLS: &str =
+    "[...document.querySelectorAll('.jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell')]";
+
+/// The `jupyter` that `golden/run` installs from the pinned requirements.
+///
+/// # Panics
+/// It is not installed: with what installs it.
+#[must_use]
+pub fn installed() -> PathBuf {
+    let link = concat!(env!("CARGO_MANIFEST_DIR"), "/.cache/jupyter");
+    let exe = std::fs::canonicalize(link).map(|dir| dir.join("bin/jupyter"));
+    exe.ok()
+        .filter(|exe| exe.is_file())
+        .unwrap_or_else(|| panic!("no JupyterLab in {link}: golden/run installs it"))
+}
+
+/// Waits until the launcher is there, by what assistive software reads of it.
+///
+/// # Panics
+/// It never comes.
+#[track_caller]
+pub fn wait_launcher(page: &mut Chromium) {
+    page.wait_accessible("the launcher's tab", |node| {
+        node.role == "tab" && node.name == "Launcher"
+    });
+    page.wait_accessible("a notebook to start", |node| {
+        node.role == "button" && node.name.starts_with("Python 3")
+    });
+}
+
+/// Starts a notebook from the launcher.
+///
+/// # Panics
+/// It does not open.
+#[track_caller]
+pub fn start_notebook(page: &mut Chromium) {
+    page.click(".jp-LauncherCard[data-category=\"Notebook\"]");
+    wait_notebook(page);
+}
+
+/// Waits until a notebook and its kernel are there.
+///
+/// # Panics
+/// They never are.
+#[track_caller]
+pub fn wait_notebook(page: &mut Chromium) {
+    let idle = "document.querySelector('.jp-NotebookPanel:not(.lm-mod-hidden) \
+                .jp-Notebook-ExecutionIndicator')?.dataset.status";
+    wait_for("a notebook with an idle kernel", || match page.try_evaluate(idle)? {
+        Value::String(status) if status == "idle" => Ok(()),
+        other => Err(other.to_string()),
+    });
+}
+
+/// Types `code` into the last cell, runs it with Shift and Enter, and gives what is shown below it.
+///
+/// # Panics
+/// It never ends.
+#[track_caller]
+pub fn run(page: &mut Chromium, code: &str) -> String {
+    let last = wait_empty_cell(page);
+    page.click("[data-golden=\"last\"] .cm-content");
+    page.type_text(code);
+    page.shift_press("Enter", 13);
+    let result = format!(
+        "(() => {{ const c = {CELLS}[{last}]; \
+         return [c.querySelector('.jp-InputPrompt').innerText, \
+                 c.querySelector('.jp-OutputArea-output')?.innerText ?? '']; }})()"
+    );
+    wait_for(code, || {
+        let seen = page.try_evaluate(&result)?;
+        let prompt = seen[0].as_str().unwrap_or_default();
+        if prompt.chars().any(|c| c.is_ascii_digit()) {
+            Ok(seen[1].as_str().unwrap_or_default().trim().to_owned())
+        } else {
+            Err(seen.to_string())
+        }
+    })
+}
+
+/// The number of the last cell once it is empty, which it is named for; where it is not, a cell is added.
+#[track_caller]
+fn wait_empty_cell(page: &mut Chromium) -> u64 {
+    // A name for the cell, so that a click finds it among others.
+    let look = format!(
+        "(() => {{ const all = {CELLS}, last = all.at(-1); if (!last) return null; \
+         all.forEach(cell => delete cell.dataset.golden); last.dataset.golden = 'last'; \
+         return [all.length - 1, last.querySelector('.cm-content')?.innerText?.trim() ?? '?']; }})()"
+    );
+    wait_for("an empty cell", || {
+        let seen = page.try_evaluate(&look)?;
+        match (seen[0].as_u64(), seen[1].as_str()) {
+            (Some(last), Some("")) => return Ok(last),
+            (Some(_), Some(_)) => {
+                page.click("[data-golden=\"last\"] .jp-InputPrompt");
+                page.click("[data-jp-item-name=\"insert\"]");
+            }
+            _ => {}
+        }
+        Err(seen.to_string())
+    })
+}
+
+/// Saves the notebook, as a person does before leaving.
+///
+/// # Panics
+/// It is not saved.
+#[track_caller]
+pub fn save(page: &mut Chromium) {
+    page.press("s", 83, 2);
+    // An untitled one is asked for its name; the one it has is good enough.
+    let dirty = "(() => { document.querySelector('.jp-Dialog .jp-mod-accept')?.click(); \
+                 return document.querySelectorAll('.jp-mod-dirty').length; })()";
+    wait_for("the notebook is saved", || match page.try_evaluate(dirty)?.as_u64() {
+        Some(0) => Ok(()),
+        other => Err(format!("{other:?} unsaved")),
+    });
+}
