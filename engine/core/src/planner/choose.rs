@@ -4,6 +4,7 @@
 //! needs besides a node: the caller says which nodes suit it.
 
 use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Input, balance};
 use crate::desired::{BalancerMethod, Placement};
@@ -20,8 +21,13 @@ pub(crate) struct Candidate {
     pub(crate) cores: u32,
 }
 
-/// The nodes that take a new session of these wishes: online, with weight, labels and room.
-pub(crate) fn candidates(input: &Input<'_>, placement: &Placement) -> Vec<Candidate> {
+/// The nodes that take a new session of these wishes: online, with weight, labels and room; `given` are
+/// the sessions that this round has given to each already.
+pub(crate) fn candidates(
+    input: &Input<'_>,
+    placement: &Placement,
+    given: &BTreeMap<NodeId, u64>,
+) -> Vec<Candidate> {
     let weights = balance::wanted(input).weights;
     let positive = weights.into_iter().filter(|(_, weight)| *weight > 0);
     positive
@@ -30,7 +36,7 @@ pub(crate) fn candidates(input: &Input<'_>, placement: &Placement) -> Vec<Candid
             let seen = input.observed.nodes.get(&node).and_then(Known::present);
             Candidate {
                 weight,
-                sessions: sessions_on(input, &node),
+                sessions: sessions_on(input, &node) + given.get(&node).copied().unwrap_or(0),
                 load5_milli: seen.map_or(0, |seen| seen.load5_milli),
                 cores: seen.map_or(1, |seen| seen.cores.max(1)),
                 node,
@@ -54,8 +60,7 @@ fn sessions_on(input: &Input<'_>, node: &NodeId) -> u64 {
     let live = input.observed.incarnations.iter().filter(|(_, known)| {
         known.present().is_some_and(|seen| &seen.node == node && seen.phase.is_live())
     });
-    let mut sessions: std::collections::BTreeSet<_> =
-        live.map(|(incarnation, _)| &incarnation.session).collect();
+    let mut sessions: BTreeSet<_> = live.map(|(incarnation, _)| &incarnation.session).collect();
     if let Some(records) = input.observed.records.present() {
         let placed = records.placements.iter().filter(|(_, placed)| &placed.node == node);
         sessions.extend(placed.map(|(session, _)| session));

@@ -18,7 +18,7 @@ pub(crate) use choose::{Candidate, best, candidates};
 pub use harm::BRAKE_WINDOW_MS;
 pub(crate) use starts::starts_again;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::desired::{Desired, Mode, Origins};
 use crate::ids::Moment;
@@ -73,6 +73,8 @@ struct Draft {
     provided: BTreeSet<crate::ids::WorkbenchName>,
     /// Starts under way or decided in this round.
     starting: u32,
+    /// New sessions that this round gives to each node.
+    placed: BTreeMap<crate::ids::NodeId, u64>,
 }
 
 /// A step that would do harm because files changed.

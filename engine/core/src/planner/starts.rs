@@ -82,12 +82,15 @@ fn prepare(
     let user = find_user(input, spec)?;
     is_local(input, spec)?;
     let exe = find_exe(input, draft, spec)?;
-    let (n, node, intent) = number_and_node(input, records, spec)?;
+    let (n, node, intent) = number_and_node(input, draft, records, spec)?;
     let budget = input.desired.policy.concurrent_starts.unwrap_or(input.observed.cores).max(1);
     if draft.starting >= budget {
         return Err(Wait::on(WaitingOn::Budget));
     }
     draft.starting += 1;
+    if !intent {
+        *draft.placed.entry(node.clone()).or_default() += 1;
+    }
     let order = StartOrder {
         incarnation: Incarnation::new(spec.id.clone(), n),
         node,
@@ -213,8 +216,8 @@ fn find_exe(input: &Input<'_>, draft: &mut Draft, spec: &SessionSpec) -> Result<
 }
 
 /// The node for a new start.
-fn choose_node(input: &Input<'_>, spec: &SessionSpec) -> Result<NodeId, Wait> {
-    let candidates = choose::candidates(input, &spec.placement);
+fn choose_node(input: &Input<'_>, draft: &Draft, spec: &SessionSpec) -> Result<NodeId, Wait> {
+    let candidates = choose::candidates(input, &spec.placement, &draft.placed);
     let best = choose::best(input.desired.balancer, &candidates, &spec.launch.user);
     let none = || Wait::problem("no node that suits it takes new sessions");
     best.map(|best| best.node.clone()).ok_or_else(none)
@@ -224,6 +227,7 @@ fn choose_node(input: &Input<'_>, spec: &SessionSpec) -> Result<NodeId, Wait> {
 /// binding: it may be under way on its node, so nobody else starts the session.
 fn number_and_node(
     input: &Input<'_>,
+    draft: &Draft,
     records: &Records,
     spec: &SessionSpec,
 ) -> Result<(u32, NodeId, bool), Wait> {
@@ -240,7 +244,7 @@ fn number_and_node(
             let found = input.observed.of_session(&spec.id).next_back();
             let found = found.map_or(0, |(incarnation, _)| incarnation.n);
             let last = records.numbers.get(&spec.id).copied().unwrap_or(0).max(found);
-            Ok((last.saturating_add(1), choose_node(input, spec)?, false))
+            Ok((last.saturating_add(1), choose_node(input, draft, spec)?, false))
         }
     }
 }

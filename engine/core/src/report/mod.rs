@@ -293,7 +293,9 @@ impl People {
     }
 }
 
-fn live_sessions(observed: &Observed) -> BTreeSet<&SessionId> {
+/// Sessions of which something lives, or may.
+#[must_use]
+pub fn live_sessions(observed: &Observed) -> BTreeSet<&SessionId> {
     let live = observed.incarnations.iter().filter(|(_, known)| {
         known.is_unknown() || known.present().is_some_and(|seen| seen.phase.is_live())
     });

@@ -1,5 +1,7 @@
 //! Where the next new session goes under another balancer: the difference that people can check.
 
+use std::collections::BTreeMap;
+
 use crate::desired::{BalancerMethod, Desired, Origins, Placement};
 use crate::ids::{Moment, UserName};
 use crate::observed::Observed;
@@ -10,7 +12,7 @@ pub(super) fn next_session(desired: &Desired, observed: &Observed) -> Option<Str
     let before = observed.balancer.as_ref()?.method;
     let origins = Origins::default();
     let input = Input { desired, origins: &origins, observed, now: Moment::default() };
-    let candidates = candidates(&input, &Placement::default());
+    let candidates = candidates(&input, &Placement::default(), &BTreeMap::new());
     if candidates.len() < 2 {
         return None;
     }
