@@ -165,7 +165,7 @@ const REASONS: [(&str, &str); 9] = [
     ("d", "nothing is drained and generations of several nodes do not wait yet"),
     ("e", "such a hold keeps back harm and nothing else; a window keeps back restarts only"),
     ("f", "what it keeps back hurts nobody"),
-    ("g", "no option of this version needs a restart of sessions or of the engine"),
+    ("g", "such an option waits for the engine's next start; nothing in a plan follows from it"),
     ("h", "an option without effect is nobody's cause"),
     ("i", "what is live outdates nothing, and what is for the next start ends nothing"),
 ];
