@@ -14,7 +14,7 @@ use crate::ids::{
     UserName, WorkbenchName,
 };
 use crate::known::Known;
-use crate::plan::{Resource, RouteSpec};
+use crate::plan::{Impact, Resource, RouteSpec};
 
 /// The world as one round found it. As JSON it is part of a recorded round, which has a `format`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -187,6 +187,9 @@ pub struct IncarnationSeen {
     pub kept: bool,
     /// When somebody last used it, where that is known.
     pub last_used: Option<Moment>,
+    /// What its file said of its end when it was started.
+    #[serde(default)]
+    pub terms: Terms,
 }
 
 /// Where an incarnation is in its life.
@@ -332,11 +335,20 @@ pub struct BalancerSeen {
     pub weights: BTreeMap<NodeId, u32>,
 }
 
+/// A harm that a change of files would do, and since when it has been wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HarmWanted {
+    /// Since when. A worse harm to the same resource waits anew.
+    pub since: Moment,
+    /// What it would do.
+    pub impact: Impact,
+}
+
 /// What the loop carries from round to round. Losing it is safe: every wait begins anew.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memory {
     /// Since when a change of files would harm a resource.
-    pub harm_since: BTreeMap<Resource, Moment>,
+    pub harm_since: BTreeMap<Resource, HarmWanted>,
     /// Sessions hurt by changes of files in the last ten minutes.
     pub harmed: Vec<(Moment, SessionId)>,
     /// Resources whose waiting for harm-delay or approval a person has ended with `wharf apply`.

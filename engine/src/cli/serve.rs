@@ -42,8 +42,10 @@ use crate::warden::{self, Bounds, InProcess};
 use crate::watch::Watcher;
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  wharf serve samples/quickstart     # a self-contained directory, loopback only\n  \
-    wharf serve                        # /etc/rstudio with /etc/wharf/wharf.toml, as the unit does")]
+#[command(
+    after_help = "Examples:\n  wharf serve samples/quickstart     # a self-contained directory, loopback only\n  \
+    wharf serve                        # /etc/rstudio with /etc/wharf/wharf.toml, as the unit does"
+)]
 pub(super) struct ServeArgs {
     /// The configuration directory [default: as --config]
     dir: Option<PathBuf>,
@@ -115,7 +117,8 @@ fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
     start.ground.digest_key = key.bytes_for("secret digests").to_vec();
     let store = open_store(&start)?;
     let seal = Seal::new(&key.bytes_for("stored files"));
-    let ledger = Ledger::open(Arc::clone(&store) as Arc<dyn crate::ports::Store>, seal, super::now());
+    let ledger =
+        Ledger::open(Arc::clone(&store) as Arc<dyn crate::ports::Store>, seal, super::now());
 
     let (events, inbox) = mpsc::channel::<Event>();
     let status = Arc::new(ArcSwap::from_pointee(StatusView::default()));
@@ -128,7 +131,7 @@ fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
         clock: Arc::clone(&clock),
     };
     let proxy = Proxy::start(surroundings, Limits::default(), None)
-    .map_err(|error| format!("cannot start the proxy: {error}"))?;
+        .map_err(|error| format!("cannot start the proxy: {error}"))?;
     let wake = events.clone();
     let launcher = LocalLauncher::new(
         Arc::clone(&warden),
@@ -145,10 +148,7 @@ fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
         accounts.set_home(start.ground.default_user.clone(), home.display().to_string());
     }
     let adapters = Adapters {
-        launchers: BTreeMap::from([(
-            "local".to_owned(),
-            Box::new(launcher) as Box<dyn Launcher>,
-        )]),
+        launchers: BTreeMap::from([("local".to_owned(), Box::new(launcher) as Box<dyn Launcher>)]),
         routes: Box::new(proxy),
         accounts: Box::new(accounts),
         workbenches: Box::new(workbenches),

@@ -5,15 +5,11 @@ use std::collections::BTreeMap;
 use engine_core::desired::{BalancerMethod, ListenAddress, ListenerId, StopSpec, WorkbenchSpec};
 use engine_core::ids::{Incarnation, Moment, NodeId, SessionId, UserName, WorkbenchName};
 use engine_core::known::Known;
-use engine_core::observed::{
-    BalancerSeen, IncarnationSeen, PortRefusal, UserSeen, WorkbenchSeen,
-};
+use engine_core::observed::{BalancerSeen, IncarnationSeen, PortRefusal, UserSeen, WorkbenchSeen};
 use engine_core::plan::{RouteSpec, StartOrder};
 
 use super::world::{Shared, lock};
-use crate::ports::{
-    Accounts, LaunchError, Launcher, Routes, RoutesSeen, Secrets, Workbenches,
-};
+use crate::ports::{Accounts, LaunchError, Launcher, Routes, RoutesSeen, Secrets, Workbenches};
 
 /// A launcher of one node.
 pub struct SimLauncher {
@@ -56,7 +52,11 @@ fn failed(what: &str) -> LaunchError {
 }
 
 impl SimLauncher {
-    fn act(&self, what: &str, act: impl FnOnce() -> Result<(), LaunchError>) -> Result<(), LaunchError> {
+    fn act(
+        &self,
+        what: &str,
+        act: impl FnOnce() -> Result<(), LaunchError>,
+    ) -> Result<(), LaunchError> {
         match fate(&self.world) {
             Fate::Done => act(),
             Fate::DoneButReportedFailed => act().and_then(|()| Err(unknown(what))),
@@ -206,11 +206,7 @@ impl Workbenches for SimWorkbenches {
         })
     }
 
-    fn provide(
-        &mut self,
-        _workbench: &WorkbenchName,
-        _spec: &WorkbenchSpec,
-    ) -> Result<(), String> {
+    fn provide(&mut self, _workbench: &WorkbenchName, _spec: &WorkbenchSpec) -> Result<(), String> {
         Ok(())
     }
 }

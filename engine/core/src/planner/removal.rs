@@ -44,7 +44,7 @@ fn end_removed(
     }
     let records = input.observed.records.present();
     let terms = records.and_then(|records| records.terms.get(id)).cloned();
-    let Terms { on_removal, stop } = terms.unwrap_or_default();
+    let Terms { on_removal, stop } = terms.unwrap_or_else(|| found.terms.clone());
     let because = vec![Because::FileRemoved { file: format!("sessions.d/{id}.toml").into() }];
     match on_removal {
         OnRemoval::Keep => {

@@ -86,6 +86,14 @@ fn under_way(input: &Input<'_>) -> u32 {
 fn plan_session(input: &Input<'_>, draft: &mut Draft, id: &SessionId) {
     let found = Found::of(input, id);
     let wanted = input.desired.sessions.things.get(id);
+    if let Some(Known::Unknown { reason, .. }) = wanted {
+        // A person has to put the file right; what runs goes on as it was asked for.
+        let waiting = WaitingOn::Problem { reason: reason.clone() };
+        let because = vec![Because::Seen { what: format!("sessions.d/{id}.toml") }];
+        draft.hold(session(id), "stays as it is", waiting, Impact::None, because, None);
+        draft.plan.unchanged.sessions += found.live.len();
+        return;
+    }
     if let Some(reason) = not_to_be_touched(input, wanted, &found) {
         let waiting = WaitingOn::Unknown { reason: reason.clone() };
         let because = seen(reason);
@@ -128,9 +136,6 @@ fn not_to_be_touched(
 ) -> Option<String> {
     if let Some(reason) = &found.unknown {
         return Some(reason.clone());
-    }
-    if let Some(Known::Unknown { reason, .. }) = wanted {
-        return Some(format!("its file cannot be read: {reason}"));
     }
     let silent = |cluster: &str| {
         let (_, reason) = input.observed.silent_clusters.get(cluster)?;
@@ -286,7 +291,11 @@ fn renew(
     let mut because = BTreeSet::new();
     for change in &changes {
         let what = format!("session/{}/{}", spec.id, change.what);
-        because.extend(input.origins.because(&what, &change.what));
+        because.extend(input.origins.because_exactly(&what, &change.what));
+    }
+    if spec.update.renew != Renew::NextStart {
+        // What asks for a renewal at all is a cause of it, too.
+        because.extend(renewal(input, spec));
     }
     let because: Vec<Because> = because.into_iter().collect();
     let differs = changes.into_iter().map(|change| change.what).collect();
@@ -319,17 +328,31 @@ fn renew(
     }
 }
 
+/// The line that asks for renewing a session by a restart.
+fn renewal(input: &Input<'_>, spec: &SessionSpec) -> Vec<Because> {
+    let own = format!("session/{}/update.apply", spec.id);
+    let lines = |what: &str| input.origins.because_exactly(what, "update.apply");
+    if input.origins.exactly(&own).is_empty() {
+        lines("policy/session-restart")
+    } else {
+        lines(&own)
+    }
+}
+
 /// Whether restarts have to wait for a time window.
 fn outside_window(input: &Input<'_>, spec: &SessionSpec) -> bool {
-    let own = spec.update.window.as_ref();
-    let site = &input.desired.policy.windows;
-    if own.is_none() && site.is_empty() {
+    // A session's own window is instead of the site's, not besides.
+    let windows = match &spec.update.window {
+        Some(own) => std::slice::from_ref(own),
+        None => &input.desired.policy.windows[..],
+    };
+    if windows.is_empty() {
         return false;
     }
     let minute = input.observed.week_minute % grammar::own::window::DAY_MINUTES;
     let day = input.observed.week_minute / grammar::own::window::DAY_MINUTES;
     let day = u8::try_from(day).unwrap_or(0);
-    !own.into_iter().chain(site).any(|window| window.contains(day, minute))
+    !windows.iter().any(|window| window.contains(day, minute))
 }
 
 /// A session that should not run and does.

@@ -94,6 +94,7 @@ fn prepare(
         user,
         exe,
         stop: spec.stop.clone(),
+        on_removal: spec.on_removal,
         health: spec.health.clone(),
     };
     Ok(Some((order, intent)))

@@ -55,6 +55,8 @@ pub struct Lowered {
     pub secrets: BTreeMap<Digest, String>,
     /// Everything that is wrong with it, by place.
     pub problems: Vec<Problem>,
+    /// How many of the problems are errors of the site and not of one thing's own file.
+    pub site_errors: usize,
     /// What it says of the engine itself.
     pub engine: EngineSettings,
     /// Templates that people may start, by name.
@@ -62,10 +64,11 @@ pub struct Lowered {
 }
 
 impl Lowered {
-    /// Whether it may come into force.
+    /// Whether it may come into force: none of its errors is the site's. The error of one thing's own file
+    /// concerns that thing only, which stays as it is (design.md §6).
     #[must_use]
     pub fn is_acceptable(&self) -> bool {
-        !self.problems.iter().any(Problem::is_error)
+        self.site_errors == 0
     }
 }
 
@@ -240,6 +243,9 @@ impl<'a> Lowering<'a> {
     fn finish(self) -> Lowered {
         let mut out = self.out;
         sort_problems(&mut out.problems);
+        let of_site =
+            |problem: &&Problem| problem.is_error() && !self.files.is_of_one_thing(problem);
+        out.site_errors = out.problems.iter().filter(of_site).count();
         out
     }
 }

@@ -89,6 +89,8 @@ impl Lowering<'_> {
         self.engine_settings(&file);
         if let Some(policy) = &file.policy {
             self.out.desired.policy = policy_of(policy);
+            self.policy_origins(source, &own.lines);
+            self.check_policy(policy, source, &own.lines);
         }
         if let Some(accept) = file.accept {
             self.accepted_codes = accept.codes.unwrap_or_default();
@@ -96,6 +98,31 @@ impl Lowering<'_> {
         self.lower_own_clusters(&file.clusters.unwrap_or_default(), source, &own.lines);
         let workbenches = file.workbenches.unwrap_or_default();
         self.lower_workbenches(workbenches, source, &own.lines);
+    }
+
+    fn policy_origins(&mut self, source: &Source, lines: &Lines) {
+        for (path, _) in lines.iter() {
+            if let Some(field) = path.strip_prefix("policy.") {
+                let origin = self.own_origin(source, lines, path);
+                self.out.origins.add(format!("policy/{field}"), origin);
+            }
+        }
+    }
+
+    /// A policy that would hold back less than it says is an error.
+    fn check_policy(&mut self, policy: &PolicyTable, source: &Source, lines: &Lines) {
+        if policy.apply != Some(PolicyApply::Confirm) {
+            return;
+        }
+        let span = lines.place("policy.apply").map(|place| place.span);
+        let problem = Problem::new(
+            Code(422),
+            Severity::Error,
+            "confirming changes that hurt nobody arrives with saved plans, not in this version",
+        )
+        .label(&source.file, span, "set here")
+        .help("write \"confirm-harmful\": what hurts somebody waits for `wharf apply`");
+        self.out.problems.push(problem);
     }
 
     fn engine_settings(&mut self, file: &WharfFile) {
@@ -144,6 +171,13 @@ impl Lowering<'_> {
             let Ok(id) = WorkbenchName::new(&name) else { continue };
             let origin = self.own_origin(source, lines, &format!("workbenches.{name}"));
             self.out.origins.add(format!("workbench/{id}"), origin);
+            for (path, _) in lines.iter() {
+                let prefix = format!("workbenches.{name}.");
+                let Some(field) = path.strip_prefix(&prefix) else { continue };
+                let part = if field.starts_with("env") { "workbench-env" } else { field };
+                let origin = self.own_origin(source, lines, path);
+                self.out.origins.add(format!("workbench/{id}/{part}"), origin);
+            }
             let pinned = table.install == Some(grammar::own::workbench::Install::Pinned);
             let requirements = table.requirements.clone().filter(|_| pinned);
             let spec = WorkbenchSpec {
@@ -168,9 +202,13 @@ impl Lowering<'_> {
                         self.out.desired.nodes.things.insert(id, refused());
                         continue;
                     };
+                    let first = self.own_origin(source, &own.lines, "");
+                    self.out.origins.add(format!("node/{id}"), first);
                     for field in ["weight", "schedulable", "drain"] {
-                        let origin = self.own_origin(source, &own.lines, field);
-                        self.out.origins.add(format!("node/{id}/{field}"), origin);
+                        if own.lines.written(field).is_some() {
+                            let origin = self.own_origin(source, &own.lines, field);
+                            self.out.origins.add(format!("node/{id}/{field}"), origin);
+                        }
                     }
                     let default = NodeSpec::default();
                     Known::Present(Arc::new(NodeSpec {
@@ -202,8 +240,12 @@ impl Lowering<'_> {
                         self.out.desired.gateways.things.insert(id, refused());
                         continue;
                     };
-                    let origin = self.own_origin(source, &own.lines, "port-range");
-                    self.out.origins.add(format!("gateway/{id}"), origin);
+                    for field in ["port-range", "address"] {
+                        if own.lines.written(field).is_some() {
+                            let origin = self.own_origin(source, &own.lines, field);
+                            self.out.origins.add(format!("gateway/{id}"), origin);
+                        }
+                    }
                     self.check_gateway(source, &own);
                     Known::Present(Arc::new(gateway_of(&own.value)))
                 }
@@ -223,13 +265,14 @@ impl Lowering<'_> {
         let tcp = file.protocol == Some(grammar::own::gateway::Protocol::Tcp);
         let tls = !matches!(file.tls, None | Some(grammar::own::gateway::Tls::Off));
         let narrowed = file.allow_from.as_ref().is_some_and(|networks| !networks.is_empty());
+        let cuts = file.on_removal == Some(GatewayRemoval::Disconnect);
         let missing = [
             (tcp, "protocol", "a gateway for raw TCP"),
             (tls, "tls", "TLS on a gateway"),
             (narrowed, "allow-from", "admitting some networks only"),
+            (cuts, "on-removal", "cutting connections when a gateway is removed"),
         ];
-        for (asked, field, what) in missing.into_iter().filter(|(asked, ..)| *asked) {
-            debug_assert!(asked, "only what is asked for is here");
+        for (_, field, what) in missing.into_iter().filter(|(asked, ..)| *asked) {
             let span = own.lines.place(field).map(|place| place.span);
             self.out.problems.push(
                 Problem::new(
