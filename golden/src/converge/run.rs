@@ -392,6 +392,7 @@ fn forget_process(world: &mut World) {
     let observed = &mut world.observed;
     observed.listeners.clear();
     observed.routes.clear();
+    observed.leads.clear();
     observed.connections.clear();
     observed.refused.clear();
     observed.balancer = None;
@@ -463,9 +464,15 @@ fn surroundings(world: &mut World, verb: &str, rest: &str, now: Moment) -> Resul
         "node" => {
             let (node, how) = two(rest)?;
             let id = node.parse().map_err(|_| format!("`{node}` is no node"))?;
-            let known = match how {
-                "online" => Known::Present(NodeSeen::default()),
-                why => Known::Unknown { since: now, reason: why.to_owned() },
+            let load = how.strip_prefix("load ").map(|load| load.replace('.', ""));
+            let known = match (how, load) {
+                ("online", _) => Known::Present(NodeSeen { cores: 4, ..NodeSeen::default() }),
+                (_, Some(centi)) => {
+                    let centi: u32 = centi.parse().map_err(|_| format!("`{how}` is no load"))?;
+                    let load5_milli = centi * 10;
+                    Known::Present(NodeSeen { cores: 4, load5_milli, ..NodeSeen::default() })
+                }
+                (why, _) => Known::Unknown { since: now, reason: why.to_owned() },
             };
             world.observed.nodes.insert(id, known);
         }

@@ -18,7 +18,7 @@ pub struct Reached {
 }
 
 /// Every action, an end by what it is for.
-const ACTIONS: [&str; 19] = [
+const ACTIONS: [&str; 20] = [
     "place",
     "start",
     "end: removed",
@@ -37,6 +37,7 @@ const ACTIONS: [&str; 19] = [
     "unlisten",
     "lease",
     "release",
+    "lead",
     "balance",
 ];
 
@@ -93,10 +94,10 @@ fn action_of(action: &Action) -> &'static str {
         Action::SetRoute(_) => "set-route",
         Action::DropRoute { .. } => "drop-route",
         Action::Listen { .. } => "listen",
-        Action::Lead { .. } => "lead",
         Action::Unlisten { .. } => "unlisten",
         Action::Lease { .. } => "lease",
         Action::Release { .. } => "release",
+        Action::Lead { .. } => "lead",
         Action::Balance { .. } => "balance",
     }
 }

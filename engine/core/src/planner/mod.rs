@@ -5,6 +5,7 @@
 //! files would do goes through [`harm`] and nowhere else.
 
 mod balance;
+mod choose;
 mod gateways;
 mod harm;
 mod listen;
@@ -13,6 +14,7 @@ mod routes;
 mod sessions;
 mod starts;
 
+pub(crate) use choose::{Candidate, best, candidates};
 pub use harm::BRAKE_WINDOW_MS;
 pub(crate) use starts::starts_again;
 

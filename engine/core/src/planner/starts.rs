@@ -8,7 +8,7 @@ use std::sync::Arc;
 use grammar::value::Millis;
 
 use super::sessions::{on_here, session};
-use super::{Draft, Input, balance, seen};
+use super::{Draft, Input, choose, seen};
 use crate::desired::{BackOff, Restart, SessionSpec};
 use crate::ids::{Incarnation, Moment, NodeId, SpecDigest};
 use crate::known::Known;
@@ -212,39 +212,12 @@ fn find_exe(input: &Input<'_>, draft: &mut Draft, spec: &SessionSpec) -> Result<
     }
 }
 
-/// The node for a new start. With several candidates the one with the fewest sessions per weight.
+/// The node for a new start.
 fn choose_node(input: &Input<'_>, spec: &SessionSpec) -> Result<NodeId, Wait> {
-    let weights = balance::wanted(input).weights;
-    let suits = |node: &NodeId| {
-        let declared = input.desired.node(node);
-        let labels = &declared.labels;
-        spec.placement.nodes.as_ref().is_none_or(|nodes| nodes.contains(node))
-            && spec.placement.require.iter().all(|(key, value)| labels.get(key) == Some(value))
-    };
-    let load = |node: &NodeId| {
-        let live = input.observed.incarnations.values().filter_map(Known::present);
-        let count = live.filter(|seen| &seen.node == node && seen.phase.is_live()).count();
-        u64::try_from(count).unwrap_or(u64::MAX)
-    };
-    let candidates = weights
-        .iter()
-        .filter(|(node, weight)| **weight > 0 && suits(node) && input.observed.is_online(node));
-    let full = |node: &NodeId| {
-        let most = input.desired.node(node).max_sessions;
-        most.is_some_and(|most| load(node) >= u64::from(most))
-    };
-    let best = candidates
-        .filter(|(node, _)| !full(node))
-        // Sessions per weight, compared without division: a/x < b/y as a*y < b*x.
-        .min_by(|(a, x), (b, y)| {
-            let left = u128::from(load(a) + 1) * u128::from(**y);
-            let right = u128::from(load(b) + 1) * u128::from(**x);
-            left.cmp(&right).then_with(|| a.cmp(b))
-        });
-    match best {
-        Some((node, _)) => Ok(node.clone()),
-        None => Err(Wait::problem("no node that suits it takes new sessions")),
-    }
+    let candidates = choose::candidates(input, &spec.placement);
+    let best = choose::best(input.desired.balancer, &candidates, &spec.launch.user);
+    let none = || Wait::problem("no node that suits it takes new sessions");
+    best.map(|best| best.node.clone()).ok_or_else(none)
 }
 
 /// The number and node of the next start, and whether its intent is in the store already. An intent is

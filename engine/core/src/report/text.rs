@@ -209,6 +209,9 @@ fn act_lines(out: &mut String, acts: &[&Act], style: &Style<'_>) {
             let _ = writeln!(out, "  {symbol} and {} more", group.len() - shown);
         }
         because(out, &first.because);
+        for note in group.iter().filter_map(|act| act.note.as_ref()) {
+            let _ = writeln!(out, "      {note}");
+        }
         rest = after;
     }
 }
