@@ -3,3 +3,4 @@
 pub mod own_cases;
 pub mod parse_cases;
 pub mod real;
+pub mod sources;
