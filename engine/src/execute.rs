@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use engine_core::desired::Desired;
 use engine_core::ids::{Moment, NodeId};
+use engine_core::observed::Memory;
 use engine_core::plan::{Action, On, Plan, Step};
+use engine_core::predict;
 
 use crate::ledger::Ledger;
 use crate::ports::{Launcher, Routes, Secrets, Workbenches};
@@ -24,6 +26,8 @@ pub struct Hands<'a> {
     pub secrets: &'a Secrets,
     /// What is asked for: types of clusters, sources of workbenches.
     pub desired: &'a Desired,
+    /// What the loop remembers.
+    pub memory: &'a Memory,
     /// This node.
     pub node: NodeId,
     /// Whether this node holds the site's lease.
@@ -59,7 +63,7 @@ pub fn execute(plan: &Plan, hands: &mut Hands<'_>, now: Moment) -> Vec<Outcome> 
         let before = step.after.iter().find(|before| failed.contains(before.as_str()));
         let result = match before {
             Some(before) => Err(format!("left out, since {before} failed")),
-            None => carry_out(step, hands, now),
+            None => record_harm(step, hands, now).and_then(|()| carry_out(step, hands, now)),
         };
         if result.is_err() {
             failed.insert(&step.id);
@@ -67,6 +71,16 @@ pub fn execute(plan: &Plan, hands: &mut Hands<'_>, now: Moment) -> Vec<Outcome> 
         outcomes.push(Outcome { step: step.id.clone(), error: result.err() });
     }
     outcomes
+}
+
+/// Harm is written down before it is done: a crash between the two counts one too many, never too few.
+fn record_harm(step: &Step, hands: &mut Hands<'_>, now: Moment) -> Result<(), String> {
+    match predict::counted_harm(hands.memory, step) {
+        Some(session) => {
+            hands.ledger.record_harm(session, now).map_err(|error| crate::chain(&error))
+        }
+        None => Ok(()),
+    }
 }
 
 fn carry_out(step: &Step, hands: &mut Hands<'_>, now: Moment) -> Result<(), String> {
@@ -92,9 +106,7 @@ fn carry_out(step: &Step, hands: &mut Hands<'_>, now: Moment) -> Result<(), Stri
             let forgotten = hands.launchers.values_mut().map(|l| l.forget(incarnation));
             any(forgotten)
         }
-        Action::Retire { session } => {
-            hands.ledger.retire(session).map_err(|e| crate::chain(&e))
-        }
+        Action::Retire { session } => hands.ledger.retire(session).map_err(|e| crate::chain(&e)),
         Action::Remember { session, terms } => {
             hands.ledger.remember(session, terms).map_err(|e| crate::chain(&e))
         }
@@ -123,6 +135,10 @@ fn carry_out(step: &Step, hands: &mut Hands<'_>, now: Moment) -> Result<(), Stri
         Action::Release { gateway, port } => {
             hands.ledger.release(gateway, *port).map_err(|e| crate::chain(&e))
         }
+        Action::Lead { gateway, port, session } => {
+            hands.routes.lead(gateway, *port, session.as_ref());
+            Ok(())
+        }
         Action::Balance { method, weights } => {
             hands.routes.balance(*method, weights);
             Ok(())
@@ -136,15 +152,12 @@ fn launcher<'a>(
 ) -> Result<&'a mut Box<dyn Launcher>, String> {
     let of = |spec: &engine_core::desired::ClusterSpec| spec.kind.clone();
     let found = hands.desired.clusters.iter().find(|(name, _)| name.as_str() == cluster);
-    let kind =
-        found.map(|(_, spec)| of(spec)).ok_or_else(|| format!("no cluster `{cluster}`"))?;
+    let kind = found.map(|(_, spec)| of(spec)).ok_or_else(|| format!("no cluster `{cluster}`"))?;
     hands.launchers.get_mut(&kind).ok_or_else(|| format!("no launcher for type {kind}"))
 }
 
 /// Done if any launcher did it; the first error otherwise.
-fn any(
-    results: impl Iterator<Item = Result<(), crate::ports::LaunchError>>,
-) -> Result<(), String> {
+fn any(results: impl Iterator<Item = Result<(), crate::ports::LaunchError>>) -> Result<(), String> {
     let mut first = None;
     for result in results {
         match result {

@@ -16,8 +16,7 @@ pub fn start(verbose: u8) {
         _ => "debug",
     };
     let filter = EnvFilter::try_from_env("WHARF_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second engine in one process (tests) keeps the first one's log.
     let _ = if terminal {
         builder.with_target(false).try_init()

@@ -40,12 +40,7 @@ pub struct Given {
 }
 
 /// Looks once.
-pub fn observe(
-    eyes: &mut Eyes<'_>,
-    given: Given,
-    desired: &Desired,
-    now: Moment,
-) -> Observed {
+pub fn observe(eyes: &mut Eyes<'_>, given: Given, desired: &Desired, now: Moment) -> Observed {
     let mut observed = Observed::empty(given.node.clone());
     observed.cores = given.cores;
     observed.in_force = given.in_force;
@@ -53,8 +48,7 @@ pub fn observe(
     observed.memory = given.memory;
     observed.week_minute = given.week_minute;
     let load5_milli = load5_milli();
-    let itself =
-        NodeSeen { load5_milli, cores: given.cores, site: observed.in_force.digest };
+    let itself = NodeSeen { load5_milli, cores: given.cores, site: observed.in_force.digest };
     observed.nodes.insert(given.node, Known::Present(itself));
     ask_launchers(&mut observed, eyes.launchers, desired, now);
     ask_routes(&mut observed, eyes.routes, now);
@@ -107,6 +101,7 @@ fn ask_routes(observed: &mut Observed, routes: &mut dyn Routes, now: Moment) {
         seen.listeners.into_iter().map(|(id, address)| (id, Known::Present(address))).collect();
     observed.refused = seen.refused;
     observed.routes = seen.routes;
+    observed.leads = seen.leads;
     observed.connections = seen.connections;
     observed.balancer = seen.balancer;
     for (incarnation, known) in &mut observed.incarnations {

@@ -213,12 +213,8 @@ impl Reconciler {
         self.save_if_unsaved();
         let observed = self.look(now);
         let lowered = self.lowered();
-        let input = Input {
-            desired: &self.desired,
-            origins: &lowered.origins,
-            observed: &observed,
-            now,
-        };
+        let input =
+            Input { desired: &self.desired, origins: &lowered.origins, observed: &observed, now };
         let plan = planner::plan(&input);
         let outcomes = self.act(&plan, &lowered, now);
         self.remember(observed, &plan, &outcomes, now);
@@ -347,6 +343,7 @@ impl Reconciler {
         let (requests, overrides) = self.people(now);
         let lowered = self.lowered();
         self.desired = desired::merge(lowered.desired.clone(), &requests, &overrides, now);
+        self.memory.harmed = self.ledger.harmed(now);
         let given = Given {
             node: self.ground.node.clone(),
             cores: self.cores,
@@ -372,6 +369,7 @@ impl Reconciler {
             ledger: &mut self.ledger,
             secrets: &lowered.secrets,
             desired: &self.desired,
+            memory: &self.memory,
             node: self.ground.node.clone(),
             site: self.site,
         };
@@ -384,13 +382,7 @@ impl Reconciler {
     }
 
     /// What the next round must know of this one: only of steps that were done.
-    fn remember(
-        &mut self,
-        mut observed: Observed,
-        plan: &Plan,
-        outcomes: &[Outcome],
-        now: Moment,
-    ) {
+    fn remember(&mut self, mut observed: Observed, plan: &Plan, outcomes: &[Outcome], now: Moment) {
         let mut done = plan.clone();
         done.steps.retain(|step| {
             outcomes.iter().any(|outcome| outcome.step == step.id && outcome.error.is_none())
@@ -409,16 +401,19 @@ impl Reconciler {
             (false, true) => LIVE_MS,
             (false, false) => QUIET_MS,
         };
-        let starting = passing().any(|hold| {
-            matches!(hold.waiting_on, engine_core::plan::WaitingOn::InFlight { .. })
-        });
+        let starting = passing()
+            .any(|hold| matches!(hold.waiting_on, engine_core::plan::WaitingOn::InFlight { .. }));
         let pace = if starting { BUSY_MS } else { pace };
         let latest = now.plus(Millis(pace));
-        passing().filter_map(|hold| hold.until).filter(|until| *until > now).fold(latest, Moment::min)
+        passing()
+            .filter_map(|hold| hold.until)
+            .filter(|until| *until > now)
+            .fold(latest, Moment::min)
     }
 
     fn save(&mut self, site: &mut SiteInForce) {
-        site.saved = self.ledger.save_site(&site.mark, &site.files).is_ok();
+        let keep = site.lowered.engine.history_keep;
+        site.saved = self.ledger.save_site(&site.mark, &site.files, keep).is_ok();
     }
 
     fn save_if_unsaved(&mut self) {

@@ -80,10 +80,8 @@ impl From<&SiteFiles> for SavedSite {
 }
 
 fn text_of(file: &Known<Source>) -> Known<SavedText> {
-    file.as_ref().map(|source| SavedText {
-        file: source.file.to_string(),
-        text: source.text.to_string(),
-    })
+    file.as_ref()
+        .map(|source| SavedText { file: source.file.to_string(), text: source.text.to_string() })
 }
 
 fn source_of(text: Known<SavedText>) -> Known<Source> {

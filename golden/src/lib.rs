@@ -1,5 +1,9 @@
-//! Golden cases: what people see, kept as files that are read before they are committed.
+//! Golden cases: scripts, files and what people see of them, and the runners that hold them to it.
+//!
+//! `real` is the harness for tests against real components.
 
+pub mod cases;
+pub mod converge;
 pub mod own_cases;
 pub mod parse_cases;
 pub mod real;

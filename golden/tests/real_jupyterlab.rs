@@ -5,17 +5,16 @@
 
 mod instance;
 
-use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use engine::launcher::local::LocalLauncher;
+use engine::launcher::workbench::LocalWorkbenches;
 use engine::launcher::workbench::discovery::Account;
-use engine::launcher::workbench::{LocalWorkbenches, built_in};
 use engine::ports::{Launcher, Secrets, Warden, Workbenches};
 use engine::session_socket::open_session_socket;
-use engine_core::desired::StopSpec;
+use engine_core::desired::{HealthSpec, StopSpec, WorkbenchSpec, builtins};
 use engine_core::ids::{Incarnation, Moment, NodeId, WorkbenchName};
 use engine_core::known::Known;
 use engine_core::observed::{IncarnationSeen, Phase, WorkbenchSeen};
@@ -40,17 +39,18 @@ fn install(instance: &Instance) -> String {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     let requirements = manifest.join("../samples/quickstart/requirements-jupyterlab.txt");
     let name = WorkbenchName::new("jupyterlab").unwrap();
-    let mut definition = built_in("jupyterlab").unwrap();
-    definition.install = Some(requirements.canonicalize().unwrap());
+    let requirements = requirements.canonicalize().unwrap();
+    let spec = WorkbenchSpec {
+        install_from: Some(requirements.display().to_string()),
+        ..WorkbenchSpec::default()
+    };
     let (_, user) = instance.user();
     let account = Account { uid: user.uid, gid: user.gid, home: user.home.into() };
-    let definitions = BTreeMap::from([(name.clone(), definition)]);
-    let mut workbenches =
-        LocalWorkbenches::new(definitions, &manifest.join(".cache"), Some(account));
+    let mut workbenches = LocalWorkbenches::new(&manifest.join(".cache"), Some(account));
     let mut counts = Vec::new();
-    wait_for("installation", || match workbenches.observe(&name, Moment(1)) {
+    wait_for("installation", || match workbenches.observe(&name, &spec, Moment(1)) {
         Known::Present(WorkbenchSeen::NotInstalled) => {
-            workbenches.provide(&name).unwrap();
+            workbenches.provide(&name, &spec).unwrap();
             None
         }
         Known::Present(WorkbenchSeen::Installing { done, total }) => {
@@ -67,6 +67,7 @@ fn install(instance: &Instance) -> String {
             assert!(version.starts_with("4.6."), "{version}");
             Some(exe)
         }
+        Known::Unknown { .. } => None,
         other => panic!("{other:?}"),
     })
 }
@@ -108,9 +109,11 @@ fn listening(uid: u32) -> Vec<String> {
 fn it_starts_serves_a_kernel_without_tcp_and_ends_with_all_its_processes() {
     let instance = Instance::new(&wharf());
     let exe = install(&instance);
-    let definition = built_in("jupyterlab").unwrap();
-    let mut order = instance.order("lab", 1, &exe, definition.program);
-    order.health = definition.health;
+    let name = WorkbenchName::new("jupyterlab").unwrap();
+    let lab = builtins().remove(&name).unwrap();
+    let mut order = instance.order("lab", 1, &exe, lab.program);
+    order.health =
+        HealthSpec { path: lab.health_path.to_owned(), start_timeout_ms: lab.start_timeout.0 };
     let warden: std::sync::Arc<dyn Warden> = instance.warden.clone();
     let layout = instance.warden.layout().clone();
     let node = NodeId::new("here").unwrap();

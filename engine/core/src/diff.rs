@@ -21,7 +21,14 @@ pub fn launch_changes(from: &LaunchSpec, to: &LaunchSpec) -> Vec<LaunchChange> {
     field("args", from.program.args.join(" "), to.program.args.join(" "));
     field("workbench-env", pairs(from), pairs(to));
     field("working-dir", text(from.working_dir.as_ref()), text(to.working_dir.as_ref()));
-    field("resources", format!("{:?}", from.resources), format!("{:?}", to.resources));
+    let (before, after) = (&from.resources, &to.resources);
+    field("resources.cpus", cpus(before.cpus_milli), cpus(after.cpus_milli));
+    field("resources.memory", bytes(before.memory_bytes), bytes(after.memory_bytes));
+    let (old, new) = (before.request_cpus_milli, after.request_cpus_milli);
+    field("resources.request.cpus", cpus(old), cpus(new));
+    let (old, new) = (before.request_memory_bytes, after.request_memory_bytes);
+    field("resources.request.memory", bytes(old), bytes(new));
+    field("resources.profile", text(before.profile.as_ref()), text(after.profile.as_ref()));
     field("base", format!("{:?}", from.base), format!("{:?}", to.base));
     env_changes(from, to, &mut changes);
     if changes.is_empty() && from != to {
@@ -37,6 +44,19 @@ pub fn launch_changes(from: &LaunchSpec, to: &LaunchSpec) -> Vec<LaunchChange> {
 
 fn text(value: Option<&String>) -> String {
     value.cloned().unwrap_or_else(|| "none".to_owned())
+}
+
+/// Thousandths of a core as people write them.
+fn cpus(milli: Option<u64>) -> String {
+    match milli {
+        None => "none".to_owned(),
+        Some(milli) if milli % 1000 == 0 => (milli / 1000).to_string(),
+        Some(milli) => format!("{}.{:03}", milli / 1000, milli % 1000),
+    }
+}
+
+fn bytes(bytes: Option<u64>) -> String {
+    bytes.map_or_else(|| "none".to_owned(), |bytes| bytes.to_string())
 }
 
 fn pairs(spec: &LaunchSpec) -> String {
@@ -129,7 +149,7 @@ mod tests {
             ["workbench-env"]
         );
         assert_eq!(change(|s| s.working_dir = Some("/w".into())), ["working-dir"]);
-        assert_eq!(change(|s| s.resources.cpus_milli = Some(1)), ["resources"]);
+        assert_eq!(change(|s| s.resources.cpus_milli = Some(1)), ["resources.cpus"]);
         assert_eq!(change(|s| s.base = BasePath::Strip), ["base"]);
         assert_eq!(
             change(|s| drop(s.env.insert("A".into(), EnvValue::Plain("b".into())))),

@@ -14,7 +14,7 @@ use crate::ids::{
     UserName, WorkbenchName,
 };
 use crate::known::Known;
-use crate::plan::{Resource, RouteSpec};
+use crate::plan::{Impact, Resource, RouteSpec};
 
 /// The world as one round found it. As JSON it is part of a recorded round, which has a `format`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,6 +46,9 @@ pub struct Observed {
     pub refused: BTreeMap<ListenAddress, PortRefusal>,
     /// Routes in the table.
     pub routes: BTreeMap<SessionId, RouteSpec>,
+    /// Where each open port of a gateway leads.
+    #[serde(with = "crate::pairs", default)]
+    pub leads: BTreeMap<(GatewayId, u16), SessionId>,
     /// Connections per session, as the proxy counts them.
     pub connections: BTreeMap<SessionId, u32>,
     /// Balancer in force.
@@ -73,11 +76,24 @@ impl Observed {
             listeners: BTreeMap::new(),
             refused: BTreeMap::new(),
             routes: BTreeMap::new(),
+            leads: BTreeMap::new(),
             connections: BTreeMap::new(),
             balancer: None,
             week_minute: 0,
             memory: Memory::default(),
         }
+    }
+
+    /// Whether a launcher that does not answer may have incarnations that were not found.
+    #[must_use]
+    pub fn is_anything_silent(&self) -> bool {
+        !self.silent_clusters.is_empty()
+    }
+
+    /// Whether a node is this one, or answers.
+    #[must_use]
+    pub fn is_online(&self, node: &NodeId) -> bool {
+        node == &self.node || self.nodes.get(node).is_some_and(|known| known.present().is_some())
     }
 
     /// The incarnations of one session, oldest first.
@@ -187,6 +203,9 @@ pub struct IncarnationSeen {
     pub kept: bool,
     /// When somebody last used it, where that is known.
     pub last_used: Option<Moment>,
+    /// What its file said of its end when it was started.
+    #[serde(default)]
+    pub terms: Terms,
 }
 
 /// Where an incarnation is in its life.
@@ -286,11 +305,20 @@ pub struct EndRecord {
     pub asked: bool,
     /// In words: `exit code 1`, `signal 9`.
     pub how: String,
+    /// What it was started from: failures of another spec say nothing of this one.
+    #[serde(default)]
+    pub of: Option<SpecDigest>,
 }
 
 impl From<&Exit> for EndRecord {
     fn from(exit: &Exit) -> Self {
-        Self { at: exit.at, failed: exit.failed(), asked: exit.asked, how: exit.to_string() }
+        Self {
+            at: exit.at,
+            failed: exit.failed(),
+            asked: exit.asked,
+            how: exit.to_string(),
+            of: None,
+        }
     }
 }
 
@@ -332,11 +360,20 @@ pub struct BalancerSeen {
     pub weights: BTreeMap<NodeId, u32>,
 }
 
+/// A harm that a change of files would do, and since when it has been wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HarmWanted {
+    /// Since when. A worse harm to the same resource waits anew.
+    pub since: Moment,
+    /// What it would do.
+    pub impact: Impact,
+}
+
 /// What the loop carries from round to round. Losing it is safe: every wait begins anew.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memory {
     /// Since when a change of files would harm a resource.
-    pub harm_since: BTreeMap<Resource, Moment>,
+    pub harm_since: BTreeMap<Resource, HarmWanted>,
     /// Sessions hurt by changes of files in the last ten minutes.
     pub harmed: Vec<(Moment, SessionId)>,
     /// Resources whose waiting for harm-delay or approval a person has ended with `wharf apply`.

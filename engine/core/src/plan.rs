@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::desired::{
     Access, BalancerMethod, BasePath, EnvValue, HealthSpec, LaunchSpec, ListenAddress, ListenerId,
-    StopSpec,
+    OnRemoval, StopSpec,
 };
 use crate::ids::{GatewayId, Incarnation, Moment, NodeId, SessionId, SpecDigest, WorkbenchName};
-use crate::observed::{EndRecord, Terms, UserSeen};
+use crate::observed::{EndRecord, HarmWanted, Terms, UserSeen};
 
 /// What should happen now, what is wanted but not now, and what stays.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -26,7 +26,7 @@ pub struct Plan {
     /// How much stays as it is.
     pub unchanged: Unchanged,
     /// Since when each harm that still waits has been wanted; the next round's memory.
-    pub harm_since: BTreeMap<Resource, Moment>,
+    pub harm_since: BTreeMap<Resource, HarmWanted>,
 }
 
 impl Plan {
@@ -168,6 +168,15 @@ pub enum Action {
         /// Which port.
         port: u16,
     },
+    /// Lead a gateway's port to the session that has it; none = nowhere.
+    Lead {
+        /// Which gateway.
+        gateway: GatewayId,
+        /// Which port.
+        port: u16,
+        /// Whose it is.
+        session: Option<SessionId>,
+    },
     /// Balance new sessions this way.
     Balance {
         /// How nodes are chosen.
@@ -194,6 +203,9 @@ pub struct StartOrder {
     pub exe: String,
     /// How it is told to end.
     pub stop: StopSpec,
+    /// What happens when its file goes, as the file said at the start.
+    #[serde(default)]
+    pub on_removal: OnRemoval,
     /// How it is known to be ready.
     pub health: HealthSpec,
 }
@@ -281,6 +293,15 @@ pub enum Because {
         /// The option.
         option: String,
     },
+    /// A line that is no longer there, where it last stood.
+    LineRemoved {
+        /// The file as shown.
+        file: Arc<str>,
+        /// The line it was, from 1.
+        line: u32,
+        /// The option.
+        option: String,
+    },
     /// A file that is no longer there.
     FileRemoved {
         /// The file as shown.
@@ -303,10 +324,39 @@ pub enum Because {
     },
 }
 
+impl Because {
+    /// The file and line it names, there or removed.
+    #[must_use]
+    pub fn place(&self) -> Option<(&Arc<str>, u32)> {
+        match self {
+            Because::Line { file, line, .. } | Because::LineRemoved { file, line, .. } => {
+                Some((file, *line))
+            }
+            Because::FileRemoved { .. }
+            | Because::Seen { .. }
+            | Because::Person { .. }
+            | Because::Default { .. } => None,
+        }
+    }
+
+    /// The file it names.
+    #[must_use]
+    pub fn file(&self) -> Option<&Arc<str>> {
+        match self {
+            Because::FileRemoved { file } => Some(file),
+            other => other.place().map(|(file, _)| file),
+        }
+    }
+}
+
 impl fmt::Display for Because {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            // A directory has no lines.
+            Because::Line { file, line: 0, .. } => f.write_str(file),
             Because::Line { file, line, .. } => write!(f, "{file}:{line}"),
+            Because::LineRemoved { file, line: 0, .. } => write!(f, "{file} (removed)"),
+            Because::LineRemoved { file, line, .. } => write!(f, "{file}:{line} (removed)"),
             Because::FileRemoved { file } => write!(f, "{file} (removed)"),
             Because::Seen { what } | Because::Person { what } => f.write_str(what),
             Because::Default { option } => write!(f, "{option} (default)"),

@@ -3,13 +3,13 @@
 //! Pure; used by the forecast, by golden cases, and as the shadow that the simulated world is
 //! compared with.
 
-use crate::ids::{Incarnation, Moment};
+use crate::ids::{Incarnation, Moment, SessionId};
 use crate::known::Known;
 use crate::observed::{
-    BalancerSeen, ENDS_KEPT, EndRecord, Exit, IncarnationSeen, Observed, Phase, Placed, Records,
-    WorkbenchSeen,
+    BalancerSeen, ENDS_KEPT, EndRecord, Exit, IncarnationSeen, Memory, Observed, Phase, Placed,
+    Records, Terms, WorkbenchSeen,
 };
-use crate::plan::{Action, EndPurpose, Plan, Resource, RouteSpec, StartOrder, Step};
+use crate::plan::{Action, Because, EndPurpose, Plan, Resource, RouteSpec, StartOrder, Step};
 
 /// How a harm-doing step is remembered: which session it hurts.
 #[must_use]
@@ -33,16 +33,22 @@ pub fn predict(mut world: Observed, plan: &Plan, now: Moment) -> Observed {
     world
 }
 
+/// The session that a step hurts because files changed, unless a person has let it go: what counts
+/// for the brake, and is written down before the step is taken.
+#[must_use]
+pub fn counted_harm<'a>(memory: &Memory, step: &'a Step) -> Option<&'a SessionId> {
+    let asked = step.because.iter().any(|cause| matches!(cause, Because::Person { .. }));
+    let session = &harmed_by(step)?.session;
+    let let_go = memory.released.contains(&Resource::Session(session.clone()));
+    (!asked && !let_go).then_some(session)
+}
+
 /// What the loop remembers after a plan was carried out.
 pub fn remember(world: &mut Observed, plan: &Plan, now: Moment) {
     let memory = &mut world.memory;
     for step in &plan.steps {
-        let asked = step.because.iter().any(|b| matches!(b, crate::plan::Because::Person { .. }));
-        if let (Some(incarnation), false) = (harmed_by(step), asked) {
-            let resource = Resource::Session(incarnation.session.clone());
-            if !memory.released.contains(&resource) {
-                memory.harmed.push((now, incarnation.session.clone()));
-            }
+        if let Some(session) = counted_harm(memory, step) {
+            memory.harmed.push((now, session.clone()));
         }
     }
     let window = grammar::value::Millis(crate::planner::BRAKE_WINDOW_MS);
@@ -70,6 +76,9 @@ fn apply(world: &mut Observed, step: &Step, now: Moment) {
             world.incarnations.remove(incarnation);
             records(world, |records| {
                 push_end(records, &incarnation.session, end.clone());
+                // A number that the world knows and the store does not (it was lost) is taken for good.
+                let number = records.numbers.entry(incarnation.session.clone()).or_default();
+                *number = incarnation.n.max(*number);
                 let placed = records.placements.get(&incarnation.session);
                 if placed.is_some_and(|placed| placed.n == incarnation.n) {
                     records.placements.remove(&incarnation.session);
@@ -108,6 +117,13 @@ fn apply(world: &mut Observed, step: &Step, now: Moment) {
         Action::Release { gateway, port } => records(world, |records| {
             records.leases.remove(&(gateway.clone(), *port));
         }),
+        Action::Lead { gateway, port, session } => {
+            let key = (gateway.clone(), *port);
+            match session {
+                Some(session) => drop(world.leads.insert(key, session.clone())),
+                None => drop(world.leads.remove(&key)),
+            }
+        }
         Action::Balance { method, weights } => {
             world.balancer = Some(BalancerSeen { method: *method, weights: weights.clone() });
         }
@@ -121,7 +137,7 @@ fn records(world: &mut Observed, change: impl FnOnce(&mut Records)) {
 }
 
 /// Adds an end to what is remembered of a session; the oldest go.
-pub fn push_end(records: &mut Records, session: &crate::ids::SessionId, end: EndRecord) {
+pub fn push_end(records: &mut Records, session: &SessionId, end: EndRecord) {
     let ends = records.ends.entry(session.clone()).or_default();
     // The same end told twice (a crash between writing it down and removing its traces) is one end.
     if !ends.contains(&end) {
@@ -145,6 +161,7 @@ fn started(order: &StartOrder, now: Moment) -> IncarnationSeen {
         ours: true,
         kept: true,
         last_used: None,
+        terms: Terms { on_removal: order.on_removal, stop: order.stop.clone() },
     }
 }
 

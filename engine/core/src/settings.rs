@@ -9,6 +9,7 @@ use grammar::catalogue;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::Digest;
+use crate::plan::Because;
 
 /// What an option is told apart by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,6 +103,18 @@ pub struct OptionChange {
     pub to: Option<String>,
     /// When it takes effect here.
     pub effect: Takes,
+}
+
+impl OptionChange {
+    /// The line as a cause.
+    #[must_use]
+    pub fn as_cause(&self) -> Because {
+        let (file, line, option) = (Arc::clone(&self.file), self.line, self.option.clone());
+        match self.to {
+            Some(_) => Because::Line { file, line, option },
+            None => Because::LineRemoved { file, line, option },
+        }
+    }
 }
 
 impl Settings {

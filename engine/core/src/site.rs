@@ -173,6 +173,16 @@ impl SiteFiles {
         !self.wharf.is_unknown() && !self.workbench.values().any(Known::is_unknown)
     }
 
+    /// Whether a problem stands in the file of one thing, in one of our directories: it concerns that
+    /// thing only, and the rest of the set can come into force (design.md §6).
+    #[must_use]
+    pub fn is_of_one_thing(&self, problem: &Problem) -> bool {
+        let Some(label) = problem.labels.first() else { return false };
+        let name = self.short_name(&label.file);
+        let dir = name.split_once('/').map(|(dir, _)| dir);
+        dir.is_some_and(|dir| DropIn::ALL.iter().any(|drop_in| drop_in.dir_name() == dir))
+    }
+
     /// Files that this account may not read, as shown.
     pub fn denied(&self) -> impl Iterator<Item = &Arc<str>> {
         let denied = |problem: &&FileProblem| problem.kind == FileProblemKind::Denied;

@@ -65,12 +65,11 @@ impl Server {
                     continue;
                 }
                 let (sink, counter) = (Arc::clone(&sink), Arc::clone(&open));
-                let served = std::thread::Builder::new().name("admin-peer".to_owned()).spawn(
-                    move || {
+                let served =
+                    std::thread::Builder::new().name("admin-peer".to_owned()).spawn(move || {
                         serve_peer(&stream, &*sink);
                         counter.fetch_sub(1, Ordering::AcqRel);
-                    },
-                );
+                    });
                 if served.is_err() {
                     open.fetch_sub(1, Ordering::AcqRel);
                 }
@@ -95,8 +94,7 @@ fn serve_peer(stream: &UnixStream, sink: &dyn Fn(Asked) -> bool) {
         }
         answer.recv().map_err(|_| "the engine is stopping".to_owned())
     });
-    let answer =
-        answer.unwrap_or_else(|message| Answer::Error { message, denied: false });
+    let answer = answer.unwrap_or_else(|message| Answer::Error { message, denied: false });
     let Ok(mut line) = serde_json::to_vec(&answer) else { return };
     line.push(b'\n');
     // A peer that is gone has no use for its answer.

@@ -12,11 +12,13 @@ use super::{FAILED, Global, OK, USAGE, complain, print};
 use crate::load::{SiteDirs, load, open_to_read, overlay, process_env};
 
 #[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0 valid; 1 problems (with --deny warnings also warnings, with --strict also\n\
+#[command(
+    after_help = "Exit codes: 0 valid; 1 problems (with --deny warnings also warnings, with --strict also\n\
     files that could not be read); 64 usage.\n\n\
     Examples:\n  wharf check /etc/rstudio\n  \
     wharf check --as /etc/rstudio/rserver.conf=%s       # `validate:` of Ansible\n  \
-    wharf check --message-format short")]
+    wharf check --message-format short"
+)]
 pub(super) struct CheckArgs {
     /// The configuration directory
     dir: Option<PathBuf>,
@@ -118,13 +120,7 @@ fn only_what_is_new(found: &mut Vec<Problem>, before: &[Problem], staged: &[Path
     }
 }
 
-fn show(
-    global: &Global,
-    args: &CheckArgs,
-    files: &SiteFiles,
-    found: &[Problem],
-    options: usize,
-) {
+fn show(global: &Global, args: &CheckArgs, files: &SiteFiles, found: &[Problem], options: usize) {
     let sources = crate::control::sources(files);
     let style = Style { color: global.color_for(&std::io::stdout()), width: Some(100) };
     let format = match args.message_format {

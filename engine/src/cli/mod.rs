@@ -49,7 +49,13 @@ struct Cli {
 #[derive(Debug, Args)]
 pub struct Global {
     /// The Workbench configuration directory [default: the product's search path, /etc/rstudio last]
-    #[arg(long, global = true, value_name = "DIR", env = "WHARF_CONFIG_DIR", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "WHARF_CONFIG_DIR",
+        hide_env_values = true
+    )]
     config: Option<PathBuf>,
     /// The engine to ask, by its instance's name
     #[arg(long, global = true, value_name = "NAME")]

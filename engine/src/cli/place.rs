@@ -30,9 +30,8 @@ impl Place {
             let base = env("XDG_STATE_HOME").unwrap_or_else(|| home.join(".local/state"));
             base.join("wharf")
         };
-        let state = env("WHARF_STATE_DIR").unwrap_or_else(|| {
-            if root { PathBuf::from("/var/lib/wharf") } else { user_state() }
-        });
+        let state = env("WHARF_STATE_DIR")
+            .unwrap_or_else(|| if root { PathBuf::from("/var/lib/wharf") } else { user_state() });
         let runtime = env("WHARF_RUNTIME_DIR").unwrap_or_else(|| match env("XDG_RUNTIME_DIR") {
             _ if root => PathBuf::from("/run/wharf"),
             Some(dir) => dir.join("wharf"),

@@ -15,11 +15,13 @@ use crate::load::{SiteDirs, load, open_to_read, overlay, process_env};
 use crate::saved::SavedSite;
 
 #[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0 done; 1 the files are refused, or an error; with --detailed-exitcode\n\
+#[command(
+    after_help = "Exit codes: 0 done; 1 the files are refused, or an error; with --detailed-exitcode\n\
     2 = the files change something, 3 = and somebody would be hurt; 64 usage; 69 the engine does not answer.\n\n\
     Examples:\n  wharf plan                                  # the files on disk against those in force\n  \
     wharf plan /root/stage                      # a staged copy of the whole directory\n  \
-    wharf plan --as /etc/rstudio/launcher-env=/tmp/new --detailed-exitcode")]
+    wharf plan --as /etc/rstudio/launcher-env=/tmp/new --detailed-exitcode"
+)]
 pub(super) struct PlanArgs {
     /// A staged copy of the configuration directory
     dir: Option<PathBuf>,

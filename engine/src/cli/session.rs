@@ -39,8 +39,10 @@ pub(super) struct StartArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  wharf session stop genomics-lab --reason 'disk full' --for 2h\n  \
-    wharf session stop --all")]
+#[command(
+    after_help = "Examples:\n  wharf session stop genomics-lab --reason 'disk full' --for 2h\n  \
+    wharf session stop --all"
+)]
 pub(super) struct StopArgs {
     /// A session's id
     #[arg(required_unless_present = "all")]
@@ -122,8 +124,7 @@ fn stop(global: &Global, args: &StopArgs) -> u8 {
 }
 
 fn logs(global: &Global, args: &LogsArgs) -> u8 {
-    let request =
-        Request::SessionLogs { session: args.session.clone(), bytes: args.bytes };
+    let request = Request::SessionLogs { session: args.session.clone(), bytes: args.bytes };
     match ask::engine(global, None, request) {
         Ok(Answer::Text { text }) => {
             print(&text);

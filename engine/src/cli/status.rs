@@ -9,8 +9,10 @@ use crate::status::{SessionView, StatusView};
 
 /// `wharf status`.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0 healthy, 2 refused files, pending or degraded, 69 no engine.\n\n\
-    Examples:\n  wharf status\n  wharf status --json | jq .generation")]
+#[command(
+    after_help = "Exit codes: 0 healthy, 2 refused files, pending or degraded, 69 no engine.\n\n\
+    Examples:\n  wharf status\n  wharf status --json | jq .generation"
+)]
 pub(super) struct StatusArgs {
     /// As JSON
     #[arg(long)]

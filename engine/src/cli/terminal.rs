@@ -68,9 +68,7 @@ impl Teller {
         }
         if std::io::stdout().is_terminal() {
             let path = (self.link)();
-            self.say(&format!(
-                "  sign in once: {base}{path}   (valid 10 min, this terminal only)"
-            ));
+            self.say(&format!("  sign in once: {base}{path}   (valid 10 min, this terminal only)"));
             if std::env::var_os("SSH_CONNECTION").is_some() {
                 self.say(narrate::tunnel(base).trim_end());
             }

@@ -6,7 +6,9 @@ use super::{FAILED, Global, OK, ask, complain, print};
 use crate::admin::protocol::{Answer, Request};
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  wharf why genomics-lab\n  wharf why node3\n  wharf why listener")]
+#[command(
+    after_help = "Examples:\n  wharf why genomics-lab\n  wharf why node3\n  wharf why listener"
+)]
 pub(super) struct WhyArgs {
     /// A session, node, gateway or listener
     thing: String,

@@ -81,11 +81,13 @@ pub fn base_url(status: &StatusView) -> String {
 /// What an engine that finds its sessions says of them.
 #[must_use]
 pub fn adopted(status: &StatusView) -> Option<String> {
-    let live: Vec<String> = status.sessions.iter().filter_map(|s| s.pid).map(|p| p.to_string()).collect();
+    let live: Vec<String> =
+        status.sessions.iter().filter_map(|s| s.pid).map(|p| p.to_string()).collect();
     let plural = if live.len() == 1 { "" } else { "s" };
     let held = if status.settled { ", plan empty" } else { "" };
-    (!live.is_empty())
-        .then(|| format!("  adopted {} session{plural} (pid {}){held}", live.len(), live.join(", ")))
+    (!live.is_empty()).then(|| {
+        format!("  adopted {} session{plural} (pid {}){held}", live.len(), live.join(", "))
+    })
 }
 
 /// How to reach the pages from another machine, for who came by ssh.

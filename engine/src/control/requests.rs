@@ -115,7 +115,8 @@ fn plan(
     };
     let (lowered, acceptable) = lower_for_serving(&files, control.reconciler.ground());
     let problems = serving_problems(&files, &lowered);
-    let in_force = control.reconciler.in_force().map(|site| (site.mark.generation, site.mark.since));
+    let in_force =
+        control.reconciler.in_force().map(|site| (site.mark.generation, site.mark.since));
     if !acceptable {
         return Ok(refused(&problems, &files, in_force.map(|(generation, _)| generation)));
     }

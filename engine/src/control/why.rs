@@ -34,10 +34,17 @@ pub fn why<'a>(
 
 fn describe(thing: &str, status: &StatusView) -> String {
     if let Some(node) = status.nodes.get(thing) {
-        return format!("{thing} is {}, weight {}, {} sessions", node.state, node.weight, node.sessions);
+        return format!(
+            "{thing} is {}, weight {}, {} sessions",
+            node.state, node.weight, node.sessions
+        );
     }
     if let Some(gateway) = status.gateways.get(thing) {
-        return format!("gateway {thing} has {}, {} ports leased", gateway.range, gateway.ports.len());
+        return format!(
+            "gateway {thing} has {}, {} ports leased",
+            gateway.range,
+            gateway.ports.len()
+        );
     }
     match status.listeners.get(thing) {
         Some(address) => format!("{thing} is open on {address}"),
@@ -57,7 +64,8 @@ fn why_session<'a>(
     rounds: impl Iterator<Item = &'a Round>,
 ) -> (Vec<String>, Vec<Because>) {
     let id = &session.id;
-    let place = if session.node.is_empty() { String::new() } else { format!(" on {}", session.node) };
+    let place =
+        if session.node.is_empty() { String::new() } else { format!(" on {}", session.node) };
     let pid = session.pid.map(|pid| format!(", pid {pid}")).unwrap_or_default();
     let mut lines = vec![format!("{id} is {}{place}{pid}", session.state)];
     let because: Vec<Because> =
@@ -100,7 +108,12 @@ fn history<'a>(id: &str, rounds: impl Iterator<Item = &'a Round>) -> Vec<String>
                 Some(error) => format!(" failed: {error}"),
                 None => String::new(),
             };
-            lines.push(format!("  round {}: {}{end}, because {}", round.number, step.id, causes.join(", ")));
+            lines.push(format!(
+                "  round {}: {}{end}, because {}",
+                round.number,
+                step.id,
+                causes.join(", ")
+            ));
         }
     }
     let surplus = lines.len().saturating_sub(8);

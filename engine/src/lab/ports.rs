@@ -3,17 +3,15 @@
 use std::collections::BTreeMap;
 
 use engine_core::desired::{BalancerMethod, ListenAddress, ListenerId, StopSpec, WorkbenchSpec};
-use engine_core::ids::{Incarnation, Moment, NodeId, SessionId, UserName, WorkbenchName};
-use engine_core::known::Known;
-use engine_core::observed::{
-    BalancerSeen, IncarnationSeen, PortRefusal, UserSeen, WorkbenchSeen,
+use engine_core::ids::{
+    GatewayId, Incarnation, Moment, NodeId, SessionId, UserName, WorkbenchName,
 };
+use engine_core::known::Known;
+use engine_core::observed::{BalancerSeen, IncarnationSeen, PortRefusal, UserSeen, WorkbenchSeen};
 use engine_core::plan::{RouteSpec, StartOrder};
 
 use super::world::{Shared, lock};
-use crate::ports::{
-    Accounts, LaunchError, Launcher, Routes, RoutesSeen, Secrets, Workbenches,
-};
+use crate::ports::{Accounts, LaunchError, Launcher, Routes, RoutesSeen, Secrets, Workbenches};
 
 /// A launcher of one node.
 pub struct SimLauncher {
@@ -56,7 +54,11 @@ fn failed(what: &str) -> LaunchError {
 }
 
 impl SimLauncher {
-    fn act(&self, what: &str, act: impl FnOnce() -> Result<(), LaunchError>) -> Result<(), LaunchError> {
+    fn act(
+        &self,
+        what: &str,
+        act: impl FnOnce() -> Result<(), LaunchError>,
+    ) -> Result<(), LaunchError> {
         match fate(&self.world) {
             Fate::Done => act(),
             Fate::DoneButReportedFailed => act().and_then(|()| Err(unknown(what))),
@@ -162,6 +164,14 @@ impl Routes for SimRoutes {
         self.seen.listeners.remove(listener);
     }
 
+    fn lead(&mut self, gateway: &GatewayId, port: u16, session: Option<&SessionId>) {
+        let key = (gateway.clone(), port);
+        match session {
+            Some(session) => drop(self.seen.leads.insert(key, session.clone())),
+            None => drop(self.seen.leads.remove(&key)),
+        }
+    }
+
     fn balance(&mut self, method: BalancerMethod, weights: &BTreeMap<NodeId, u32>) {
         self.seen.balancer = Some(BalancerSeen { method, weights: weights.clone() });
     }
@@ -206,11 +216,7 @@ impl Workbenches for SimWorkbenches {
         })
     }
 
-    fn provide(
-        &mut self,
-        _workbench: &WorkbenchName,
-        _spec: &WorkbenchSpec,
-    ) -> Result<(), String> {
+    fn provide(&mut self, _workbench: &WorkbenchName, _spec: &WorkbenchSpec) -> Result<(), String> {
         Ok(())
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use engine_core::desired::StopSpec;
 use engine_core::ids::{Incarnation, Moment, NodeId, SessionId};
 use engine_core::known::Known;
-use engine_core::observed::{Exit, IncarnationSeen, Phase};
+use engine_core::observed::{Exit, IncarnationSeen, Phase, Terms};
 use engine_core::plan::StartOrder;
 use grammar::value::Millis;
 
@@ -157,9 +157,10 @@ impl World {
         if !self.ever.insert(id.clone()) {
             self.broken.push(format!("{id} was started before"));
         }
-        let live = self.sessions.iter().find(|(other, session)| {
-            other.session == id.session && session.phase.is_live()
-        });
+        let live = self
+            .sessions
+            .iter()
+            .find(|(other, session)| other.session == id.session && session.phase.is_live());
         if let Some((other, _)) = live {
             self.broken.push(format!("{id} starts while {other} lives"));
         }
@@ -219,7 +220,8 @@ impl World {
         let sessions: BTreeSet<&SessionId> = self.hurt.iter().map(|(_, id)| id).collect();
         let count = u32::try_from(sessions.len()).unwrap_or(u32::MAX);
         if count > most {
-            self.broken.push(format!("{count} sessions are hurt within ten minutes, most is {most}"));
+            self.broken
+                .push(format!("{count} sessions are hurt within ten minutes, most is {most}"));
         }
     }
 
@@ -274,6 +276,7 @@ impl SimSession {
             ours: true,
             kept: self.kept,
             last_used: None,
+            terms: Terms { on_removal: self.order.on_removal, stop: self.order.stop.clone() },
         }
     }
 }

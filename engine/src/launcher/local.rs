@@ -20,7 +20,7 @@ use engine_core::ids::{
     ClusterName, Incarnation, Moment, NodeId, SessionId, UserName, WorkbenchName,
 };
 use engine_core::known::Known;
-use engine_core::observed::{IncarnationSeen, Phase};
+use engine_core::observed::{IncarnationSeen, Phase, Terms};
 use engine_core::plan::StartOrder;
 
 use crate::keeper::child::Environment;
@@ -129,6 +129,10 @@ impl LocalLauncher {
             socket: SOCKET_NAME.to_owned(),
             ours: true,
             last_used: None,
+            terms: order.map_or_else(Terms::default, |order| Terms {
+                on_removal: order.on_removal,
+                stop: order.stop.clone(),
+            }),
             phase,
             launch,
             kept,

@@ -210,10 +210,8 @@ mod tests {
     #[test]
     fn what_is_not_there_says_what_to_do_and_is_not_installed_unasked() {
         let lab: WorkbenchName = "jupyterlab".parse().unwrap();
-        let spec = WorkbenchSpec {
-            exe: Some("/no/such/jupyter".to_owned()),
-            ..WorkbenchSpec::default()
-        };
+        let spec =
+            WorkbenchSpec { exe: Some("/no/such/jupyter".to_owned()), ..WorkbenchSpec::default() };
         let state = tempfile::tempdir().unwrap();
         let mut workbenches = LocalWorkbenches::new(state.path(), None);
         let seen = workbenches.observe(&lab, &spec, Moment(1));

@@ -30,6 +30,20 @@ use wire::Bad;
 const LEASE: Millis = Millis(15_000);
 /// It is renewed once this much of it is over.
 const RENEW_AFTER: Millis = Millis(5_000);
+/// Harm within this time counts together.
+const BRAKE_WINDOW: Millis = Millis(engine_core::planner::BRAKE_WINDOW_MS);
+/// What is read of the store: everything but older sets of files.
+const READ: [&str; 9] = [
+    keys::SITE_CURRENT,
+    keys::NUMBERS,
+    keys::PLACEMENTS,
+    keys::ENDS,
+    keys::TERMS,
+    keys::PORT_LEASES,
+    keys::REQUESTS,
+    keys::OVERRIDES,
+    keys::HARMED,
+];
 /// The lease's name.
 const SITE_LEASE: &str = "site";
 
@@ -49,6 +63,7 @@ pub struct Ledger {
     records: Records,
     requests: Vec<Request>,
     overrides: Vec<Override>,
+    harmed: Vec<(Moment, SessionId)>,
     versions: BTreeMap<String, Version>,
     last_generation: Generation,
     problem: Option<(Moment, String)>,
@@ -56,6 +71,8 @@ pub struct Ledger {
     stale: bool,
     lease: Option<Moment>,
     now: Moment,
+    /// Whether others write to the store, too: then it is read again each round.
+    shared: bool,
 }
 
 impl Ledger {
@@ -68,20 +85,30 @@ impl Ledger {
             records: Records::default(),
             requests: Vec::new(),
             overrides: Vec::new(),
+            harmed: Vec::new(),
             versions: BTreeMap::new(),
             last_generation: Generation(0),
             problem: None,
             stale: true,
             lease: None,
             now,
+            shared: false,
         };
         ledger.refresh();
         ledger
     }
 
+    /// Says that other nodes write to the same store.
+    #[must_use]
+    pub fn shared(mut self) -> Self {
+        self.shared = true;
+        self
+    }
+
     /// The records, or why they cannot be used.
     pub fn records(&mut self, now: Moment) -> Known<Records> {
         self.now = now;
+        self.stale |= self.shared;
         self.refresh();
         match &self.problem {
             Some((since, reason)) => Known::Unknown { since: *since, reason: reason.clone() },
@@ -151,11 +178,16 @@ impl Ledger {
         Some(Saved { mark, files: saved.into_files().ok()? })
     }
 
-    /// Stores a set of files as the one in force, before its first step.
+    /// Stores a set of files as the one in force, before its first step; `keep` generations are kept.
     ///
     /// # Errors
     /// The store cannot be written, or another node was first.
-    pub fn save_site(&mut self, mark: &InForce, files: &SiteFiles) -> Result<(), StoreError> {
+    pub fn save_site(
+        &mut self,
+        mark: &InForce,
+        files: &SiteFiles,
+        keep: u32,
+    ) -> Result<(), StoreError> {
         let failed = |what: &str| StoreError::Unknown { reason: what.to_owned() };
         let digest = mark.digest.ok_or_else(|| failed("a set without a digest"))?;
         let text = serde_json::to_vec(&SavedSite::from(files))
@@ -174,7 +206,14 @@ impl Ledger {
                 (keys::SITE_CURRENT.to_owned(), bytes.clone()),
                 (keys::site_history(mark.generation), bytes),
             ],
-            remove: Vec::new(),
+            // One comes, one goes: `keep` of them stay.
+            remove: mark
+                .generation
+                .0
+                .checked_sub(u64::from(keep.max(1)))
+                .map(|old| keys::site_history(Generation(old)))
+                .into_iter()
+                .collect(),
         };
         self.commit(batch)?;
         self.last_generation = self.last_generation.max(mark.generation);
@@ -312,6 +351,32 @@ impl Ledger {
         Ok(())
     }
 
+    /// Sessions hurt by changes of files within the time that counts together.
+    pub fn harmed(&mut self, now: Moment) -> Vec<(Moment, SessionId)> {
+        self.now = now;
+        self.refresh();
+        self.harmed.iter().filter(|(at, _)| now.since(*at) <= BRAKE_WINDOW).cloned().collect()
+    }
+
+    /// Writes down that a change of files hurts a session, and drops what does not count any more.
+    ///
+    /// # Errors
+    /// The store cannot be written: then nobody may be hurt.
+    pub fn record_harm(&mut self, session: &SessionId, now: Moment) -> Result<(), StoreError> {
+        let (kept, old): (Vec<_>, Vec<_>) =
+            self.harmed.iter().cloned().partition(|(at, _)| now.since(*at) <= BRAKE_WINDOW);
+        let record = wire::HarmRecord { at: now, session: session.clone() };
+        let batch = Batch {
+            expect: Vec::new(),
+            put: vec![(keys::harmed(now, session), encoded(&record)?)],
+            remove: old.iter().map(|(at, session)| keys::harmed(*at, session)).collect(),
+        };
+        self.commit(batch)?;
+        self.harmed = kept;
+        self.harmed.push((now, session.clone()));
+        Ok(())
+    }
+
     /// Writes a person's request down.
     ///
     /// # Errors
@@ -398,10 +463,7 @@ impl Ledger {
     }
 
     /// The versions that were read of these keys.
-    fn expect<const N: usize>(
-        &self,
-        keys: [impl AsRef<str>; N],
-    ) -> Vec<(String, Option<Version>)> {
+    fn expect<const N: usize>(&self, keys: [impl AsRef<str>; N]) -> Vec<(String, Option<Version>)> {
         keys.into_iter()
             .map(|key| {
                 let key = key.as_ref();
@@ -456,7 +518,11 @@ impl Ledger {
     }
 
     fn read(&mut self) -> Result<(), String> {
-        let all = self.store.scan("").map_err(|error| crate::chain(&error))?;
+        // Texts of older sets are not needed here, and are the bulk of a store.
+        let mut all = Vec::new();
+        for prefix in READ {
+            all.extend(self.store.scan(prefix).map_err(|error| crate::chain(&error))?);
+        }
         self.versions = all.iter().map(|(key, record)| (key.clone(), record.version)).collect();
         let mut records = Records::default();
         for (session, number) in of_sessions::<wire::NumberRecord>(&all, keys::NUMBERS)? {
@@ -480,9 +546,17 @@ impl Ledger {
         self.overrides = below(&all, keys::OVERRIDES)
             .map(|(key, record)| Ok(decoded::<wire::OverrideRecord>(key, record)?.into()))
             .collect::<Result<_, String>>()?;
-        let generations = below(&all, keys::SITE_HISTORY)
-            .filter_map(|(key, _)| key.strip_prefix(keys::SITE_HISTORY)?.parse().ok());
-        self.last_generation = Generation(generations.max().unwrap_or(0));
+        self.harmed = below(&all, keys::HARMED)
+            .map(|(key, record)| {
+                let record = decoded::<wire::HarmRecord>(key, record)?;
+                Ok((record.at, record.session))
+            })
+            .collect::<Result<_, String>>()?;
+        let current = all.iter().find(|(key, _)| key == keys::SITE_CURRENT);
+        if let Some((key, record)) = current {
+            let site: wire::SiteRecord = decoded(key, record)?;
+            self.last_generation = self.last_generation.max(site.generation);
+        }
         self.records = records;
         Ok(())
     }

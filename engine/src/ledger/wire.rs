@@ -94,6 +94,12 @@ pub(super) struct PortRecord {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
+pub(super) struct HarmRecord {
+    pub(super) at: Moment,
+    pub(super) session: SessionId,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct RequestRecord {
     pub(super) spec: SessionSpec,
     pub(super) template: String,

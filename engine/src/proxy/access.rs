@@ -40,11 +40,21 @@ pub(super) fn may_now(shared: &Shared, access: &Access, person: &Person) -> bool
 
 /// Whether `person` may use what has `access`. Groups that nobody can tell let nobody in.
 pub(super) async fn may(shared: &Arc<Shared>, access: &Access, person: &Person) -> bool {
+    is_named(access, person)
+        || (!access.groups.is_empty()
+            && groups_of(shared, person).await.is_some_and(|groups| is_member(access, &groups)))
+}
+
+/// Whether it is certain that `person` may not use what has `access`. Silence shuts nobody out who is in.
+pub(super) async fn is_shut_out(shared: &Arc<Shared>, access: &Access, person: &Person) -> bool {
     if is_named(access, person) {
+        return false;
+    }
+    if access.groups.is_empty() {
         return true;
     }
-    !access.groups.is_empty()
-        && groups_of(shared, person).await.is_some_and(|groups| is_member(access, &groups))
+    let groups = groups_of(shared, person).await;
+    groups.is_some_and(|groups| !groups.is_unknown() && !is_member(access, &groups))
 }
 
 /// The groups of `person`, asked for where they are not remembered; none if nobody answers in time.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use engine_core::desired::ListenerId;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 
 use crate::web::metrics::Dropped;
@@ -25,7 +25,7 @@ const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\n\
     content-type: text/plain\r\ncontent-length: 21\r\nconnection: close\r\n\r\ntoo many connections\n";
 
 /// How a socket ends.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Retire {
     /// How long it goes on accepting first: clients that know the old address finish coming.
     pub(super) linger: Duration,
@@ -38,7 +38,7 @@ pub(super) async fn accept(
     worker: Rc<Worker>,
     socket: std::net::TcpListener,
     listener: Arc<ListenerId>,
-    mut retired: watch::Receiver<Option<Retire>>,
+    mut retired: UnboundedReceiver<Retire>,
 ) {
     let socket = match TcpListener::from_std(socket) {
         Ok(socket) => socket,
@@ -48,15 +48,25 @@ pub(super) async fn accept(
         }
     };
     let told = tokio::select! {
-        told = retired.wait_for(Option::is_some) => told.ok().and_then(|retire| retire.clone()),
+        told = retired.recv() => told,
         never = accept_all(&worker, &socket, &listener) => match never {},
     };
     // Without a word the thread itself ends.
-    let Some(Retire { linger, done }) = told else { return };
-    let until = Instant::now() + linger;
-    let _ = tokio::time::timeout_at(until, accept_all(&worker, &socket, &listener)).await;
+    let Some(mut retire) = told else { return };
+    let told_at = Instant::now();
+    loop {
+        let until = told_at + retire.linger;
+        tokio::select! {
+            _ = tokio::time::timeout_at(until, accept_all(&worker, &socket, &listener)) => break,
+            // Told again: somebody wants the address back sooner.
+            hastened = retired.recv() => match hastened {
+                Some(again) => retire = again,
+                None => break,
+            },
+        }
+    }
     drain(&worker, socket, &listener);
-    drop(done);
+    drop(retire.done);
 }
 
 enum Never {}

@@ -72,14 +72,29 @@ pub struct Proxy {
     warden: Arc<dyn Warden>,
     threads: Vec<Thread>,
     open: BTreeMap<ListenerId, OpenListener>,
+    retiring: Vec<Retiring>,
     next_key: u64,
     refused: BTreeMap<ListenAddress, PortRefusal>,
+    leads: BTreeMap<(GatewayId, u16), SessionId>,
     balancer: Option<BalancerSeen>,
 }
 
 struct OpenListener {
     address: ListenAddress,
     key: u64,
+}
+
+/// A socket that is about to close, and still holds its address.
+struct Retiring {
+    socket: OpenListener,
+    /// Ends when the last thread has closed it; nothing is ever sent.
+    closed: mpsc::Receiver<()>,
+}
+
+impl Retiring {
+    fn is_closed(&self) -> bool {
+        matches!(self.closed.try_recv(), Err(mpsc::TryRecvError::Disconnected))
+    }
 }
 
 impl Proxy {
@@ -104,15 +119,12 @@ impl Proxy {
             warden,
             threads,
             open: BTreeMap::new(),
+            retiring: Vec::new(),
             next_key: 0,
             refused: BTreeMap::new(),
+            leads: BTreeMap::new(),
             balancer: None,
         })
-    }
-
-    /// Gives a gateway's port to a session, or takes it back: what the listener of that port serves.
-    pub fn lease(&mut self, gateway: &GatewayId, port: u16, session: Option<&SessionId>) {
-        self.shared.table.lease(gateway, port, session);
     }
 
     /// What was counted since the start.
@@ -147,28 +159,44 @@ impl Proxy {
         Ok(key)
     }
 
-    /// Ends a socket; the answer ends when every thread has closed it.
-    fn retire(&self, key: u64, linger: Duration) -> mpsc::Receiver<()> {
+    /// Ends a socket after `linger`.
+    fn retire(&mut self, socket: OpenListener, linger: Duration) {
+        self.retiring.retain(|retiring| !retiring.is_closed());
         let (done, closed) = mpsc::channel();
-        self.tell_all(|| Order::Retire { key, linger, done: done.clone() });
-        closed
+        self.tell_all(|| Order::Retire { key: socket.key, linger, done: done.clone() });
+        self.retiring.push(Retiring { socket, closed });
+    }
+
+    /// Has sockets that are about to close anyway, and hold `address`, close now. Answers whether any did.
+    fn hasten(&mut self, address: &ListenAddress) -> bool {
+        let in_the_way = |retiring: &mut Retiring| excludes(&retiring.socket.address, address);
+        let hastened: Vec<Retiring> = self.retiring.extract_if(.., in_the_way).collect();
+        for Retiring { socket, .. } in &hastened {
+            let (done, closed) = mpsc::channel();
+            let linger = Duration::ZERO;
+            self.tell_all(|| Order::Retire { key: socket.key, linger, done: done.clone() });
+            drop(done);
+            let _ = closed.recv_timeout(CLOSE_TIMEOUT);
+        }
+        !hastened.is_empty()
     }
 
     fn try_listen(&mut self, listener: &ListenerId, address: &ListenAddress) -> Result<(), String> {
         if self.open.get(listener).is_some_and(|open| open.address == *address) {
             return Ok(());
         }
-        let socket = match self.bind(address) {
+        let mut bound = self.bind(address);
+        if bound.is_err() && self.hasten(address) {
+            bound = self.bind(address);
+        }
+        let socket = match bound {
             Ok(socket) => socket,
-            Err(reason) => self.bind_over_own(listener, address).map_err(|again| {
-                // The first reason names who held it before we let go of anything.
-                if again.is_empty() { reason } else { again }
-            })?,
+            Err(reason) => self.bind_over_own(listener, address, reason)?,
         };
         let key = self.accept(listener, &socket).map_err(|error| error.to_string())?;
         let opened = OpenListener { address: address.clone(), key };
         if let Some(before) = self.open.insert(listener.clone(), opened) {
-            self.retire(before.key, self.shared.limits.linger);
+            self.retire(before, self.shared.limits.linger);
         }
         Ok(())
     }
@@ -179,26 +207,28 @@ impl Proxy {
         &mut self,
         listener: &ListenerId,
         address: &ListenAddress,
+        reason: String,
     ) -> Result<std::net::TcpListener, String> {
-        let Some(open) = self.open.get(listener) else { return Err(String::new()) };
-        let covers = |a: &ListenAddress, b: &ListenAddress| a.ip.is_unspecified() || a.ip == b.ip;
-        let in_the_way = open.address.port == address.port
-            && (covers(&open.address, address) || covers(address, &open.address));
-        if !in_the_way {
-            return Err(String::new());
+        let before = self.open.get(listener).map(|open| open.address.clone());
+        let Some(old) = before.filter(|old| excludes(old, address)) else { return Err(reason) };
+        if let Some(open) = self.open.remove(listener) {
+            self.retire(open, Duration::ZERO);
         }
-        let (old, key) = (open.address.clone(), open.key);
-        self.open.remove(listener);
-        let closed = self.retire(key, Duration::ZERO);
-        // Nothing is ever sent: it ends when the last thread has let go.
-        let _ = closed.recv_timeout(CLOSE_TIMEOUT);
-        self.bind(address).inspect_err(|_| {
+        self.hasten(&old);
+        let bound = self.bind(address);
+        if bound.is_err() {
             let back = self.bind(&old).ok().and_then(|socket| self.accept(listener, &socket).ok());
             if let Some(key) = back {
                 self.open.insert(listener.clone(), OpenListener { address: old, key });
             }
-        })
+        }
+        bound
     }
+}
+
+/// Whether two sockets cannot listen there at once.
+fn excludes(a: &ListenAddress, b: &ListenAddress) -> bool {
+    a.port == b.port && (a.ip == b.ip || a.ip.is_unspecified() || b.ip.is_unspecified())
 }
 
 /// An error with everything that caused it.
@@ -215,6 +245,7 @@ fn in_words(error: &dyn Error) -> String {
 impl Routes for Proxy {
     fn observe(&mut self, _: Moment) -> RoutesSeen {
         let mut seen = RoutesSeen {
+            leads: self.leads.clone(),
             listeners: self
                 .open
                 .iter()
@@ -268,7 +299,16 @@ impl Routes for Proxy {
 
     fn unlisten(&mut self, listener: &ListenerId) {
         if let Some(open) = self.open.remove(listener) {
-            self.retire(open.key, Duration::ZERO);
+            self.retire(open, Duration::ZERO);
+        }
+    }
+
+    fn lead(&mut self, gateway: &GatewayId, port: u16, session: Option<&SessionId>) {
+        self.shared.table.lease(gateway, port, session);
+        let key = (gateway.clone(), port);
+        match session {
+            Some(session) => drop(self.leads.insert(key, session.clone())),
+            None => drop(self.leads.remove(&key)),
         }
     }
 

@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use engine_core::desired::ListenerId;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::watch;
 
 use crate::identity::Identity;
 use crate::ports::Clock;
@@ -105,7 +104,7 @@ pub(super) enum Order {
         /// The socket, shared with the other threads.
         socket: std::net::TcpListener,
     },
-    /// Stop accepting there once nobody waits in its queue.
+    /// Stop accepting there once nobody waits in its queue; told again, the new time counts.
     Retire {
         /// Which socket.
         key: u64,
@@ -179,7 +178,7 @@ impl Drop for Thread {
 async fn run(shared: Arc<Shared>, counts: Arc<Counts>, mut orders: UnboundedReceiver<Order>) {
     let pool = Pool::new(shared.limits.idle_upstreams, shared.limits.idle_timeout);
     let worker = Rc::new(Worker { shared, counts, pool: RefCell::new(pool) });
-    let mut accepting = HashMap::<u64, watch::Sender<Option<Retire>>>::new();
+    let mut accepting = HashMap::<u64, UnboundedSender<Retire>>::new();
     let mut sweep = tokio::time::interval(SWEEP);
     loop {
         let order = tokio::select! {
@@ -193,15 +192,16 @@ async fn run(shared: Arc<Shared>, counts: Arc<Counts>, mut orders: UnboundedRece
             None => return,
             Some(Order::Forget { upstream }) => worker.pool.borrow_mut().forget(upstream),
             Some(Order::Accept { key, listener, socket }) => {
-                let (retire, retired) = watch::channel(None);
+                let (retire, retired) = unbounded_channel();
                 accepting.insert(key, retire);
                 let worker = Rc::clone(&worker);
                 tokio::task::spawn_local(listener::accept(worker, socket, listener, retired));
             }
             Some(Order::Retire { key, linger, done }) => {
-                if let Some(retire) = accepting.remove(&key) {
-                    let _ = retire.send(Some(Retire { linger, done }));
+                if let Some(retire) = accepting.get(&key) {
+                    let _ = retire.send(Retire { linger, done });
                 }
+                accepting.retain(|_, retire| !retire.is_closed());
             }
         }
     }

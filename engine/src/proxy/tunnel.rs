@@ -104,7 +104,8 @@ impl Stay<'_> {
     async fn may_stay(&self) -> bool {
         let Some(route) = self.in_use.slot.route() else { return false };
         route.upstream.key == self.upstream.key
-            && access::may(&self.worker.shared, &route.spec.access, &self.signed_in.person).await
+            && !access::is_shut_out(&self.worker.shared, &route.spec.access, &self.signed_in.person)
+                .await
     }
 }
 

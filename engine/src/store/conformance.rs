@@ -180,7 +180,7 @@ fn leases_fence(store: &dyn Store) {
     for at in [1_050, 1_149] {
         match take("site", "n2", at) {
             Err(StoreError::Held { name, holder }) => {
-                assert_eq!((&*name, &*holder), ("site", "n1"))
+                assert_eq!((&*name, &*holder), ("site", "n1"));
             }
             other => panic!("a held lease was given away at {at}: {other:?}"),
         }

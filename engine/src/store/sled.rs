@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -30,7 +30,8 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 pub struct SledStore {
     table: Shared,
     asks: Option<Sender<Ask>>,
-    ended: std::sync::Mutex<Receiver<()>>,
+    /// Disconnected once the thread has ended; a lock only because a receiver cannot be shared.
+    ended: Mutex<Receiver<()>>,
     thread: Option<JoinHandle<()>>,
     snapshot_path: PathBuf,
 }
@@ -75,7 +76,7 @@ impl SledStore {
         let store = SledStore {
             table,
             asks: Some(asks),
-            ended: std::sync::Mutex::new(ended),
+            ended: Mutex::new(ended),
             thread: Some(thread),
             snapshot_path: directory.snapshot(),
         };

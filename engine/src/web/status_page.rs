@@ -16,7 +16,7 @@ use super::state_class;
 pub fn render_status(status: &StatusView, person: &Person, form_token: &str) -> String {
     let mut body = Html::default();
     body.markup("<h1>Sessions</h1>\n").html(facts(status, person));
-    body.html(trouble(status, person)).html(overrides(status)).html(sessions(status));
+    body.html(overrides(status)).html(trouble(status, person)).html(sessions(status));
     body.html(holds(status));
     if person.admin {
         body.html(machines(status));
@@ -140,7 +140,9 @@ fn session_row(session: &SessionView) -> Html {
     if name_of(session) != session.id {
         html.markup("<br><span class=\"small soft\">").text(&session.id).markup("</span>");
     }
-    html.markup("</th><td><span class=\"").markup(state_class(&session.state)).markup("\">");
+    html.markup("</th><td data-label=\"State\"><span class=\"")
+        .markup(state_class(&session.state))
+        .markup("\">");
     html.text(&session.state).markup("</span>");
     if !session.reason.is_empty() {
         html.markup("<br><span class=\"small\">").text(&session.reason).markup("</span>");
@@ -153,12 +155,15 @@ fn session_row(session: &SessionView) -> Html {
         html.markup("<br><span class=\"small soft\">outdated: ").list(&session.outdated);
         html.markup(" &ndash; renewed at its next start</span>");
     }
-    html.markup("</td><td>").text(&session.workbench).markup("</td><td>").text(&session.user);
-    html.markup("</td><td>").text(&session.node).markup("</td><td class=\"small\">");
+    html.markup("</td><td data-label=\"Kind\">").text(&session.workbench);
+    html.markup("</td><td data-label=\"Account\">").text(&session.user);
+    html.markup("</td><td data-label=\"Node\">").text(&session.node);
+    html.markup("</td><td data-label=\"Since\" class=\"small\">");
     if let Some(since) = session.since {
         html.html(time(since));
     }
-    html.markup("</td><td class=\"number\">").text(session.connections).markup("</td></tr>\n");
+    html.markup("</td><td data-label=\"Connections\" class=\"number\">").text(session.connections);
+    html.markup("</td></tr>\n");
     html
 }
 
@@ -195,14 +200,16 @@ fn machines(status: &StatusView) -> Html {
     for (name, node) in &status.nodes {
         html.markup("<li>node <code>").text(name).markup("</code> ").text(&node.state);
         html.markup(", weight ").text(node.weight).markup(", ").text(node.sessions);
-        html.markup(" sessions</li>\n");
+        html.markup(if node.sessions == 1 { " session</li>\n" } else { " sessions</li>\n" });
     }
     for (name, address) in &status.listeners {
         html.markup("<li>").text(name).markup(" <code>").text(address).markup("</code></li>\n");
     }
     for (name, gateway) in &status.gateways {
         html.markup("<li>gateway <code>").text(name).markup("</code> ").text(&gateway.range);
-        html.markup(", ").text(gateway.ports.len()).markup(" ports in use</li>\n");
+        html.markup(", ").text(gateway.ports.len());
+        html.markup(if gateway.ports.len() == 1 { " port" } else { " ports" });
+        html.markup(" in use</li>\n");
     }
     if !status.balancer.is_empty() {
         html.markup("<li>balancer ").text(&status.balancer).markup("</li>\n");

@@ -5,9 +5,9 @@ use std::os::unix::fs::symlink;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
-use engine::launcher::workbench;
 use engine::session_socket::open_session_socket;
-use engine_core::ids::Incarnation;
+use engine_core::desired::{HealthSpec, builtins};
+use engine_core::ids::{Incarnation, WorkbenchName};
 use engine_core::observed::{IncarnationSeen, Phase};
 use engine_core::plan::StartOrder;
 use tokio_tungstenite::tungstenite;
@@ -15,12 +15,13 @@ use tokio_tungstenite::tungstenite;
 use crate::world::{World, wait_until};
 
 fn order(world: &World) -> StartOrder {
-    let demo = workbench::built_in("demo").expect("it is built in");
+    let demo = builtins().remove(&WorkbenchName::new("demo").unwrap()).expect("it is built in");
     let mut order = world.order("demo", 1, "/proc/self/exe", &[]);
     let launch = std::sync::Arc::make_mut(&mut order.launch);
     launch.program = demo.program;
     launch.base = demo.base;
-    order.health = demo.health;
+    order.health =
+        HealthSpec { path: demo.health_path.to_owned(), start_timeout_ms: demo.start_timeout.0 };
     order
 }
 

@@ -11,7 +11,9 @@ use engine::launcher::local::LocalLauncher;
 use engine::layout::Layout;
 use engine::ports::{Accounts, Launcher, Secrets, Warden};
 use engine::warden::{Bounds, InProcess};
-use engine_core::desired::{BasePath, HealthSpec, LaunchSpec, Program, Resources, StopSpec};
+use engine_core::desired::{
+    BasePath, HealthSpec, LaunchSpec, OnRemoval, Program, Resources, StopSpec,
+};
 use engine_core::ids::{
     ClusterName, Incarnation, Moment, NodeId, SessionId, UserName, WorkbenchName,
 };
@@ -109,6 +111,7 @@ impl World {
             user: seen,
             exe: exe.to_owned(),
             stop: StopSpec::default(),
+            on_removal: OnRemoval::default(),
             health: HealthSpec { path: "/".to_owned(), start_timeout_ms: 1000 },
         }
     }

@@ -12,7 +12,9 @@ use engine::layout::Layout;
 use engine::ports::{Accounts, Warden};
 use engine::warden::protocol::{Answer, Call};
 use engine::warden::{Bounds, InProcess};
-use engine_core::desired::{BasePath, HealthSpec, LaunchSpec, Program, Resources, StopSpec};
+use engine_core::desired::{
+    BasePath, HealthSpec, LaunchSpec, OnRemoval, Program, Resources, StopSpec,
+};
 use engine_core::ids::{
     ClusterName, Incarnation, Moment, NodeId, SessionId, UserName, WorkbenchName,
 };
@@ -80,6 +82,7 @@ impl Instance {
             user,
             exe: exe.to_owned(),
             stop: StopSpec::default(),
+            on_removal: OnRemoval::default(),
             health: HealthSpec { path: "/".to_owned(), start_timeout_ms: 1000 },
         }
     }

@@ -21,6 +21,8 @@ pub struct Origin {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origins {
     map: BTreeMap<String, Vec<Origin>>,
+    /// Where things last stood that no file speaks of any more.
+    former: BTreeMap<String, Vec<Origin>>,
 }
 
 impl Origins {
@@ -54,6 +56,40 @@ impl Origins {
         self.map.get(what).map_or(&[], Vec::as_slice)
     }
 
+    /// The places of exactly `what` as causes; where it last stood, if no file speaks of it any more; else
+    /// the default of `option`.
+    #[must_use]
+    pub fn because_exactly(&self, what: &str, option: &str) -> Vec<Because> {
+        if let Some(places) = self.map.get(what) {
+            return places.iter().map(Because::from).collect();
+        }
+        match self.former.get(what) {
+            Some(places) => places.iter().map(Origin::removed).collect(),
+            None => vec![Because::Default { option: option.to_owned() }],
+        }
+    }
+
+    /// Remembers where things stood in the set before this one, so that what is gone can be named by the
+    /// line that was removed. Things of sessions that are gone themselves are not kept.
+    pub fn follow(&mut self, before: &Origins) {
+        let gone = |what: &str| {
+            let mut parts = what.splitn(3, '/');
+            match (parts.next(), parts.next(), parts.next()) {
+                (Some("session"), Some(id), Some(_)) => {
+                    !self.map.contains_key(&format!("session/{id}"))
+                }
+                _ => false,
+            }
+        };
+        let mut former = BTreeMap::new();
+        for (what, places) in before.former.iter().chain(&before.map) {
+            if !self.map.contains_key(what) && !gone(what) {
+                former.insert(what.clone(), places.clone());
+            }
+        }
+        self.former = former;
+    }
+
     /// The places of `what` as causes; the default of `option` where no file speaks of it.
     #[must_use]
     pub fn because(&self, what: &str, option: &str) -> Vec<Because> {
@@ -67,6 +103,17 @@ impl Origins {
     /// Everything, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[Origin])> {
         self.map.iter().map(|(what, places)| (what.as_str(), places.as_slice()))
+    }
+}
+
+impl Origin {
+    /// The line as one that is gone.
+    fn removed(&self) -> Because {
+        Because::LineRemoved {
+            file: Arc::clone(&self.file),
+            line: self.line,
+            option: self.option.clone(),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Draft, Input};
 use crate::desired::NodeSpec;
 use crate::ids::NodeId;
+use crate::known::Known;
 use crate::observed::BalancerSeen;
 use crate::plan::{Action, Because, Impact, On};
 
@@ -26,12 +27,7 @@ pub(super) fn wanted(input: &Input<'_>) -> BalancerSeen {
     let weights = nodes
         .into_iter()
         .map(|node| {
-            let unreadable = input
-                .desired
-                .nodes
-                .things
-                .get(node)
-                .is_some_and(super::super::known::Known::is_unknown);
+            let unreadable = input.desired.nodes.things.get(node).is_some_and(Known::is_unknown);
             let kept = before.and_then(|seen| seen.weights.get(node)).copied();
             let weight = match kept {
                 Some(kept) if unreadable => kept,
@@ -65,21 +61,23 @@ fn causes(input: &Input<'_>, wanted: &BalancerSeen) -> Vec<Because> {
     let weights_before = before.map_or(&none, |seen| &seen.weights);
     let mut because = BTreeSet::new();
     if before.is_none_or(|seen| seen.method != wanted.method) {
-        because.extend(input.origins.because("balancer", "balancer"));
+        because.extend(input.origins.because_exactly("balancer", "balancer"));
     }
     for (node, weight) in &wanted.weights {
         if weights_before.get(node) != Some(weight) && before.is_some() {
-            let spec = input.desired.node(node);
-            let part = match (spec.draining, spec.schedulable) {
-                (true, _) => "drain",
-                (false, false) => "schedulable",
-                (false, true) => "weight",
-            };
-            because.extend(input.origins.because(&format!("node/{node}/{part}"), "weight"));
+            because.extend(node_causes(input, node));
         }
     }
     for node in weights_before.keys().filter(|node| !wanted.weights.contains_key(*node)) {
         because.insert(Because::Seen { what: format!("node {node} is gone") });
     }
     because.into_iter().collect()
+}
+
+/// Every line that makes a node's share what it is, those that are gone included.
+fn node_causes(input: &Input<'_>, node: &NodeId) -> Vec<Because> {
+    let lines = |part: &str| input.origins.because_exactly(&format!("node/{node}/{part}"), part);
+    let parts = ["weight", "schedulable", "drain"].into_iter().flat_map(lines);
+    let found: Vec<Because> = parts.filter(|cause| cause.place().is_some()).collect();
+    if found.is_empty() { vec![Because::Default { option: "weight".to_owned() }] } else { found }
 }

@@ -10,6 +10,7 @@ use grammar::value::Millis;
 use super::{Draft, Harm, Input};
 use crate::desired::Apply;
 use crate::ids::{Moment, SessionId};
+use crate::observed::HarmWanted;
 use crate::plan::{Hold, Plan, Resource, WaitingOn};
 
 /// Harm within this time counts together, in milliseconds (design.md §6: a slow `rsync --delete` is
@@ -23,9 +24,14 @@ pub(super) fn settle(input: &Input<'_>, draft: Draft) -> Plan {
     let mut harm_since = BTreeMap::new();
     for harm in harms {
         let memory = &input.observed.memory;
-        let since = memory.harm_since.get(&harm.resource).copied().unwrap_or(input.now);
-        harm_since.insert(harm.resource.clone(), since);
-        match waits(input, &harm, since, braked.as_deref()) {
+        let impact = harm.step.impact;
+        let before = memory.harm_since.get(&harm.resource).copied();
+        // What waited to restart and is now to end has not waited to end.
+        let wanted = before
+            .filter(|before| before.impact >= impact)
+            .unwrap_or(HarmWanted { since: input.now, impact });
+        harm_since.insert(harm.resource.clone(), wanted);
+        match waits(input, &harm, wanted.since, braked.as_deref()) {
             None => plan.steps.push(harm.step),
             Some((waiting_on, until)) => {
                 plan.unchanged.sessions += 1;

@@ -2,6 +2,7 @@
 
 use super::{Draft, Input};
 use crate::desired::{ListenAddress, ListenerId};
+use crate::known::Known;
 use crate::plan::{Action, Because, Impact, On, Resource, WaitingOn};
 
 /// An address that was refused is tried again after this long, in milliseconds: it may have become free.
@@ -15,16 +16,23 @@ pub(super) fn plan_www(input: &Input<'_>, draft: &mut Draft) {
             if seen.and_then(|known| known.present()) == Some(wanted) {
                 return;
             }
-            let because = input.origins.because("listen", "www-port");
-            bind(input, draft, listener, wanted, because);
+            bind(input, draft, listener, wanted, causes(input));
         }
         (None, Some(seen)) if seen.present().is_some() => {
-            let because = input.origins.because("listen", "www-port");
-            let id = format!("unlisten/{}", Resource::Listener(listener.clone()));
+            let because = causes(input);
+            let id = format!("unlisten/{}", of(&listener));
             draft.step(id, on, Action::Unlisten { listener }, Impact::None, because);
         }
         (None, _) => {}
     }
+}
+
+/// Every line that says where to listen, or whether at all, those that are gone included.
+fn causes(input: &Input<'_>) -> Vec<Because> {
+    let lines = |what: &str| input.origins.because_exactly(what, "www-port");
+    let all = ["listen/www-address", "listen/www-port", "mode"].into_iter().flat_map(lines);
+    let found: Vec<Because> = all.filter(|cause| cause.place().is_some()).collect();
+    if found.is_empty() { lines("listen/www-port") } else { found }
 }
 
 /// Listens, or says who holds the address.
@@ -39,17 +47,32 @@ pub(super) fn bind(
     if let Some(refusal) = input.observed.refused.get(wanted) {
         let again = refusal.at.plus(grammar::value::Millis(RETRY_MS));
         if input.now < again {
-            let reason = format!("{wanted}: {}", refusal.reason);
+            let before = input.observed.listeners.get(&listener).and_then(Known::present);
+            let stays =
+                before.map(|before| format!("; {} stays open", before.port)).unwrap_or_default();
+            let reason = format!("waits for port {} ({}){stays}", wanted.port, refusal.reason);
             let waiting = WaitingOn::Problem { reason };
-            draft.hold(resource, "listens", waiting, Impact::None, because, None);
+            let what = match before {
+                Some(before) => format!("{before} -> {wanted}"),
+                None => format!("listens on {wanted}"),
+            };
+            draft.hold(resource, &what, waiting, Impact::None, because, None);
             return;
         }
     }
     draft.step(
-        format!("listen/{wanted}"),
+        format!("listen/{}/{wanted}", of(&listener)),
         On::Node(input.observed.node.clone()),
         Action::Listen { listener, address: wanted.clone() },
         Impact::None,
         because,
     );
+}
+
+/// Whose listener it is, for ids of steps.
+fn of(listener: &ListenerId) -> &str {
+    match listener {
+        ListenerId::Www => "www",
+        ListenerId::Gateway { gateway, .. } => gateway.as_str(),
+    }
 }

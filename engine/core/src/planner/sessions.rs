@@ -19,7 +19,7 @@ use std::sync::Arc;
 use grammar::value::Millis;
 
 use super::{Draft, Harm, Input, removal, seen, starts};
-use crate::desired::{Renew, SessionSpec, StopSpec, WantedState};
+use crate::desired::{AskedBy, Renew, SessionSpec, StopSpec, WantedState};
 use crate::diff;
 use crate::ids::{Incarnation, SessionId};
 use crate::known::Known;
@@ -86,7 +86,15 @@ fn under_way(input: &Input<'_>) -> u32 {
 fn plan_session(input: &Input<'_>, draft: &mut Draft, id: &SessionId) {
     let found = Found::of(input, id);
     let wanted = input.desired.sessions.things.get(id);
-    if let Some(reason) = not_to_be_touched(input, wanted, &found) {
+    if let Some(Known::Unknown { reason, .. }) = wanted {
+        // A person has to put the file right; what runs goes on as it was asked for.
+        let waiting = WaitingOn::Problem { reason: reason.clone() };
+        let because = vec![Because::Seen { what: format!("sessions.d/{id}.toml") }];
+        draft.hold(session(id), "stays as it is", waiting, Impact::None, because, None);
+        draft.plan.unchanged.sessions += found.live.len();
+        return;
+    }
+    if let Some(reason) = not_to_be_touched(input, id, wanted, &found) {
         let waiting = WaitingOn::Unknown { reason: reason.clone() };
         let because = seen(reason);
         draft.hold(session(id), "stays as it is", waiting, Impact::None, because, None);
@@ -96,8 +104,17 @@ fn plan_session(input: &Input<'_>, draft: &mut Draft, id: &SessionId) {
     for (incarnation, seen, exit) in &found.over {
         forget(input, draft, incarnation, seen, exit);
     }
+    if let Some(incarnation) = vanished(input, id, &found) {
+        forget_vanished(draft, input, incarnation);
+        return;
+    }
     let newest = end_superseded(draft, &found);
     match wanted {
+        Some(Known::Present(spec)) if spec.ending && newest.is_none() => {
+            if found.over.is_empty() {
+                removal::retire(input, draft, id);
+            }
+        }
         Some(Known::Present(spec)) => {
             remember(input, draft, spec);
             match (spec.state, newest) {
@@ -123,22 +140,49 @@ fn plan_session(input: &Input<'_>, draft: &mut Draft, id: &SessionId) {
 /// Why nothing may be done to a session at all, if so.
 fn not_to_be_touched(
     input: &Input<'_>,
+    id: &SessionId,
     wanted: Option<&Known<Arc<SessionSpec>>>,
     found: &Found<'_>,
 ) -> Option<String> {
     if let Some(reason) = &found.unknown {
         return Some(reason.clone());
     }
-    if let Some(Known::Unknown { reason, .. }) = wanted {
-        return Some(format!("its file cannot be read: {reason}"));
-    }
     let silent = |cluster: &str| {
         let (_, reason) = input.observed.silent_clusters.get(cluster)?;
         Some(format!("cluster {cluster} does not answer: {reason}"))
     };
     let spec = wanted.and_then(Known::present);
+    let placed = input.observed.records.present().and_then(|r| r.placements.get(id));
     spec.and_then(|spec| silent(spec.launch.cluster.as_str()))
         .or_else(|| found.live.iter().find_map(|(_, seen)| silent(seen.launch.cluster.as_str())))
+        .or_else(|| {
+            // It was started, and was not found: it may live where nobody answers.
+            let hidden = placed.is_some() && found.live.is_empty() && found.over.is_empty();
+            let first = input.observed.silent_clusters.keys().next().filter(|_| hidden);
+            first.and_then(|cluster| silent(cluster))
+        })
+        .or_else(|| {
+            let away = placed.filter(|placed| !input.observed.is_online(&placed.node))?;
+            Some(format!("node {} does not answer", away.node))
+        })
+}
+
+/// An incarnation that was routed to, and of which nothing is left: it ended, and no record tells how.
+fn vanished(input: &Input<'_>, id: &SessionId, found: &Found<'_>) -> Option<Incarnation> {
+    let placed = input.observed.records.present()?.placements.get(id)?;
+    let route = input.observed.routes.get(id)?;
+    let gone = found.live.is_empty() && found.over.is_empty();
+    let was_it = route.incarnation.n == placed.n && placed.node == input.observed.node;
+    (gone && was_it).then(|| route.incarnation.clone())
+}
+
+fn forget_vanished(draft: &mut Draft, input: &Input<'_>, incarnation: Incarnation) {
+    let how = "it is gone and left no exit record".to_owned();
+    let because = seen(format!("{incarnation}: {how}"));
+    let end = EndRecord { at: input.now, failed: true, asked: false, how, of: None };
+    let id = format!("forget/{incarnation}");
+    let action = Action::Forget { incarnation, end };
+    draft.step(id, On::Node(input.observed.node.clone()), action, Impact::None, because);
 }
 
 /// Writes an end down and removes what is left: the next round decides what follows from it.
@@ -149,7 +193,7 @@ fn forget(
     found: &IncarnationSeen,
     exit: &Exit,
 ) {
-    if input.observed.records.is_unknown() {
+    let Some(records) = input.observed.records.present() else {
         let reason = "the store cannot be written".to_owned();
         let because = seen(exit.to_string());
         let waiting = WaitingOn::Unknown { reason };
@@ -162,11 +206,20 @@ fn forget(
             None,
         );
         return;
-    }
+    };
+    // A start that never answered was written down when it was told to end: that is its end.
+    let ends = records.ends.get(&incarnation.session);
+    let written = ends
+        .and_then(|ends| ends.last())
+        .filter(|end| exit.asked && !end.asked && end.at >= found.started_at);
+    let end = match written {
+        Some(end) => end.clone(),
+        None => EndRecord { of: Some(found.digest), ..EndRecord::from(exit) },
+    };
     draft.step(
         format!("forget/{incarnation}"),
         On::Node(found.node.clone()),
-        Action::Forget { incarnation: incarnation.clone(), end: EndRecord::from(exit) },
+        Action::Forget { incarnation: incarnation.clone(), end },
         Impact::None,
         seen(format!("{incarnation} is over: {exit}")),
     );
@@ -200,7 +253,14 @@ fn remember(input: &Input<'_>, draft: &mut Draft, spec: &SessionSpec) {
     if records.terms.get(&spec.id) == Some(&terms) {
         return;
     }
-    let because = input.origins.because(&format!("session/{}/on-removal", spec.id), "on-removal");
+    let because = match &spec.asked_by {
+        AskedBy::File => {
+            input.origins.because(&format!("session/{}/on-removal", spec.id), "on-removal")
+        }
+        AskedBy::Person { uid, .. } => {
+            vec![Because::Person { what: format!("asked for by uid {uid}") }]
+        }
+    };
     draft.step(
         format!("remember/{}", spec.id),
         On::Site,
@@ -259,8 +319,13 @@ fn await_ready(
     }
     let how = format!("did not answer in {}", Millis(spec.health.start_timeout_ms));
     let because = seen(format!("{incarnation} {how}"));
-    if input.observed.records.present().is_some() {
-        let end = EndRecord { at: input.now, failed: true, asked: false, how };
+    let ends = input.observed.records.present().map(|records| records.ends.get(&spec.id));
+    let unwritten = ends.is_some_and(|ends| {
+        ends.and_then(|ends| ends.last()).is_none_or(|end| end.at < found.started_at)
+    });
+    if unwritten {
+        let of = Some(found.digest);
+        let end = EndRecord { at: input.now, failed: true, asked: false, how, of };
         draft.step(
             format!("record-end/{incarnation}"),
             On::Site,
@@ -286,7 +351,11 @@ fn renew(
     let mut because = BTreeSet::new();
     for change in &changes {
         let what = format!("session/{}/{}", spec.id, change.what);
-        because.extend(input.origins.because(&what, &change.what));
+        because.extend(input.origins.because_exactly(&what, &change.what));
+    }
+    if spec.update.renew != Renew::NextStart {
+        // What asks for a renewal at all is a cause of it, too.
+        because.extend(renewal(input, spec));
     }
     let because: Vec<Because> = because.into_iter().collect();
     let differs = changes.into_iter().map(|change| change.what).collect();
@@ -319,17 +388,31 @@ fn renew(
     }
 }
 
+/// The line that asks for renewing a session by a restart.
+fn renewal(input: &Input<'_>, spec: &SessionSpec) -> Vec<Because> {
+    let own = format!("session/{}/update.apply", spec.id);
+    let lines = |what: &str| input.origins.because_exactly(what, "update.apply");
+    if input.origins.exactly(&own).is_empty() {
+        lines("policy/session-restart")
+    } else {
+        lines(&own)
+    }
+}
+
 /// Whether restarts have to wait for a time window.
 fn outside_window(input: &Input<'_>, spec: &SessionSpec) -> bool {
-    let own = spec.update.window.as_ref();
-    let site = &input.desired.policy.windows;
-    if own.is_none() && site.is_empty() {
+    // A session's own window is instead of the site's, not besides.
+    let windows = match &spec.update.window {
+        Some(own) => std::slice::from_ref(own),
+        None => &input.desired.policy.windows[..],
+    };
+    if windows.is_empty() {
         return false;
     }
     let minute = input.observed.week_minute % grammar::own::window::DAY_MINUTES;
     let day = input.observed.week_minute / grammar::own::window::DAY_MINUTES;
     let day = u8::try_from(day).unwrap_or(0);
-    !own.into_iter().chain(site).any(|window| window.contains(day, minute))
+    !windows.iter().any(|window| window.contains(day, minute))
 }
 
 /// A session that should not run and does.

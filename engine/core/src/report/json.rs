@@ -18,6 +18,7 @@ struct Object<'a> {
     since: Option<Moment>,
     against: &'a str,
     remark: &'a str,
+    inert: Option<&'a str>,
     options: &'a [OptionChange],
     acts: Vec<ActObject<'a>>,
     held: Vec<HeldObject<'a>>,
@@ -37,6 +38,7 @@ struct ActObject<'a> {
     delayed_until: Option<Moment>,
     because: &'a [Because],
     steps: &'a [String],
+    pending: bool,
 }
 
 #[derive(Serialize)]
@@ -48,6 +50,7 @@ struct HeldObject<'a> {
     impact: Impact,
     until: Option<Moment>,
     because: &'a [Because],
+    pending: bool,
 }
 
 #[derive(Serialize)]
@@ -56,6 +59,7 @@ struct OutdatedObject<'a> {
     workbench: &'a str,
     differs: &'a [String],
     because: &'a [Because],
+    pending: bool,
 }
 
 #[derive(Serialize)]
@@ -76,6 +80,7 @@ struct SummaryObject<'a> {
     change: usize,
     held: usize,
     outdated: usize,
+    pending: usize,
     people: Vec<&'a str>,
     new: bool,
     harmful: bool,
@@ -95,6 +100,7 @@ pub fn render(report: &Report) -> String {
         since: report.about.in_force.map(|(_, since)| since),
         against: &report.about.against,
         remark: &report.about.remark,
+        inert: report.inert.as_deref(),
         options: &report.options,
         acts: report.acts.iter().map(act).collect(),
         held: report.held.iter().map(held).collect(),
@@ -106,6 +112,7 @@ pub fn render(report: &Report) -> String {
                 workbench: &outdated.workbench,
                 differs: &outdated.differs,
                 because: &outdated.because,
+                pending: outdated.pending,
             })
             .collect(),
         unchanged: Unchanged {
@@ -122,6 +129,7 @@ pub fn render(report: &Report) -> String {
             change: summary.change,
             held: summary.held,
             outdated: summary.outdated,
+            pending: summary.pending,
             people: summary.people.iter().map(String::as_str).collect(),
             new: report.is_new(),
             harmful: report.is_harmful(),
@@ -141,6 +149,7 @@ fn act(act: &Act) -> ActObject<'_> {
         delayed_until: act.delayed_until,
         because: &act.because,
         steps: &act.steps,
+        pending: act.pending,
     }
 }
 
@@ -153,5 +162,6 @@ fn held(held: &Held) -> HeldObject<'_> {
         impact: held.hold.impact,
         until: held.hold.until,
         because: &held.hold.because,
+        pending: held.pending,
     }
 }

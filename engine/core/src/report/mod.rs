@@ -3,6 +3,8 @@
 //! Pure. [`text`] and [`json`] show the same [`Report`]; the commands, the golden files and the log use
 //! nothing else.
 
+mod acts;
+mod causes;
 pub mod json;
 pub mod text;
 
@@ -10,12 +12,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use grammar::value::Millis;
 
-use crate::desired::Desired;
+use crate::desired::{Desired, Mode};
 use crate::forecast::Forecast;
 use crate::ids::{Generation, Moment, SessionId};
 use crate::known::Known;
 use crate::observed::Observed;
-use crate::plan::{Action, Because, EndPurpose, Hold, HoldKind, Impact, Resource, Step, WaitingOn};
+use crate::plan::{Because, Hold, HoldKind, Impact, Resource, WaitingOn};
 use crate::settings::OptionChange;
 
 /// What the plan is about.
@@ -36,6 +38,8 @@ pub struct About {
 pub struct Report {
     /// What it is about.
     pub about: About,
+    /// Why nothing of this is carried out, if so.
+    pub inert: Option<String>,
     /// What the files set differently from the generation in force.
     pub options: Vec<OptionChange>,
     /// Things that happen, worst first.
@@ -112,6 +116,8 @@ pub struct Act {
     pub impact: Impact,
     /// Ids of the steps behind it.
     pub steps: Vec<String>,
+    /// Whether it happens without the new files, too.
+    pub pending: bool,
 }
 
 /// One thing that waits.
@@ -123,6 +129,8 @@ pub struct Held {
     pub detail: String,
     /// Whose session it is, where it is one.
     pub user: Option<String>,
+    /// Whether it waits without the new files, too.
+    pub pending: bool,
 }
 
 /// A session that runs as once asked.
@@ -136,6 +144,8 @@ pub struct Outdated {
     pub differs: Vec<String>,
     /// Why.
     pub because: Vec<Because>,
+    /// Whether it is so without the new files, too.
+    pub pending: bool,
 }
 
 /// Counts for the summary line.
@@ -159,6 +169,8 @@ pub struct Summary {
     pub people: BTreeSet<String>,
     /// Outdated sessions.
     pub outdated: usize,
+    /// What happens or waits without the new files, too.
+    pub pending: usize,
     /// Warnings.
     pub warnings: usize,
 }
@@ -175,36 +187,42 @@ impl Report {
         warnings: Vec<String>,
     ) -> Self {
         let people = People::of(desired, observed);
-        let acts = acts(forecast, &people, desired, observed);
+        let acts = acts::acts(forecast, &people, desired, observed);
         let touched: BTreeSet<&Resource> = acts.iter().map(|act| &act.resource).collect();
-        let live = live_sessions(observed);
-        let untouched =
-            live.iter().filter(|id| !touched.contains(&Resource::Session((**id).clone()))).count();
+        let untouched_session =
+            |id: &&SessionId| !touched.contains(&Resource::Session((*id).clone()));
+        let untouched = live_sessions(observed).into_iter().filter(untouched_session).count();
+        let routes = observed.routes.keys().filter(untouched_session).count();
+        let gateways = gateways_that_stay(observed, forecast, &touched);
         let (held, outdated) = holds(forecast, &people, &touched);
-        Report {
+        let mut report = Report {
             about,
+            inert: inert(desired, observed),
             options,
             held,
             outdated,
             untouched,
-            routes: forecast.first().unchanged.routes,
-            gateways: forecast.first().unchanged.gateways,
+            routes,
+            gateways,
             warnings,
             harm_delay: desired.policy.harm_delay,
             acts,
-        }
+        };
+        report.name_changed_lines();
+        report
     }
 
     /// The counts of the summary line.
     #[must_use]
     pub fn summary(&self) -> Summary {
         let mut summary = Summary {
-            held: self.held.len(),
-            outdated: self.outdated.len(),
+            held: self.held.iter().filter(|held| !held.pending).count(),
+            outdated: self.outdated.iter().filter(|outdated| !outdated.pending).count(),
+            pending: self.pending(),
             warnings: self.warnings.len(),
             ..Summary::default()
         };
-        for act in &self.acts {
+        for act in self.acts.iter().filter(|act| !act.pending) {
             match act.mark {
                 Mark::End => summary.end += 1,
                 Mark::Restart => summary.restart += 1,
@@ -227,8 +245,15 @@ impl Report {
     /// Whether anything new would hurt somebody, now or once a hold ends.
     #[must_use]
     pub fn is_harmful(&self) -> bool {
-        self.acts.iter().any(|act| act.impact.is_harm())
-            || self.held.iter().any(|held| held.hold.impact.is_harm())
+        self.acts.iter().any(|act| !act.pending && act.impact.is_harm())
+            || self.held.iter().any(|held| !held.pending && held.hold.impact.is_harm())
+    }
+
+    /// How much happens or waits without the new files, too.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.acts.iter().filter(|act| act.pending).count()
+            + self.held.iter().filter(|held| held.pending).count()
     }
 }
 
@@ -238,7 +263,7 @@ struct People {
 }
 
 impl People {
-    fn of(desired: &Desired, observed: &Observed) -> Self {
+    pub(super) fn of(desired: &Desired, observed: &Observed) -> Self {
         let mut by_session = BTreeMap::new();
         for (id, spec) in desired.sessions.known() {
             let launch = &spec.launch;
@@ -253,11 +278,11 @@ impl People {
         Self { by_session }
     }
 
-    fn user(&self, resource: &Resource) -> Option<String> {
+    pub(super) fn user(&self, resource: &Resource) -> Option<String> {
         self.get(resource).map(|(user, _)| user.clone())
     }
 
-    fn get(&self, resource: &Resource) -> Option<&(String, String)> {
+    pub(super) fn get(&self, resource: &Resource) -> Option<&(String, String)> {
         match resource {
             Resource::Session(id) | Resource::Route(id) => self.by_session.get(id),
             _ => None,
@@ -272,138 +297,30 @@ fn live_sessions(observed: &Observed) -> BTreeSet<&SessionId> {
     live.map(|(incarnation, _)| &incarnation.session).collect()
 }
 
-/// One act per resource over all rounds, worst first.
-fn acts(forecast: &Forecast, people: &People, desired: &Desired, observed: &Observed) -> Vec<Act> {
-    let delayed = delays(forecast);
-    let mut acts: BTreeMap<Resource, Act> = BTreeMap::new();
-    for round in &forecast.rounds {
-        for step in &round.plan.steps {
-            for (resource, mark, what) in told(step, desired, observed) {
-                let user = people.user(&resource);
-                let act = acts.entry(resource.clone()).or_insert_with(|| Act {
-                    mark,
-                    what: what.clone(),
-                    user,
-                    because: Vec::new(),
-                    delayed_until: delayed.get(&resource).copied(),
-                    impact: step.impact,
-                    steps: Vec::new(),
-                    resource,
-                });
-                absorb(act, mark, &what, step);
-            }
-        }
-    }
-    let mut acts: Vec<Act> = acts.into_values().collect();
-    acts.sort_by(|a, b| a.mark.cmp(&b.mark).then_with(|| a.resource.cmp(&b.resource)));
-    acts
+/// Gateways with leased ports whose leases nothing changes.
+fn gateways_that_stay(
+    observed: &Observed,
+    forecast: &Forecast,
+    touched: &BTreeSet<&Resource>,
+) -> usize {
+    let leases = |world: &Observed| -> BTreeSet<_> {
+        let records = world.records.present();
+        records.map(|r| r.leases.keys().map(|(id, _)| id.clone()).collect()).unwrap_or_default()
+    };
+    let after = leases(&forecast.world);
+    let stays = |id: &&crate::ids::GatewayId| {
+        after.contains(*id) && !touched.contains(&Resource::Gateway((*id).clone()))
+    };
+    leases(observed).iter().filter(stays).count()
 }
 
-/// Joins a further step to what is told of its resource.
-fn absorb(act: &mut Act, mark: Mark, what: &str, step: &Step) {
-    let restarted = matches!((act.mark, mark), (Mark::End, Mark::Start));
-    if restarted {
-        act.mark = Mark::Restart;
-        act.impact = act.impact.max(Impact::Restarted);
-    } else if step.impact > act.impact {
-        act.mark = mark;
-        what.clone_into(&mut act.what);
-        act.impact = step.impact;
+/// Why a plan is not carried out at all.
+fn inert(desired: &Desired, observed: &Observed) -> Option<String> {
+    if desired.mode == Mode::Observe {
+        return Some("Mode observe: nothing is started, changed or ended.".to_owned());
     }
-    if !restarted && !step.id.starts_with("start/") || act.because.is_empty() {
-        for because in &step.because {
-            if !act.because.contains(because) {
-                act.because.push(because.clone());
-            }
-        }
-    }
-    act.steps.push(step.id.clone());
-}
-
-/// When harm that waits goes on.
-fn delays(forecast: &Forecast) -> BTreeMap<Resource, Moment> {
-    let holds = forecast.rounds.iter().flat_map(|round| &round.plan.holds);
-    let delayed = holds.filter(|hold| hold.waiting_on == WaitingOn::HarmDelay);
-    delayed.filter_map(|hold| Some((hold.resource.clone(), hold.until?))).collect()
-}
-
-/// What of a step is told to people; bookkeeping is not.
-fn told(step: &Step, desired: &Desired, observed: &Observed) -> Vec<(Resource, Mark, String)> {
-    let one = |resource, mark, what: String| vec![(resource, mark, what)];
-    match &step.action {
-        Action::End { incarnation, purpose, .. } => {
-            let resource = Resource::Session(incarnation.session.clone());
-            let (mark, what) = match purpose {
-                EndPurpose::Restart => (Mark::Restart, "restarts"),
-                EndPurpose::Removed => (Mark::End, "ends, its file is gone"),
-                EndPurpose::Stopped => (Mark::End, "ends"),
-                EndPurpose::NeverReady => (Mark::Restart, "never became ready, starts again"),
-                EndPurpose::Superseded => (Mark::Change, "an older start of it ends"),
-            };
-            one(resource, mark, what.to_owned())
-        }
-        Action::Start(order) => {
-            let resource = Resource::Session(order.incarnation.session.clone());
-            one(resource, Mark::Start, "starts".to_owned())
-        }
-        Action::Provide { workbench } => {
-            one(Resource::Workbench(workbench.clone()), Mark::Change, "is installed".to_owned())
-        }
-        Action::Listen { listener, address } => {
-            let before = observed.listeners.get(listener).and_then(Known::present);
-            let what = match before {
-                Some(before) => format!("{before} -> {address}"),
-                None => format!("listens on {address}"),
-            };
-            one(Resource::Listener(listener.clone()), Mark::Change, what)
-        }
-        Action::Unlisten { listener } => {
-            let what = "listens no more".to_owned();
-            one(Resource::Listener(listener.clone()), Mark::Change, what)
-        }
-        Action::Lease { gateway, port, session } => {
-            let what = format!("port {port} -> {session}");
-            one(Resource::Gateway(gateway.clone()), Mark::Change, what)
-        }
-        Action::Release { gateway, port } => {
-            let what = format!("port {port} is free again");
-            one(Resource::Gateway(gateway.clone()), Mark::Change, what)
-        }
-        Action::Balance { .. } => balance_told(desired, observed),
-        Action::Place { .. }
-        | Action::RecordEnd { .. }
-        | Action::Forget { .. }
-        | Action::Retire { .. }
-        | Action::Remember { .. }
-        | Action::SetRoute(_)
-        | Action::DropRoute { .. } => Vec::new(),
-    }
-}
-
-/// Balancer and nodes apart: each node whose weight changes is told for itself.
-fn balance_told(desired: &Desired, observed: &Observed) -> Vec<(Resource, Mark, String)> {
-    let Some(before) = &observed.balancer else { return Vec::new() };
-    let mut told = Vec::new();
-    if before.method != desired.balancer {
-        let what = format!("{} -> {}", before.method, desired.balancer);
-        told.push((Resource::Balancer, Mark::Change, what));
-    }
-    let nodes: BTreeSet<_> = before.weights.keys().chain(desired.nodes.things.keys()).collect();
-    for node in nodes {
-        let spec = desired.node(node);
-        let old = before.weights.get(node).copied().unwrap_or(1);
-        let new = if spec.schedulable && !spec.draining { spec.weight } else { 0 };
-        if old != new {
-            let word = match (spec.draining, spec.schedulable) {
-                (true, _) => "draining, ",
-                (false, false) => "not schedulable, ",
-                (false, true) => "",
-            };
-            let what = format!("{word}weight {old} -> {new}");
-            told.push((Resource::Node(node.clone()), Mark::Change, what));
-        }
-    }
-    told
+    let paused = "Paused: nothing of this happens before `wharf resume`.";
+    observed.memory.paused.then(|| paused.to_owned())
 }
 
 /// What is held: standing holds at the end, and passing ones of the first round that nothing follows.
@@ -424,6 +341,7 @@ fn holds(
                 workbench,
                 differs: differs.clone(),
                 because: hold.because.clone(),
+                pending: false,
             });
             continue;
         }
@@ -435,6 +353,7 @@ fn holds(
             user: people.user(&hold.resource),
             detail: detail.unwrap_or_default(),
             hold: hold.clone(),
+            pending: false,
         });
     }
     (held, outdated)

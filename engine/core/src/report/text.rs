@@ -2,13 +2,18 @@
 //!
 //! ASCII, at most [`WIDTH`] columns where nothing forces more; the texts are golden files.
 
+mod round;
+mod words;
+
 use std::fmt::Write as _;
 
-use grammar::value::Millis;
+pub use round::steps;
+pub use words::waiting;
+use words::{count, name, seconds, short};
 
 use super::{Act, Held, Mark, Outdated, Report, Summary};
 use crate::ids::Moment;
-use crate::plan::{Because, Resource, WaitingOn};
+use crate::plan::Because;
 use crate::settings::OptionChange;
 
 /// Columns that the text keeps to.
@@ -30,16 +35,21 @@ pub struct Style<'a> {
 pub fn render(report: &Report, style: &Style<'_>) -> String {
     let mut out = String::new();
     header(&mut out, report, style);
-    options(&mut out, &report.options);
     let summary = report.summary();
-    if report.acts.is_empty() && report.held.is_empty() && report.options.is_empty() {
+    let new = summary.outdated + summary.held + report.acts.iter().filter(|a| !a.pending).count();
+    if new == 0 && report.options.is_empty() {
         no_changes(&mut out, report);
+        pending(&mut out, report, style);
         warnings(&mut out, report);
         return out;
     }
+    options(&mut out, &report.options);
     acts(&mut out, report, style);
-    held(&mut out, &report.held, style);
-    outdated(&mut out, &report.outdated, style);
+    let waiting: Vec<&Held> = report.held.iter().filter(|held| !held.pending).collect();
+    held(&mut out, &waiting, style);
+    let new: Vec<&Outdated> = report.outdated.iter().filter(|o| !o.pending).collect();
+    outdated(&mut out, &new, style);
+    pending(&mut out, report, style);
     stays(&mut out, report, &summary);
     warnings(&mut out, report);
     let _ = writeln!(out, "{}", summary_line(&summary));
@@ -50,9 +60,10 @@ pub fn render(report: &Report, style: &Style<'_>) -> String {
 #[must_use]
 pub fn summary_line(summary: &Summary) -> String {
     let Summary { end, restart, moved, suspend, start, change, held, people, .. } = summary;
+    let person = if people.len() == 1 { "person" } else { "people" };
     let mut line = format!(
         "Plan: {end} end, {restart} restart, {moved} move, {suspend} suspend, {start} start, \
-         {change} change, {held} held; {} people interrupted",
+         {change} change, {held} held; {} {person} interrupted",
         people.len()
     );
     if !people.is_empty() {
@@ -63,6 +74,9 @@ pub fn summary_line(summary: &Summary) -> String {
     }
     if summary.outdated > 0 {
         let _ = write!(line, "; {} outdated", summary.outdated);
+    }
+    if summary.pending > 0 {
+        let _ = write!(line, "; {} pending", summary.pending);
     }
     if summary.warnings > 0 {
         let _ = write!(line, "; {}", count(summary.warnings, "warning"));
@@ -87,6 +101,9 @@ fn header(out: &mut String, report: &Report, style: &Style<'_>) {
         let _ = write!(out, "   ->   {}", about.against);
     }
     out.push_str("\n\n");
+    if let Some(inert) = &report.inert {
+        let _ = writeln!(out, "{inert}\n");
+    }
 }
 
 fn options(out: &mut String, changes: &[OptionChange]) {
@@ -113,7 +130,9 @@ fn options(out: &mut String, changes: &[OptionChange]) {
 }
 
 fn option_row(change: &OptionChange) -> [String; 5] {
-    let place = format!("{}:{}", change.file, change.line);
+    let of_file = change.option.is_empty() || change.line == 0;
+    let place =
+        if of_file { change.file.to_string() } else { format!("{}:{}", change.file, change.line) };
     let what = match (&change.from, &change.to) {
         (Some(from), Some(to)) if to == "(secret, changed)" => {
             debug_assert!(from == "(secret)", "a secret is never shown");
@@ -129,16 +148,6 @@ fn option_row(change: &OptionChange) -> [String; 5] {
     [place, change.option.clone(), what, change.scope.clone(), change.effect.to_string()]
 }
 
-/// A value that does not make the table unreadable.
-fn short(value: &str) -> String {
-    let clean: String = value.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
-    if clean.chars().count() <= 40 {
-        return if clean.is_empty() { "\"\"".to_owned() } else { clean };
-    }
-    let head: String = clean.chars().take(37).collect();
-    format!("{head}...")
-}
-
 fn acts(out: &mut String, report: &Report, style: &Style<'_>) {
     let sections = [
         (Mark::End, "Ends"),
@@ -151,7 +160,8 @@ fn acts(out: &mut String, report: &Report, style: &Style<'_>) {
             let of: Vec<&Act> = report
                 .acts
                 .iter()
-                .filter(|act| act.mark == mark && act.delayed_until.is_some() == delayed)
+                .filter(|act| !act.pending && act.mark == mark)
+                .filter(|act| act.delayed_until.is_some() == delayed)
                 .collect();
             if of.is_empty() {
                 continue;
@@ -166,18 +176,14 @@ fn acts(out: &mut String, report: &Report, style: &Style<'_>) {
     }
 }
 
-/// A span in seconds with a blank, as the product's texts have it.
-fn seconds(span: Millis) -> String {
-    if span.0 % 1000 == 0 && span.0 <= 90_000 {
-        format!("{} s", span.0 / 1000)
-    } else {
-        span.to_string()
-    }
-}
-
 /// Acts under one title; those with the same causes share their `because` line.
 fn section(out: &mut String, title: &str, acts: &[&Act], style: &Style<'_>) {
     let _ = writeln!(out, "{title}");
+    act_lines(out, acts, style);
+    out.push('\n');
+}
+
+fn act_lines(out: &mut String, acts: &[&Act], style: &Style<'_>) {
     let mut rest = acts;
     while let Some((first, _)) = rest.split_first() {
         let same = rest.iter().take_while(|act| act.because == first.because).count();
@@ -205,7 +211,6 @@ fn section(out: &mut String, title: &str, acts: &[&Act], style: &Style<'_>) {
         because(out, &first.because);
         rest = after;
     }
-    out.push('\n');
 }
 
 fn because(out: &mut String, causes: &[Because]) {
@@ -220,27 +225,21 @@ fn because(out: &mut String, causes: &[Because]) {
     let _ = writeln!(out, "      because {}{rest}", shown.join(", "));
 }
 
-/// What a resource is called in a line of its own.
-fn name(resource: &Resource) -> String {
-    match resource {
-        Resource::Session(id) | Resource::Route(id) => id.to_string(),
-        Resource::Node(id) => id.to_string(),
-        Resource::Gateway(id) => format!("gateway {id}"),
-        Resource::Workbench(id) => format!("workbench {id}"),
-        Resource::Listener(listener) => listener.to_string(),
-        Resource::Balancer => "balancer".to_owned(),
-    }
-}
-
-fn held(out: &mut String, held: &[Held], style: &Style<'_>) {
+fn held(out: &mut String, held: &[&Held], style: &Style<'_>) {
     if held.is_empty() {
         return;
     }
     out.push_str("Held\n");
+    hold_lines(out, held, style);
+    out.push('\n');
+}
+
+/// A line a hold; those with the same causes share their `because` line.
+fn hold_lines(out: &mut String, held: &[&Held], style: &Style<'_>) {
     let width = held.iter().map(|held| name(&held.hold.resource).chars().count()).max();
     let width = width.unwrap_or(0);
-    for held in held {
-        let hold = &held.hold;
+    for (at, item) in held.iter().enumerate() {
+        let hold = &item.hold;
         let until = hold.until.map(|until| format!(" until {}", (style.when)(until)));
         let line = format!(
             "  | {:<width$}   {}: {}{}",
@@ -250,45 +249,34 @@ fn held(out: &mut String, held: &[Held], style: &Style<'_>) {
             until.unwrap_or_default()
         );
         let _ = writeln!(out, "{}", line.trim_end());
-        because(out, &hold.because);
+        let next = held.get(at + 1).map(|next| &next.hold.because);
+        if next != Some(&hold.because) {
+            because(out, &hold.because);
+        }
     }
+}
+
+/// What happens or waits without the new files just the same.
+fn pending(out: &mut String, report: &Report, style: &Style<'_>) {
+    let acts: Vec<&Act> = report.acts.iter().filter(|act| act.pending).collect();
+    let held: Vec<&Held> = report.held.iter().filter(|held| held.pending).collect();
+    if acts.is_empty() && held.is_empty() {
+        return;
+    }
+    let title = if report.options.is_empty() { "Pending" } else { "Pending, with or without this" };
+    let _ = writeln!(out, "{title}");
+    act_lines(out, &acts, style);
+    hold_lines(out, &held, style);
     out.push('\n');
 }
 
-/// What a hold waits for, in words.
-#[must_use]
-pub fn waiting(on: &WaitingOn) -> String {
-    match on {
-        WaitingOn::Draining => "until connections have run out".to_owned(),
-        WaitingOn::InFlight { what } => format!("{what} is under way"),
-        WaitingOn::BackOff { failures } => {
-            format!("waits after {}", count(*failures as usize, "failed start"))
-        }
-        WaitingOn::Budget => "waits for other starts".to_owned(),
-        WaitingOn::Unknown { reason } => format!("not known: {reason}"),
-        WaitingOn::HarmDelay => "waits for harm-delay".to_owned(),
-        WaitingOn::Nodes { lacking } => format!("waits for {lacking}"),
-        WaitingOn::NextStart { differs } => {
-            format!("at its next start: {}", differs.join(", "))
-        }
-        WaitingOn::Idle => "once it is idle".to_owned(),
-        WaitingOn::Window => "in its time window".to_owned(),
-        WaitingOn::Approval { reason } => format!("needs `wharf apply`: {reason}"),
-        WaitingOn::Problem { reason } => reason.clone(),
-        WaitingOn::Pinned { reason } => reason.clone(),
-        WaitingOn::CrashLoop { failures } => {
-            format!("gave up after {}", count(*failures as usize, "failed start"))
-        }
-    }
-}
-
-fn outdated(out: &mut String, outdated: &[Outdated], style: &Style<'_>) {
+fn outdated(out: &mut String, outdated: &[&Outdated], style: &Style<'_>) {
     if outdated.is_empty() {
         return;
     }
     out.push_str("Outdated after this (keep running with what they have until their next start)\n");
     let mut groups: Vec<(&Outdated, Vec<&Outdated>)> = Vec::new();
-    for session in outdated {
+    for &session in outdated {
         let same = |(first, _): &&mut (&Outdated, Vec<&Outdated>)| {
             first.differs == session.differs && first.because == session.because
         };
@@ -298,7 +286,8 @@ fn outdated(out: &mut String, outdated: &[Outdated], style: &Style<'_>) {
         }
     }
     for (first, members) in groups {
-        let what = first.differs.join(", ");
+        let differs = first.differs.iter().map(|what| what.strip_prefix("env ").unwrap_or(what));
+        let what = differs.collect::<Vec<_>>().join(", ");
         let _ = writeln!(
             out,
             "  | {:<14} {what}   {}",
@@ -342,7 +331,13 @@ fn stays(out: &mut String, report: &Report, summary: &Summary) {
     if report.gateways > 0 {
         let _ = write!(line, ", {}", count(report.gateways, "gateway"));
     }
-    line.push_str(if harmless { " stay as they are." } else { " stay" });
+    let alone = report.untouched == 1 && report.routes + report.gateways == 0;
+    line.push_str(match (harmless, alone) {
+        (true, true) => " stays as it is.",
+        (true, false) => " stay as they are.",
+        (false, true) => " stays",
+        (false, false) => " stay",
+    });
     let _ = writeln!(out, "{line}");
 }
 
@@ -350,11 +345,12 @@ fn no_changes(out: &mut String, report: &Report) {
     match report.outdated.len() {
         0 => out.push_str("No changes.\n"),
         n => {
-            let are = if n == 1 { "session runs" } else { "sessions run" };
-            let _ = writeln!(
-                out,
-                "No changes. {n} {are} as once asked and take up the change at the next start."
-            );
+            let (run, next) = if n == 1 {
+                ("session runs", "its next start brings")
+            } else {
+                ("sessions run", "their next starts bring")
+            };
+            let _ = writeln!(out, "No changes. {n} {run} as once asked; {next} what is asked now.");
         }
     }
 }
@@ -366,52 +362,4 @@ fn warnings(out: &mut String, report: &Report) {
     if !report.warnings.is_empty() {
         out.push('\n');
     }
-}
-
-/// `1 session`, `2 sessions`.
-fn count(n: usize, noun: &str) -> String {
-    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
-}
-
-/// One round's plan, step by step: what logs, recorded rounds and golden scripts show.
-#[must_use]
-pub fn steps(plan: &crate::plan::Plan, when: &dyn Fn(Moment) -> String) -> String {
-    let mut out = String::new();
-    if plan.steps.is_empty() && plan.holds.is_empty() {
-        out.push_str("nothing to do\n");
-    }
-    for step in &plan.steps {
-        let on = match &step.on {
-            crate::plan::On::Node(node) => node.to_string(),
-            crate::plan::On::Site => "site".to_owned(),
-        };
-        let impact = match step.impact {
-            crate::plan::Impact::None => String::new(),
-            impact => format!("   {impact:?}"),
-        };
-        let causes: Vec<String> = step.because.iter().map(ToString::to_string).collect();
-        let _ = writeln!(out, "step  {} on {on}{impact}   because {}", step.id, causes.join(", "));
-    }
-    for hold in &plan.holds {
-        let until = hold.until.map(|until| format!(" until {}", when(until)));
-        let causes: Vec<String> = hold.because.iter().map(ToString::to_string).collect();
-        let kind = match hold.kind() {
-            crate::plan::HoldKind::Passing => "hold ",
-            crate::plan::HoldKind::Standing => "stand",
-        };
-        let impact = match hold.impact {
-            crate::plan::Impact::None => String::new(),
-            impact => format!("   {impact:?}"),
-        };
-        let _ = writeln!(
-            out,
-            "{kind} {} {}: {}{}{impact}   because {}",
-            hold.resource,
-            hold.wanted,
-            waiting(&hold.waiting_on),
-            until.unwrap_or_default(),
-            causes.join(", ")
-        );
-    }
-    out
 }

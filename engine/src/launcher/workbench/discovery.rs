@@ -168,7 +168,10 @@ pub fn ask_version(exe: &str, args: &[String], account: Option<&Account>) -> Str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::launcher::workbench::built_in;
+    use engine_core::desired::WorkbenchSpec;
+    use engine_core::ids::WorkbenchName;
+
+    use crate::launcher::workbench::definition;
 
     #[test]
     fn a_program_says_its_version_and_one_that_does_not_is_asked_in_vain() {
@@ -178,9 +181,12 @@ mod tests {
         assert_eq!(ask("printf '4\\0337.6'"), "47.6");
         assert_eq!(ask("exit 3"), "");
         assert_eq!(ask_version("/no/such/program", &[], None), "");
-        let lab = built_in("jupyterlab").unwrap();
-        assert_eq!(version_args(&lab), ["lab", "--version"]);
-        assert_eq!(version_args(&built_in("vs-code").unwrap()), ["--version"]);
+        let args = |name: &str| {
+            let name = WorkbenchName::new(name).unwrap();
+            version_args(&definition(&name, &WorkbenchSpec::default()))
+        };
+        assert_eq!(args("jupyterlab"), ["lab", "--version"]);
+        assert_eq!(args("vs-code"), ["--version"]);
     }
 
     #[test]

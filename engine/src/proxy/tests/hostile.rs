@@ -215,10 +215,14 @@ async fn heads_that_are_too_long_or_too_slow_are_cut_off() {
     let path = format!("GET /{} HTTP/1.1\r\nHost: h\r\n\r\n", "a".repeat(66_000));
     let answer = raw(bench.at, path.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 414") || answer.starts_with("HTTP/1.1 431"), "{answer}");
-    let slow = raw(bench.at, b"GET / HTTP/1.1\r\nHost: h\r\nX: ").await;
+    let head_timeout = Duration::from_millis(100);
+    let impatient = Bench::with(Limits { head_timeout, ..Limits::default() });
+    let slow = raw(impatient.at, b"GET / HTTP/1.1\r\nHost: h\r\nX: ").await;
     assert!(!slow.contains(" 200 "), "{slow}");
     until("all are counted", || {
-        bench.proxy.counters().dropped[crate::web::metrics::Dropped::Malformed as usize] == 4
+        let malformed = crate::web::metrics::Dropped::Malformed as usize;
+        bench.proxy.counters().dropped[malformed] == 3
+            && impatient.proxy.counters().dropped[malformed] == 1
     })
     .await;
 }

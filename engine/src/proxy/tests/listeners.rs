@@ -6,7 +6,8 @@ use super::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_listener_that_moves_under_load_loses_nothing() {
-    let mut bench = Bench::new();
+    let linger = Duration::from_secs(2);
+    let mut bench = Bench::with(Limits { linger, ..Limits::default() });
     let _session = bench.session("demo");
     let port = Arc::new(AtomicU16::new(bench.at.port()));
     let (stop, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
@@ -86,6 +87,20 @@ async fn the_same_port_at_another_address_takes_over_from_itself() {
     assert_eq!(bench.proxy.observe(Moment(0)).listeners[&ListenerId::Www], everywhere);
     assert_eq!(bench.get("/healthz").await.status, 200);
     bench.proxy.listen(&ListenerId::Www, &localhost(bench.at.port()), Moment(0)).unwrap();
+    assert_eq!(bench.get("/healthz").await.status, 200);
+}
+
+#[tokio::test]
+async fn an_address_that_is_being_left_can_be_taken_again_at_once() {
+    let mut bench = Bench::with(Limits { linger: LIMIT, ..Limits::default() });
+    let (first, second) = (localhost(bench.at.port()), bench.warden.free());
+    for _ in 0..5 {
+        bench.proxy.listen(&ListenerId::Www, &second, Moment(0)).unwrap();
+        bench.proxy.listen(&ListenerId::Www, &first, Moment(0)).unwrap();
+        assert_eq!(bench.get("/healthz").await.status, 200);
+    }
+    bench.proxy.unlisten(&ListenerId::Www);
+    bench.proxy.listen(&ListenerId::Www, &first, Moment(0)).unwrap();
     assert_eq!(bench.get("/healthz").await.status, 200);
 }
 

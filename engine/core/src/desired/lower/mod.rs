@@ -55,6 +55,8 @@ pub struct Lowered {
     pub secrets: BTreeMap<Digest, String>,
     /// Everything that is wrong with it, by place.
     pub problems: Vec<Problem>,
+    /// How many of the problems are errors of the site and not of one thing's own file.
+    pub site_errors: usize,
     /// What it says of the engine itself.
     pub engine: EngineSettings,
     /// Templates that people may start, by name.
@@ -62,10 +64,11 @@ pub struct Lowered {
 }
 
 impl Lowered {
-    /// Whether it may come into force.
+    /// Whether it may come into force: none of its errors is the site's. The error of one thing's own file
+    /// concerns that thing only, which stays as it is (design.md §6).
     #[must_use]
     pub fn is_acceptable(&self) -> bool {
-        !self.problems.iter().any(Problem::is_error)
+        self.site_errors == 0
     }
 }
 
@@ -102,6 +105,7 @@ pub struct TemplateSpec {
 pub fn lower(files: &SiteFiles, ground: &Ground) -> Lowered {
     let mut lowering = Lowering::new(files, ground);
     lowering.read_workbench();
+    lowering.record_directories();
     lowering.lower_wharf();
     lowering.lower_clusters();
     lowering.lower_listen();
@@ -237,9 +241,28 @@ impl<'a> Lowering<'a> {
         }
     }
 
+    /// Which of our directories are there: an empty one asks for none, a missing one for nothing.
+    fn record_directories(&mut self) {
+        for drop_in in crate::site::DropIn::ALL {
+            if own::is_managed(self.files.managed(drop_in)) {
+                let key = SettingKey {
+                    file: Arc::from(drop_in.dir_name()),
+                    scope: String::new(),
+                    option: "directory".to_owned(),
+                };
+                let value = "managed".to_owned();
+                let setting = Setting { line: 0, value, secret: None, effect: Takes::Live };
+                self.out.settings.add(key, setting);
+            }
+        }
+    }
+
     fn finish(self) -> Lowered {
         let mut out = self.out;
         sort_problems(&mut out.problems);
+        let of_site =
+            |problem: &&Problem| problem.is_error() && !self.files.is_of_one_thing(problem);
+        out.site_errors = out.problems.iter().filter(of_site).count();
         out
     }
 }

@@ -70,7 +70,7 @@ impl Lowering<'_> {
             None => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             Some((Some(ip), line)) => {
                 let origin = self.origin(FileKind::RserverConf, line, "www-address");
-                self.out.origins.add("listen", origin);
+                self.listen_origin("www-address", origin);
                 ip
             }
             Some((None, _)) => {
@@ -81,17 +81,23 @@ impl Lowering<'_> {
         let own = self.own_www_port.clone();
         let port = match (mode, own, self.int(FileKind::RserverConf, "www-port")) {
             (Mode::Beside, Some((port, origin)), _) => {
-                self.out.origins.add("listen", origin);
+                self.listen_origin("www-port", origin);
                 Some(port)
             }
             (_, _, Some((port, line))) => {
                 let origin = self.origin(FileKind::RserverConf, line, "www-port");
-                self.out.origins.add("listen", origin);
+                self.listen_origin("www-port", origin);
                 u16::try_from(port).ok().filter(|port| *port > 0)
             }
             (_, _, None) => Some(DEFAULT_PORT),
         };
         self.out.desired.listen = port.map(|port| ListenAddress { ip, port });
+    }
+
+    /// Each part for itself, too: one may go while the other stays.
+    fn listen_origin(&mut self, part: &str, origin: crate::desired::Origin) {
+        self.out.origins.add(format!("listen/{part}"), origin.clone());
+        self.out.origins.add("listen", origin);
     }
 
     fn bad_address(&mut self) {

@@ -21,7 +21,6 @@ use crate::desired::{
 };
 use crate::ids::{ClusterName, GatewayId, SessionId, UserName, WorkbenchName};
 use crate::known::Known;
-use crate::settings::Takes;
 use crate::site::DropIn;
 
 /// How long a start of a workbench may take that says nothing of it.
@@ -93,9 +92,10 @@ impl Lowering<'_> {
             let wanted = match file {
                 Known::Present(source) => self.lower_session(&id, source),
                 Known::Absent => continue,
-                Known::Unknown { since, reason } => {
-                    Known::Unknown { since: *since, reason: reason.clone() }
-                }
+                Known::Unknown { since, reason } => Known::Unknown {
+                    since: *since,
+                    reason: format!("its file cannot be read: {reason}"),
+                },
             };
             self.out.desired.sessions.things.insert(id, wanted);
         }
@@ -115,24 +115,12 @@ impl Lowering<'_> {
 
     fn lower_session(&mut self, id: &SessionId, source: &Source) -> Known<Arc<SessionSpec>> {
         let read = grammar::own::read_session(source);
-        let Some(own) = self.own_read(source, read, Takes::NextStart) else { return refused() };
+        let Some(own) = self.own_read(source, read, super::own::session_takes) else {
+            return refused();
+        };
         let first = self.own_origin(source, &own.lines, "workbench");
         self.out.origins.add(format!("session/{id}"), first);
-        for field in [
-            "state",
-            "on-removal",
-            "restart",
-            "args",
-            "working-dir",
-            "resources",
-            "publish",
-            "user",
-        ] {
-            if own.lines.written(field).is_some() {
-                let origin = self.own_origin(source, &own.lines, field);
-                self.out.origins.add(format!("session/{id}/{field}"), origin);
-            }
-        }
+        self.session_origins(id, source, &own);
         let user = own.value.user.as_deref().map(UserName::new);
         let user = match user {
             Some(Err(_)) => return refused(),
@@ -169,6 +157,27 @@ impl Lowering<'_> {
                 problem.help = help;
                 self.out.problems.push(problem);
                 refused()
+            }
+        }
+    }
+
+    /// Where each field of a session stands; what is counted by default stands where its limit does.
+    fn session_origins(&mut self, id: &SessionId, source: &Source, own: &Own<SessionFile>) {
+        for (path, _) in own.lines.iter() {
+            let origin = self.own_origin(source, &own.lines, path);
+            let part = match path.split_once('.') {
+                Some(("env", _)) => continue,
+                Some(("publish", _)) => "publish",
+                _ => path,
+            };
+            self.out.origins.add(format!("session/{id}/{part}"), origin);
+        }
+        for part in ["cpus", "memory"] {
+            let (limit, request) =
+                (format!("resources.{part}"), format!("resources.request.{part}"));
+            if own.lines.written(&limit).is_some() && own.lines.written(&request).is_none() {
+                let origin = self.own_origin(source, &own.lines, &limit);
+                self.out.origins.add(format!("session/{id}/{request}"), origin);
             }
         }
     }
@@ -215,6 +224,7 @@ impl Lowering<'_> {
             .map_err(|error| Wrong::new("workbench", 504, error.to_string()))?;
         let cluster = self.cluster_of(fields.cluster.as_deref())?;
         let made = self.workbench(&workbench)?;
+        self.site_origins(&head.id, &workbench, fields.cluster.is_none());
         let selected = Selected { workbench: &workbench, cluster: &cluster, user: &head.user };
         let mut env = BTreeMap::new();
         for (name, (value, origin)) in self.env_of(&selected) {
@@ -245,6 +255,7 @@ impl Lowering<'_> {
             display_name: fields.display_name.clone().unwrap_or_else(|| head.id.to_string()),
             state: head.state,
             state_by: None,
+            ending: false,
             restart: fields.restart.map_or(head.restart, restart_of),
             on_removal: on_removal_of(fields.on_removal),
             launch: Arc::new(launch),
@@ -255,6 +266,25 @@ impl Lowering<'_> {
             publish: self.publish_of(fields.publish.as_ref())?,
             placement: placement_of(fields.placement.as_ref()),
         })
+    }
+
+    /// Where what a session takes from the site stands: its default cluster, its workbench's words.
+    fn site_origins(&mut self, id: &SessionId, workbench: &WorkbenchName, default_cluster: bool) {
+        if default_cluster && let Some((_, Some(line))) = self.default_cluster() {
+            let origin = self.origin(
+                grammar::source::FileKind::RserverConf,
+                line,
+                "launcher-default-cluster",
+            );
+            self.out.origins.add(format!("session/{id}/cluster"), origin);
+        }
+        for part in ["exe", "args", "workbench-env", "base"] {
+            let places =
+                self.out.origins.exactly(&format!("workbench/{workbench}/{part}")).to_vec();
+            for place in places {
+                self.out.origins.add(format!("session/{id}/{part}"), place);
+            }
+        }
     }
 
     /// The cluster that a session names, or the site's default.

@@ -1,0 +1,523 @@
+//! The commands of scripts. Each acts on the world or shows something; [`run`] tells them apart.
+//!
+//! | files | `file PATH`, `edit PATH: OLD -> NEW`, `remove PATH`, `mkdir DIR`, `remove-dir DIR`, `unreadable PATH WHY` |
+//! |---|---|
+//! | engine | `accept`, `round`, `settle`, `plan`, `plan --json`, `sessions`, `restart-engine` |
+//! | time | `advance SPAN`, `now` |
+//! | sessions | `ready X`, `ended X`, `crash X [CODE]`, `vanish X`, `unknown X WHY`, `known X`, `keeper-lost X`, `beside X`, `foreign X USER`, `connections X N`, `reboot` |
+//! | world | `silent CLUSTER WHY`, `answers CLUSTER`, `store lost`, `store unreachable WHY`, `store back`, `refuse-port PORT WHO`, `free-port PORT`, `user X ...`, `workbench X ...`, `node X ...` |
+//! | people | `override stop X until SPAN`, `override clear X`, `request X from T by USER`, `request-end X`, `apply`, `pause`, `resume` |
+
+use std::fmt::Write as _;
+
+use engine_core::desired::{
+    self, AskedBy, Effect, Lowered, Override, Request, WantedState, lower, lower_request,
+};
+use engine_core::forecast;
+use engine_core::ids::{Digest, Incarnation, Moment, SessionId, SiteDigest};
+use engine_core::known::Known;
+use engine_core::observed::{
+    IncarnationSeen, NodeSeen, Phase, PortRefusal, Records, UserSeen, WorkbenchSeen,
+};
+use engine_core::plan::{HoldKind, Plan, WaitingOn};
+use engine_core::planner::Input;
+use engine_core::predict;
+use engine_core::report::text::{self, Style};
+use engine_core::report::{About, Report, json};
+use grammar::error::{Problem, Severity, sort_problems};
+use grammar::report::Format;
+use grammar::value::Millis;
+
+use super::checks;
+use super::clock::{span_ms, when};
+use super::script::{Command, parse, transcribe};
+use super::site::sources;
+use super::table::Reached;
+use super::world::{World, available};
+
+/// More rounds than this do not settle anything.
+const ROUNDS_MAX: usize = 40;
+
+/// Runs a whole script.
+///
+/// # Errors
+/// The first command that fails, or the first plan that breaks a rule.
+pub fn run_script(text: &str) -> Result<(String, Reached), String> {
+    let mut world = World::default();
+    let transcript = transcribe(&parse(text), |command| run(&mut world, command))?;
+    Ok((transcript, world.reached))
+}
+
+/// Runs one command.
+///
+/// # Errors
+/// There is no such command, it does not fit the world, or a plan breaks a rule.
+pub fn run(world: &mut World, command: &Command) -> Result<String, String> {
+    let (verb, rest) = command.line.split_once(' ').unwrap_or((&command.line, ""));
+    let rest = rest.trim();
+    let quiet = |result: Result<(), String>| result.map(|()| String::new());
+    match verb {
+        "file" => quiet(write(world, rest, &command.input)),
+        "edit" => quiet(edit(world, rest)),
+        "remove" => quiet(world.disk.remove(rest)),
+        "mkdir" => {
+            world.disk.make_dir(rest);
+            Ok(String::new())
+        }
+        "remove-dir" => quiet(world.disk.remove_dir(rest)),
+        "unreadable" => {
+            let (path, why) = two(rest)?;
+            quiet(world.disk.make_unreadable(path, why, world.now))
+        }
+        "accept" => accept(world),
+        "round" => round(world),
+        "settle" => settle(world, rest == "quietly"),
+        "plan" => plan(world, rest),
+        "sessions" => Ok(sessions(world)),
+        "now" => Ok(format!("{}\n", when(world.now))),
+        "advance" => {
+            world.now = world.now.plus(Millis(span_ms(rest)?));
+            Ok(String::new())
+        }
+        "apply" => Ok(apply(world)),
+        "pause" | "resume" => {
+            world.observed.memory.paused = verb == "pause";
+            Ok(String::new())
+        }
+        "override" => over(world, rest),
+        "request" => quiet(request(world, rest)),
+        "request-end" => {
+            let found = world.requests.iter_mut().find(|r| r.spec.id.as_str() == rest);
+            found.map(|r| r.ending = true).ok_or_else(|| format!("nobody asked for {rest}"))?;
+            Ok(String::new())
+        }
+        _ => quiet(happen(world, verb, rest)),
+    }
+}
+
+fn two(rest: &str) -> Result<(&str, &str), String> {
+    rest.split_once(' ').ok_or_else(|| format!("`{rest}`: two words are needed"))
+}
+
+fn write(world: &mut World, path: &str, input: &[String]) -> Result<(), String> {
+    let mut text = input.join("\n");
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    world.disk.write(path, text)
+}
+
+fn edit(world: &mut World, rest: &str) -> Result<(), String> {
+    let (path, change) = rest.split_once(": ").ok_or("write `edit PATH: OLD -> NEW`")?;
+    let (old, new) = change.split_once(" -> ").ok_or("write `edit PATH: OLD -> NEW`")?;
+    world.disk.edit(path, &old.replace("\\n", "\n"), &new.replace("\\n", "\n"))
+}
+
+/// What the files on disk ask for, with everything that is wrong with them.
+fn read(world: &World) -> (Lowered, SiteDigest, Vec<Problem>, Vec<grammar::source::Source>) {
+    let files = world.disk.read();
+    let mut lowered = lower(&files, &world.ground());
+    if let Some(force) = &world.force {
+        lowered.origins.follow(&force.lowered.origins);
+    }
+    let mut problems = files.problems(Severity::Error);
+    problems.extend(lowered.problems.iter().cloned());
+    sort_problems(&mut problems);
+    let sources = sources(&files);
+    (lowered, files.digest(), problems, sources)
+}
+
+fn short(problems: &[Problem], sources: &[grammar::source::Source]) -> String {
+    let style = grammar::report::Style { color: false, width: Some(100) };
+    grammar::report::render(problems, sources, Format::Short, style)
+}
+
+fn stays(world: &World) -> String {
+    match &world.force {
+        Some(force) => format!("Generation {} stays in force.", force.mark.generation),
+        None => "Nothing is in force.".to_owned(),
+    }
+}
+
+fn accept(world: &mut World) -> Result<String, String> {
+    let (lowered, digest, problems, sources) = read(world);
+    let readable = world.disk.read().is_readable();
+    let mut out = short(&problems, &sources);
+    if !lowered.is_acceptable() || !readable {
+        let _ = writeln!(out, "refused: {}", stays(world));
+        return Ok(out);
+    }
+    let known = world.force.as_ref().is_some_and(|force| force.mark.digest == Some(digest));
+    let summary = if known {
+        "nothing new".to_owned()
+    } else {
+        let report = report(world, &lowered, Vec::new())?;
+        let line = text::summary_line(&report.summary());
+        line.strip_prefix("Plan: ").unwrap_or(&line).to_owned()
+    };
+    let generation = world.accept(lowered, digest);
+    let _ = writeln!(out, "generation {generation}: {summary}");
+    Ok(out)
+}
+
+/// What files would do, as `wharf plan` has it.
+fn report(world: &mut World, lowered: &Lowered, warnings: Vec<String>) -> Result<Report, String> {
+    let new = world.merged(lowered);
+    let (old, old_origins) = world.desired();
+    world.look(&old);
+    world.look(&new);
+    let mut observed = world.observed.clone();
+    observed.in_force.digest.get_or_insert(SiteDigest(Digest::of(b"")));
+    let input =
+        Input { desired: &new, origins: &lowered.origins, observed: &observed, now: world.now };
+    let ahead = checks::forecast_proven(&input)?;
+    let options = match &world.force {
+        Some(force) => force.lowered.settings.changes(&lowered.settings),
+        None => Lowered::default().settings.changes(&lowered.settings),
+    };
+    let about = About {
+        site: "/etc/rstudio".to_owned(),
+        in_force: world.force.as_ref().map(|f| (f.mark.generation, f.mark.since)),
+        against: "on disk".to_owned(),
+        remark: String::new(),
+    };
+    let mut report = Report::new(about, options, &new, &observed, &ahead, warnings);
+    if world.force.is_some() {
+        let before = forecast::forecast(&old, &old_origins, &observed, world.now);
+        let about = report.about.clone();
+        let before = Report::new(about, Vec::new(), &old, &observed, &before, Vec::new());
+        report = report.compared_with(&before);
+    }
+    checks::causes_are_changes(&report)?;
+    world.reached.report(&report);
+    Ok(report)
+}
+
+fn plan(world: &mut World, how: &str) -> Result<String, String> {
+    let (lowered, _, problems, sources) = read(world);
+    let style = grammar::report::Style { color: false, width: Some(100) };
+    let human =
+        |problems: &[Problem]| grammar::report::render(problems, &sources, Format::Human, style);
+    if !lowered.is_acceptable() || !world.disk.read().is_readable() {
+        let errors = problems.iter().filter(|problem| problem.is_error()).count();
+        let plural = if errors == 1 { "" } else { "s" };
+        let stays = stays(world);
+        return Ok(format!("{}\nNo plan: {errors} error{plural}. {stays}\n", human(&problems)));
+    }
+    let warnings: Vec<String> = problems
+        .iter()
+        .filter(|problem| problem.severity != Severity::Note)
+        .map(|problem| human(std::slice::from_ref(problem)))
+        .collect();
+    let report = report(world, &lowered, warnings)?;
+    match how {
+        "" | "--verbose" => {
+            let style = Style { when: &when, verbose: how == "--verbose" };
+            Ok(text::render(&report, &style))
+        }
+        "--json" => Ok(format!("{}\n", json::render(&report))),
+        _ => Err(format!("plan has no {how}")),
+    }
+}
+
+fn round(world: &mut World) -> Result<String, String> {
+    let plan = world.plan()?;
+    world.carry_out(&plan);
+    Ok(text::steps(&plan, &when))
+}
+
+/// Rounds until rest; what is under way gets done, no time passes. Quietly: only what waits is shown.
+fn settle(world: &mut World, quietly: bool) -> Result<String, String> {
+    let mut out = String::new();
+    for _ in 0..ROUNDS_MAX {
+        let plan = world.plan()?;
+        if !plan.steps.is_empty() {
+            let steps = Plan { holds: Vec::new(), ..plan.clone() };
+            if !quietly {
+                out.push_str(&text::steps(&steps, &when));
+            }
+            world.carry_out(&plan);
+            continue;
+        }
+        let passing = plan.holds.iter().filter(|hold| hold.kind() == HoldKind::Passing);
+        let under_way = passing
+            .filter(|hold| {
+                matches!(hold.waiting_on, WaitingOn::InFlight { .. } | WaitingOn::Budget)
+            })
+            .count();
+        let done = predict::in_flight_done(world.observed.clone(), world.now);
+        if under_way > 0 && done != world.observed {
+            world.observed = done;
+            world.equip();
+            continue;
+        }
+        if !plan.holds.is_empty() || !quietly {
+            out.push_str(&text::steps(&plan, &when));
+        }
+        return Ok(out);
+    }
+    Err(format!("no rest after {ROUNDS_MAX} rounds:\n{out}"))
+}
+
+fn sessions(world: &World) -> String {
+    let mut out = String::new();
+    for (incarnation, known) in &world.observed.incarnations {
+        let line = match known {
+            Known::Present(seen) => {
+                let phase = match &seen.phase {
+                    Phase::Preparing => "preparing".to_owned(),
+                    Phase::Starting => "starting".to_owned(),
+                    Phase::Ready => "ready".to_owned(),
+                    Phase::Ending { since } => format!("ending since {}", when(*since)),
+                    Phase::Exited(exit) => format!("over: {exit}"),
+                };
+                let whose = if seen.ours { "" } else { ", foreign" };
+                let kept = if seen.kept { "" } else { ", its keeper is lost" };
+                format!("{phase}, {} as {}{whose}{kept}", seen.launch.workbench, seen.launch.user)
+            }
+            Known::Absent => "not there".to_owned(),
+            Known::Unknown { reason, .. } => format!("unknown: {reason}"),
+        };
+        let _ = writeln!(out, "{incarnation}  {line}");
+    }
+    if out.is_empty() {
+        out.push_str("no sessions\n");
+    }
+    out
+}
+
+fn apply(world: &mut World) -> String {
+    let waiting: Vec<_> = world.observed.memory.harm_since.keys().cloned().collect();
+    let names: Vec<String> = waiting.iter().map(ToString::to_string).collect();
+    world.observed.memory.released.extend(waiting);
+    if names.is_empty() {
+        "nothing waits for harm-delay or approval\n".to_owned()
+    } else {
+        format!("let go: {}\n", names.join(", "))
+    }
+}
+
+fn over(world: &mut World, rest: &str) -> Result<String, String> {
+    let words: Vec<&str> = rest.split_whitespace().collect();
+    match words[..] {
+        [verb @ ("stop" | "run"), session, "until", span] => {
+            let state = if verb == "stop" { WantedState::Stopped } else { WantedState::Running };
+            let session = SessionId::new(session).map_err(|error| error.to_string())?;
+            world.overrides.push(Override {
+                id: format!("{verb}-{session}"),
+                effect: Effect::SessionState { session, state },
+                owner: "root".to_owned(),
+                reason: String::new(),
+                at: world.now,
+                until: Some(world.now.plus(Millis(span_ms(span)?))),
+            });
+            Ok(String::new())
+        }
+        ["clear", session] => {
+            let id = |given: &Override| given.id.ends_with(&format!("-{session}"));
+            world.overrides.retain(|given| !id(given));
+            Ok(String::new())
+        }
+        _ => Err("write `override stop|run X until SPAN` or `override clear X`".to_owned()),
+    }
+}
+
+fn request(world: &mut World, rest: &str) -> Result<(), String> {
+    let words: Vec<&str> = rest.split_whitespace().collect();
+    let [id, "from", template, "by", user] = words[..] else {
+        return Err("write `request X from TEMPLATE by USER`".to_owned());
+    };
+    let id = SessionId::new(id).map_err(|error| error.to_string())?;
+    let user = user.parse().map_err(|_| format!("`{user}` is no user"))?;
+    let asked_by = AskedBy::Person { uid: 1001, at: world.now };
+    let files = world.disk.read();
+    let (spec, template_spec) =
+        lower_request(&files, &world.ground(), template, id, user, asked_by)?;
+    world.requests.push(Request {
+        spec: spec.into(),
+        template: template.to_owned(),
+        template_version: template_spec.version,
+        ending: false,
+    });
+    Ok(())
+}
+
+/// What happens in the world.
+fn happen(world: &mut World, verb: &str, rest: &str) -> Result<(), String> {
+    let now = world.now;
+    match verb {
+        "ready" => world.newest_seen(rest)?.phase = Phase::Ready,
+        "ended" => world.exit(rest, 0, true)?,
+        "crash" => {
+            let (session, code) = rest.split_once(' ').unwrap_or((rest, "1"));
+            let code = code.parse().map_err(|_| format!("`{code}` is no exit code"))?;
+            world.exit(session, code, false)?;
+        }
+        "vanish" => {
+            let incarnation = world.newest(rest)?;
+            world.observed.incarnations.remove(&incarnation);
+        }
+        "unknown" => {
+            let (session, why) = two(rest)?;
+            let incarnation = world.newest(session)?;
+            let known = world.observed.incarnations.get_mut(&incarnation);
+            *known.ok_or("it is gone")? = Known::Unknown { since: now, reason: why.to_owned() };
+        }
+        "keeper-lost" => world.newest_seen(rest)?.kept = false,
+        "beside" => {
+            let seen = world.newest_seen(rest)?.clone();
+            let newest = world.newest(rest)?;
+            let next = Incarnation::new(newest.session, newest.n + 1);
+            world.observed.incarnations.insert(next, Known::Present(seen));
+        }
+        "foreign" => foreign(world, rest)?,
+        "connections" => {
+            let (session, count) = two(rest)?;
+            let id = SessionId::new(session).map_err(|error| error.to_string())?;
+            let count = count.parse().map_err(|_| format!("`{count}` is no number"))?;
+            world.observed.connections.insert(id, count);
+        }
+        "reboot" => {
+            world.observed.incarnations.clear();
+            forget_process(world);
+        }
+        "restart-engine" => forget_process(world),
+        _ => return surroundings(world, verb, rest, now),
+    }
+    Ok(())
+}
+
+/// What is only in the memory of an engine's process.
+fn forget_process(world: &mut World) {
+    let observed = &mut world.observed;
+    observed.listeners.clear();
+    observed.routes.clear();
+    observed.connections.clear();
+    observed.refused.clear();
+    observed.balancer = None;
+    observed.memory = engine_core::observed::Memory::default();
+}
+
+fn foreign(world: &mut World, rest: &str) -> Result<(), String> {
+    let (session, user) = two(rest)?;
+    let text = format!(
+        r#"{{"workbench":"rstudio","user":"{user}","cluster":"Local","program":{{"exe":null,"args":[],"env":{{}}}},"env":{{}},"working_dir":null,"resources":{{}},"base":"keep"}}"#
+    );
+    let launch: desired::LaunchSpec =
+        serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    let session = SessionId::new(session).map_err(|error| error.to_string())?;
+    let seen = IncarnationSeen {
+        phase: Phase::Ready,
+        digest: launch.digest(),
+        launch: launch.into(),
+        node: world.observed.node.clone(),
+        uid: 1001,
+        pid: Some(812),
+        started_at: Moment(0),
+        socket_dir: "/run/rstudio".to_owned(),
+        socket: "s".to_owned(),
+        ours: false,
+        kept: false,
+        last_used: None,
+        terms: engine_core::observed::Terms::default(),
+    };
+    world.observed.incarnations.insert(Incarnation::new(session, 1), Known::Present(seen));
+    Ok(())
+}
+
+/// What is around sessions: clusters, the store, ports, accounts, workbenches, nodes.
+fn surroundings(world: &mut World, verb: &str, rest: &str, now: Moment) -> Result<(), String> {
+    let unknown = |why: &str| (now, why.to_owned());
+    match verb {
+        "silent" => {
+            let (cluster, why) = two(rest)?;
+            world.observed.silent_clusters.insert(cluster.to_owned(), unknown(why));
+        }
+        "answers" => drop(world.observed.silent_clusters.remove(rest)),
+        "store" => store(world, rest)?,
+        "refuse-port" => {
+            let (port, who) = two(rest)?;
+            let address = address(port)?;
+            let refusal = PortRefusal { reason: who.to_owned(), at: now };
+            world.observed.refused.insert(address, refusal);
+        }
+        "free-port" => drop(world.observed.refused.remove(&address(rest)?)),
+        "user" => {
+            let (user, how) = two(rest)?;
+            let id = user.parse().map_err(|_| format!("`{user}` is no user"))?;
+            let seen = UserSeen {
+                uid: 1001,
+                gid: 1001,
+                home: format!("/home/{user}"),
+                shell: "/bin/bash".to_owned(),
+                reachable: how != "unreachable",
+            };
+            let known = match how {
+                "absent" => Known::Absent,
+                "unreachable" | "present" => Known::Present(seen),
+                why => Known::Unknown { since: now, reason: why.to_owned() },
+            };
+            world.observed.users.insert(id, known);
+        }
+        "workbench" => workbench(world, rest)?,
+        "node" => {
+            let (node, how) = two(rest)?;
+            let id = node.parse().map_err(|_| format!("`{node}` is no node"))?;
+            let known = match how {
+                "online" => Known::Present(NodeSeen::default()),
+                why => Known::Unknown { since: now, reason: why.to_owned() },
+            };
+            world.observed.nodes.insert(id, known);
+        }
+        _ => return Err("there is no such command".to_owned()),
+    }
+    Ok(())
+}
+
+fn address(port: &str) -> Result<desired::ListenAddress, String> {
+    let port = port.parse().map_err(|_| format!("`{port}` is no port"))?;
+    Ok(desired::ListenAddress { ip: std::net::Ipv4Addr::UNSPECIFIED.into(), port })
+}
+
+fn store(world: &mut World, rest: &str) -> Result<(), String> {
+    let (what, why) = rest.split_once(' ').unwrap_or((rest, "it does not answer"));
+    match what {
+        "lost" => world.observed.records = Known::Present(Records::default()),
+        "unreachable" => {
+            let unknown = Known::Unknown { since: world.now, reason: why.to_owned() };
+            let before = std::mem::replace(&mut world.observed.records, unknown);
+            world.out_of_reach = before.present().cloned();
+        }
+        "back" => {
+            let records = world.out_of_reach.take().ok_or("it was not out of reach")?;
+            world.observed.records = Known::Present(records);
+        }
+        _ => return Err(format!("a store cannot be {what}")),
+    }
+    Ok(())
+}
+
+fn workbench(world: &mut World, rest: &str) -> Result<(), String> {
+    let (name, how) = two(rest)?;
+    let id = name.parse().map_err(|_| format!("`{name}` is no workbench"))?;
+    let (word, more) = how.split_once(' ').unwrap_or((how, ""));
+    let seen = match word {
+        "missing" => WorkbenchSeen::Missing { help: "apt install it".to_owned() },
+        "available" => available(&id),
+        "not-installed" => WorkbenchSeen::NotInstalled,
+        "failed" => WorkbenchSeen::Failed { reason: more.to_owned() },
+        "installing" => {
+            let (done, total) = two(more)?;
+            let number = |text: &str| text.parse().map_err(|_| format!("`{text}` is no number"));
+            WorkbenchSeen::Installing { done: number(done)?, total: number(total)? }
+        }
+        "unknown" => {
+            let unknown = Known::Unknown { since: world.now, reason: more.to_owned() };
+            world.observed.workbenches.insert(id, unknown);
+            return Ok(());
+        }
+        _ => return Err(format!("a workbench cannot be {word}")),
+    };
+    world.observed.workbenches.insert(id, Known::Present(seen));
+    Ok(())
+}

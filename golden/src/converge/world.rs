@@ -1,0 +1,247 @@
+//! The world of a script: what is on disk, what is in force, what runs, and what people asked for.
+
+use std::sync::Arc;
+
+use engine_core::desired::{self, Desired, Ground, Lowered, Origins, Override, Request};
+use engine_core::ids::{Generation, Incarnation, Moment, SessionId, UserName, WorkbenchName};
+use engine_core::known::Known;
+use engine_core::observed::{
+    Exit, InForce, IncarnationSeen, NodeSeen, Observed, Phase, Records, UserSeen, WorkbenchSeen,
+};
+use engine_core::plan::{Action, Plan};
+use engine_core::planner::{self, Input};
+use engine_core::predict;
+
+use super::checks;
+use super::clock::{START, week_minute};
+use super::site::Disk;
+use super::table::Reached;
+
+/// The node that scripts look from.
+const NODE: &str = "n1";
+
+/// The set of files in force.
+#[derive(Clone, Debug)]
+pub struct Force {
+    /// What it asks for.
+    pub lowered: Arc<Lowered>,
+    /// Its number and time.
+    pub mark: InForce,
+}
+
+/// Everything a script acts on.
+#[derive(Debug)]
+pub struct World {
+    /// The time.
+    pub now: Moment,
+    /// What was found.
+    pub observed: Observed,
+    /// What is on disk.
+    pub disk: Disk,
+    /// What is in force.
+    pub force: Option<Force>,
+    /// What people asked for.
+    pub requests: Vec<Request>,
+    /// Commands that hide a line.
+    pub overrides: Vec<Override>,
+    /// The records while the store cannot be reached.
+    pub out_of_reach: Option<Records>,
+    /// What the plans made so far consist of.
+    pub reached: Reached,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        let mut observed = Observed::empty(NODE.parse().expect("the word is a node's name"));
+        observed.cores = 4;
+        observed.nodes.insert(observed.node.clone(), Known::Present(NodeSeen::default()));
+        Self {
+            now: START,
+            observed,
+            disk: Disk::default(),
+            force: None,
+            requests: Vec::new(),
+            overrides: Vec::new(),
+            out_of_reach: None,
+            reached: Reached::default(),
+        }
+    }
+}
+
+impl World {
+    /// What lowering is told of this machine.
+    #[must_use]
+    pub fn ground(&self) -> Ground {
+        Ground {
+            node: self.observed.node.clone(),
+            default_user: "alice".parse().expect("the word is a user's name"),
+            digest_key: b"scripts".to_vec(),
+            self_contained: true,
+        }
+    }
+
+    /// What a set of files asks for together with people.
+    #[must_use]
+    pub fn merged(&self, lowered: &Lowered) -> Desired {
+        desired::merge(lowered.desired.clone(), &self.requests, &self.overrides, self.now)
+    }
+
+    /// What is asked for now, and where it stands.
+    #[must_use]
+    pub fn desired(&self) -> (Desired, Origins) {
+        match &self.force {
+            Some(force) => (self.merged(&force.lowered), force.lowered.origins.clone()),
+            None => (self.merged(&Lowered::default()), Origins::default()),
+        }
+    }
+
+    /// Looks at the world for what `desired` speaks of.
+    pub fn look(&mut self, desired: &Desired) {
+        self.observed.in_force =
+            self.force.as_ref().map(|force| force.mark.clone()).unwrap_or_default();
+        self.observed.week_minute = week_minute(self.now);
+        for (_, spec) in desired.sessions.known() {
+            let user = &spec.launch.user;
+            if !self.observed.users.contains_key(user) {
+                let found = account(user, self.observed.users.len());
+                self.observed.users.insert(user.clone(), Known::Present(found));
+            }
+            let name = &spec.launch.workbench;
+            if !self.observed.workbenches.contains_key(name) {
+                let found = workbench(name, desired);
+                self.observed.workbenches.insert(name.clone(), Known::Present(found));
+            }
+        }
+    }
+
+    /// Plans one round and proves it.
+    ///
+    /// # Errors
+    /// A proof that does not hold.
+    pub fn plan(&mut self) -> Result<Plan, String> {
+        let (desired, origins) = self.desired();
+        self.look(&desired);
+        let input =
+            Input { desired: &desired, origins: &origins, observed: &self.observed, now: self.now };
+        let plan = planner::plan(&input);
+        checks::check_plan(&input, &plan)?;
+        checks::forecast_proven(&input)?;
+        self.reached.plan(&plan);
+        Ok(plan)
+    }
+
+    /// Does what a plan says.
+    pub fn carry_out(&mut self, plan: &Plan) {
+        let world =
+            std::mem::replace(&mut self.observed, Observed::empty(NODE.parse().expect("n1")));
+        self.observed = predict::predict(world, plan, self.now);
+        for step in &plan.steps {
+            if let Action::Retire { session } = &step.action {
+                self.requests.retain(|request| &request.spec.id != session);
+            }
+        }
+        self.equip();
+    }
+
+    /// What a launcher adds to a start: process, directory, socket.
+    pub fn equip(&mut self) {
+        for (incarnation, known) in &mut self.observed.incarnations {
+            if let Known::Present(seen) = known
+                && seen.socket_dir.is_empty()
+            {
+                seen.socket_dir = format!("/run/wharf/s/{}/{}", incarnation.session, incarnation.n);
+                "u/http".clone_into(&mut seen.socket);
+                seen.pid = Some(4_000 + incarnation.n);
+            }
+        }
+        let exes: Vec<WorkbenchName> = self
+            .observed
+            .workbenches
+            .iter()
+            .filter(|(_, known)| {
+                matches!(known.present(), Some(WorkbenchSeen::Available { exe, .. }) if exe.is_empty())
+            })
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in exes {
+            self.observed.workbenches.insert(name.clone(), Known::Present(available(&name)));
+        }
+    }
+
+    /// Takes a set of files into force.
+    pub fn accept(&mut self, lowered: Lowered, digest: engine_core::ids::SiteDigest) -> Generation {
+        if let Some(force) = &self.force
+            && force.mark.digest == Some(digest)
+        {
+            return force.mark.generation;
+        }
+        let last = self.force.as_ref().map_or(0, |force| force.mark.generation.0);
+        let mark =
+            InForce { generation: Generation(last + 1), digest: Some(digest), since: self.now };
+        let generation = mark.generation;
+        self.force = Some(Force { lowered: Arc::new(lowered), mark });
+        generation
+    }
+
+    /// The newest incarnation of a session.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn newest(&mut self, session: &str) -> Result<Incarnation, String> {
+        let id = SessionId::new(session).map_err(|error| error.to_string())?;
+        let newest = self.observed.of_session(&id).next_back();
+        newest.map(|(i, _)| i.clone()).ok_or_else(|| format!("nothing of {session} is there"))
+    }
+
+    /// The newest incarnation of a session, as found.
+    ///
+    /// # Errors
+    /// There is none, or nothing is known of it.
+    pub fn newest_seen(&mut self, session: &str) -> Result<&mut IncarnationSeen, String> {
+        let incarnation = self.newest(session)?;
+        match self.observed.incarnations.get_mut(&incarnation) {
+            Some(Known::Present(seen)) => Ok(seen),
+            _ => Err(format!("nothing is known of {incarnation}")),
+        }
+    }
+
+    /// Ends the newest incarnation of a session.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn exit(&mut self, session: &str, code: i32, asked: bool) -> Result<(), String> {
+        let at = self.now;
+        let seen = self.newest_seen(session)?;
+        let exit = Exit { at, code: Some(code), signal: None, asked, failure: String::new() };
+        seen.phase = Phase::Exited(exit);
+        Ok(())
+    }
+}
+
+fn account(user: &UserName, known: usize) -> UserSeen {
+    let uid = match user.as_str() {
+        "alice" => 1001,
+        "bob" => 1002,
+        _ => 1100 + u32::try_from(known).unwrap_or(0),
+    };
+    UserSeen {
+        uid,
+        gid: uid,
+        home: format!("/home/{user}"),
+        shell: "/bin/bash".to_owned(),
+        reachable: true,
+    }
+}
+
+fn workbench(name: &WorkbenchName, desired: &Desired) -> WorkbenchSeen {
+    match desired.workbenches.get(name) {
+        Some(spec) if spec.install_from.is_some() => WorkbenchSeen::NotInstalled,
+        _ => available(name),
+    }
+}
+
+/// A workbench that is there.
+#[must_use]
+pub fn available(name: &WorkbenchName) -> WorkbenchSeen {
+    WorkbenchSeen::Available { exe: format!("/usr/bin/{name}"), version: String::new() }
+}

@@ -1,0 +1,21 @@
+//! What `wharf plan` says of the edits that administrators make (`cases/plan`): the whole text, held.
+
+use golden::cases;
+use golden::converge::run;
+use libtest_mimic::{Arguments, Trial};
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let cases = match cases::read("plan", &[]) {
+        Ok(cases) => cases,
+        Err(wrong) => panic!("{wrong}"),
+    };
+    let trials = cases.into_iter().map(|case| {
+        Trial::test(case.name.clone(), move || {
+            let (transcript, _) = run::run_script(&case.text)?;
+            cases::hold(&case.path, &case.text, &transcript)?;
+            Ok(())
+        })
+    });
+    libtest_mimic::run(&arguments, trials.collect()).exit();
+}
