@@ -135,6 +135,10 @@ fn carry_out(step: &Step, hands: &mut Hands<'_>, now: Moment) -> Result<(), Stri
         Action::Release { gateway, port } => {
             hands.ledger.release(gateway, *port).map_err(|e| crate::chain(&e))
         }
+        Action::Lead { gateway, port, session } => {
+            hands.routes.lead(gateway, *port, session.as_ref());
+            Ok(())
+        }
         Action::Balance { method, weights } => {
             hands.routes.balance(*method, weights);
             Ok(())

@@ -101,6 +101,7 @@ fn ask_routes(observed: &mut Observed, routes: &mut dyn Routes, now: Moment) {
         seen.listeners.into_iter().map(|(id, address)| (id, Known::Present(address))).collect();
     observed.refused = seen.refused;
     observed.routes = seen.routes;
+    observed.leads = seen.leads;
     observed.connections = seen.connections;
     observed.balancer = seen.balancer;
     for (incarnation, known) in &mut observed.incarnations {

@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 
 use engine_core::desired::{BalancerMethod, ListenAddress, ListenerId, StopSpec, WorkbenchSpec};
 use engine_core::ids::{
-    Digest, Epoch, Incarnation, Moment, NodeId, SessionId, UserName, WorkbenchName,
+    Digest, Epoch, GatewayId, Incarnation, Moment, NodeId, SessionId, UserName, WorkbenchName,
 };
 use engine_core::known::Known;
 use engine_core::observed::{BalancerSeen, IncarnationSeen, PortRefusal, UserSeen, WorkbenchSeen};
@@ -165,6 +165,8 @@ pub trait Routes: Send {
     ) -> Result<(), PortRefusal>;
     /// Stops listening; open connections stay.
     fn unlisten(&mut self, listener: &ListenerId);
+    /// Leads a gateway's port to a session; none = nowhere.
+    fn lead(&mut self, gateway: &GatewayId, port: u16, session: Option<&SessionId>);
     /// Takes method and weights up for the next choice of a node.
     fn balance(&mut self, method: BalancerMethod, weights: &BTreeMap<NodeId, u32>);
 }
@@ -178,6 +180,8 @@ pub struct RoutesSeen {
     pub refused: BTreeMap<ListenAddress, PortRefusal>,
     /// Routes in the table.
     pub routes: BTreeMap<SessionId, RouteSpec>,
+    /// Where each port of a gateway leads.
+    pub leads: BTreeMap<(GatewayId, u16), SessionId>,
     /// Open connections of each session.
     pub connections: BTreeMap<SessionId, u32>,
     /// When each session was last used.

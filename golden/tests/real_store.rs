@@ -24,6 +24,8 @@ const DIR: &str = "WHARF_TEST_STORE_DIR";
 
 /// Kills in one run.
 const KILLS: u32 = 200;
+/// So many children at once.
+const LANES: usize = 4;
 /// Records that a child writes before it ends by itself.
 const RECORDS: u32 = 1000;
 
@@ -107,26 +109,40 @@ fn what_was_acknowledged_before_a_kill_is_there_and_hardly_anything_else() {
     let seed = 0x5eed_0001;
     println!("seed {seed:#x}");
     let mut random = Seeded(seed);
-    for kill in 0..KILLS {
-        let writers = [1, 4][usize::from(kill % 2 == 1)];
-        let after = 1 + random.below(RECORDS);
-        let case = format!("seed {seed:#x}, kill {kill}, {writers} writers, after {after}");
-        let scratch = scratch();
-        let dir = scratch.path().join("store");
-        let acknowledged = kill_after(&dir, writers, after);
-        let opened = open(&dir);
-        assert_eq!(opened.recovered, None, "{case}");
-        let found = opened.store.scan("").expect("the store can be read").len();
-        let mut whole = 0;
-        for writer in 0..writers {
-            let count = acknowledged.get(&writer).copied().unwrap_or(0);
-            let there = records_of(&opened.store, writer, &case);
-            assert!(there >= count, "{case}: {count} acknowledged, {there} there");
-            assert!(there <= count + 1, "{case}: {count} acknowledged, {there} there");
-            whole += there;
+    let kills: Vec<(u32, u32)> = (0..KILLS).map(|n| (n, 1 + random.below(RECORDS))).collect();
+    // Side by side: each child mostly waits for the disk.
+    thread::scope(|scope| {
+        for lane in kills.chunks(kills.len().div_ceil(LANES)) {
+            scope.spawn(move || {
+                for &(kill, after) in lane {
+                    let writers = if kill % 2 == 0 { 1 } else { 4 };
+                    let case = format!(
+                        "seed {seed:#x}, kill {kill}, {writers} writers, after {after} commits"
+                    );
+                    kill_and_compare(writers, after, &case);
+                }
+            });
         }
-        assert_eq!(found, usize::try_from(whole).expect("small"), "{case}: nothing else is there");
+    });
+}
+
+/// One kill. Panics if an acknowledged record is not there, or more than one that was not, a writer.
+fn kill_and_compare(writers: u32, after: u32, case: &str) {
+    let scratch = scratch();
+    let dir = scratch.path().join("store");
+    let acknowledged = kill_after(&dir, writers, after);
+    let opened = open(&dir);
+    assert_eq!(opened.recovered, None, "{case}");
+    let mut whole = 0;
+    for writer in 0..writers {
+        let count = acknowledged.get(&writer).copied().unwrap_or(0);
+        let there = records_of(&opened.store, writer, case);
+        assert!(there >= count, "{case}: {count} acknowledged, {there} there");
+        assert!(there <= count + 1, "{case}: {count} acknowledged, {there} there");
+        whole += there;
     }
+    let found = opened.store.scan("").expect("the store can be read").len();
+    assert_eq!(found, usize::try_from(whole).expect("small"), "{case}: nothing else is there");
 }
 
 /// Runs a child, kills it once it has acknowledged `after` commits; what it acknowledged, by writer.

@@ -73,6 +73,8 @@ pub fn forecast(
     let mut unhurried = desired.clone();
     unhurried.policy.concurrent_starts = Some(u32::MAX);
     let mut world = observed.clone();
+    // What would happen once it goes on: a plan that is empty because of a pause would say nothing.
+    world.memory.paused = false;
     let mut now = now;
     let mut rounds = Vec::new();
     let mut arrived = false;
@@ -117,6 +119,8 @@ fn next_world(world: &Observed, plan: &Plan, now: Moment) -> Option<(Observed, M
     let until = passing().filter_map(|hold| hold.until).filter(|until| *until > now).min()?;
     let mut next = world.clone();
     predict::remember(&mut next, plan, until);
+    // Time passes, and who holds a port still holds it: nothing says that it will be free.
+    next.refused.values_mut().for_each(|refusal| refusal.at = until);
     Some((next, until))
 }
 
@@ -177,11 +181,9 @@ fn prove_arrival(desired: &Desired, world: &Observed, end: &Plan) -> Result<(), 
             now: Moment::default(),
         }
         .is_inert();
-        let over = world
-            .records
-            .present()
-            .and_then(|records| records.ends.get(id))
-            .is_some_and(|ends| !ends.is_empty());
+        let ends = world.records.present().and_then(|records| records.ends.get(id));
+        let last = ends.and_then(|ends| ends.last());
+        let over = last.is_some() && !planner::starts_again(spec.restart, last);
         let right = match spec.state {
             WantedState::Running => live || over || inert,
             WantedState::Stopped | WantedState::Suspended => !live || inert,

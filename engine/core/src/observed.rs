@@ -46,6 +46,9 @@ pub struct Observed {
     pub refused: BTreeMap<ListenAddress, PortRefusal>,
     /// Routes in the table.
     pub routes: BTreeMap<SessionId, RouteSpec>,
+    /// Where each open port of a gateway leads.
+    #[serde(with = "crate::pairs", default)]
+    pub leads: BTreeMap<(GatewayId, u16), SessionId>,
     /// Connections per session, as the proxy counts them.
     pub connections: BTreeMap<SessionId, u32>,
     /// Balancer in force.
@@ -73,11 +76,24 @@ impl Observed {
             listeners: BTreeMap::new(),
             refused: BTreeMap::new(),
             routes: BTreeMap::new(),
+            leads: BTreeMap::new(),
             connections: BTreeMap::new(),
             balancer: None,
             week_minute: 0,
             memory: Memory::default(),
         }
+    }
+
+    /// Whether a launcher that does not answer may have incarnations that were not found.
+    #[must_use]
+    pub fn is_anything_silent(&self) -> bool {
+        !self.silent_clusters.is_empty()
+    }
+
+    /// Whether a node is this one, or answers.
+    #[must_use]
+    pub fn is_online(&self, node: &NodeId) -> bool {
+        node == &self.node || self.nodes.get(node).is_some_and(|known| known.present().is_some())
     }
 
     /// The incarnations of one session, oldest first.
@@ -289,11 +305,20 @@ pub struct EndRecord {
     pub asked: bool,
     /// In words: `exit code 1`, `signal 9`.
     pub how: String,
+    /// What it was started from: failures of another spec say nothing of this one.
+    #[serde(default)]
+    pub of: Option<SpecDigest>,
 }
 
 impl From<&Exit> for EndRecord {
     fn from(exit: &Exit) -> Self {
-        Self { at: exit.at, failed: exit.failed(), asked: exit.asked, how: exit.to_string() }
+        Self {
+            at: exit.at,
+            failed: exit.failed(),
+            asked: exit.asked,
+            how: exit.to_string(),
+            of: None,
+        }
     }
 }
 

@@ -168,6 +168,15 @@ pub enum Action {
         /// Which port.
         port: u16,
     },
+    /// Lead a gateway's port to the session that has it; none = nowhere.
+    Lead {
+        /// Which gateway.
+        gateway: GatewayId,
+        /// Which port.
+        port: u16,
+        /// Whose it is.
+        session: Option<SessionId>,
+    },
     /// Balance new sessions this way.
     Balance {
         /// How nodes are chosen.
@@ -343,7 +352,10 @@ impl Because {
 impl fmt::Display for Because {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            // A directory has no lines.
+            Because::Line { file, line: 0, .. } => f.write_str(file),
             Because::Line { file, line, .. } => write!(f, "{file}:{line}"),
+            Because::LineRemoved { file, line: 0, .. } => write!(f, "{file} (removed)"),
             Because::LineRemoved { file, line, .. } => write!(f, "{file}:{line} (removed)"),
             Because::FileRemoved { file } => write!(f, "{file} (removed)"),
             Because::Seen { what } | Because::Person { what } => f.write_str(what),

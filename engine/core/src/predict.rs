@@ -76,6 +76,9 @@ fn apply(world: &mut Observed, step: &Step, now: Moment) {
             world.incarnations.remove(incarnation);
             records(world, |records| {
                 push_end(records, &incarnation.session, end.clone());
+                // A number that the world knows and the store does not (it was lost) is taken for good.
+                let number = records.numbers.entry(incarnation.session.clone()).or_default();
+                *number = incarnation.n.max(*number);
                 let placed = records.placements.get(&incarnation.session);
                 if placed.is_some_and(|placed| placed.n == incarnation.n) {
                     records.placements.remove(&incarnation.session);
@@ -114,6 +117,13 @@ fn apply(world: &mut Observed, step: &Step, now: Moment) {
         Action::Release { gateway, port } => records(world, |records| {
             records.leases.remove(&(gateway.clone(), *port));
         }),
+        Action::Lead { gateway, port, session } => {
+            let key = (gateway.clone(), *port);
+            match session {
+                Some(session) => drop(world.leads.insert(key, session.clone())),
+                None => drop(world.leads.remove(&key)),
+            }
+        }
         Action::Balance { method, weights } => {
             world.balancer = Some(BalancerSeen { method: *method, weights: weights.clone() });
         }

@@ -283,7 +283,9 @@ impl Control {
 #[must_use]
 pub fn lower_for_serving(files: &SiteFiles, ground: &Ground) -> (Lowered, bool) {
     let lowered = desired::lower(files, ground);
-    let acceptable = !serving_problems(files, &lowered).iter().any(Problem::is_error);
+    let refuses = |problem: &Problem| problem.is_error() && !files.is_of_one_thing(problem);
+    let readable = !files.problems(Severity::Error).iter().any(refuses);
+    let acceptable = readable && lowered.is_acceptable();
     (lowered, acceptable)
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use engine_core::desired::{BalancerMethod, ListenAddress, ListenerId, StopSpec, WorkbenchSpec};
-use engine_core::ids::{Incarnation, Moment, NodeId, SessionId, UserName, WorkbenchName};
+use engine_core::ids::{GatewayId, Incarnation, Moment, NodeId, SessionId, UserName, WorkbenchName};
 use engine_core::known::Known;
 use engine_core::observed::{BalancerSeen, IncarnationSeen, PortRefusal, UserSeen, WorkbenchSeen};
 use engine_core::plan::{RouteSpec, StartOrder};
@@ -160,6 +160,14 @@ impl Routes for SimRoutes {
 
     fn unlisten(&mut self, listener: &ListenerId) {
         self.seen.listeners.remove(listener);
+    }
+
+    fn lead(&mut self, gateway: &GatewayId, port: u16, session: Option<&SessionId>) {
+        let key = (gateway.clone(), port);
+        match session {
+            Some(session) => drop(self.seen.leads.insert(key, session.clone())),
+            None => drop(self.seen.leads.remove(&key)),
+        }
     }
 
     fn balance(&mut self, method: BalancerMethod, weights: &BTreeMap<NodeId, u32>) {

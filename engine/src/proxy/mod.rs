@@ -75,6 +75,7 @@ pub struct Proxy {
     retiring: Vec<Retiring>,
     next_key: u64,
     refused: BTreeMap<ListenAddress, PortRefusal>,
+    leads: BTreeMap<(GatewayId, u16), SessionId>,
     balancer: Option<BalancerSeen>,
 }
 
@@ -121,13 +122,9 @@ impl Proxy {
             retiring: Vec::new(),
             next_key: 0,
             refused: BTreeMap::new(),
+            leads: BTreeMap::new(),
             balancer: None,
         })
-    }
-
-    /// Gives a gateway's port to a session, or takes it back: what the listener of that port serves.
-    pub fn lease(&mut self, gateway: &GatewayId, port: u16, session: Option<&SessionId>) {
-        self.shared.table.lease(gateway, port, session);
     }
 
     /// What was counted since the start.
@@ -248,6 +245,7 @@ fn in_words(error: &dyn Error) -> String {
 impl Routes for Proxy {
     fn observe(&mut self, _: Moment) -> RoutesSeen {
         let mut seen = RoutesSeen {
+            leads: self.leads.clone(),
             listeners: self
                 .open
                 .iter()
@@ -302,6 +300,15 @@ impl Routes for Proxy {
     fn unlisten(&mut self, listener: &ListenerId) {
         if let Some(open) = self.open.remove(listener) {
             self.retire(open, Duration::ZERO);
+        }
+    }
+
+    fn lead(&mut self, gateway: &GatewayId, port: u16, session: Option<&SessionId>) {
+        self.shared.table.lease(gateway, port, session);
+        let key = (gateway.clone(), port);
+        match session {
+            Some(session) => drop(self.leads.insert(key, session.clone())),
+            None => drop(self.leads.remove(&key)),
         }
     }
 

@@ -71,7 +71,7 @@ pub fn run(world: &mut World, command: &Command) -> Result<String, String> {
         }
         "accept" => accept(world),
         "round" => round(world),
-        "settle" => settle(world),
+        "settle" => settle(world, rest == "quietly"),
         "plan" => plan(world, rest),
         "sessions" => Ok(sessions(world)),
         "now" => Ok(format!("{}\n", when(world.now))),
@@ -226,14 +226,16 @@ fn round(world: &mut World) -> Result<String, String> {
     Ok(text::steps(&plan, &when))
 }
 
-/// Rounds until rest; what is under way gets done, no time passes.
-fn settle(world: &mut World) -> Result<String, String> {
+/// Rounds until rest; what is under way gets done, no time passes. Quietly: only what waits is shown.
+fn settle(world: &mut World, quietly: bool) -> Result<String, String> {
     let mut out = String::new();
     for _ in 0..ROUNDS_MAX {
         let plan = world.plan()?;
         if !plan.steps.is_empty() {
             let steps = Plan { holds: Vec::new(), ..plan.clone() };
-            out.push_str(&text::steps(&steps, &when));
+            if !quietly {
+                out.push_str(&text::steps(&steps, &when));
+            }
             world.carry_out(&plan);
             continue;
         }
@@ -249,7 +251,9 @@ fn settle(world: &mut World) -> Result<String, String> {
             world.equip();
             continue;
         }
-        out.push_str(&text::steps(&plan, &when));
+        if !plan.holds.is_empty() || !quietly {
+            out.push_str(&text::steps(&plan, &when));
+        }
         return Ok(out);
     }
     Err(format!("no rest after {ROUNDS_MAX} rounds:\n{out}"))
@@ -415,6 +419,7 @@ fn foreign(world: &mut World, rest: &str) -> Result<(), String> {
         ours: false,
         kept: false,
         last_used: None,
+        terms: engine_core::observed::Terms::default(),
     };
     world.observed.incarnations.insert(Incarnation::new(session, 1), Known::Present(seen));
     Ok(())

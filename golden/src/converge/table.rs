@@ -93,6 +93,7 @@ fn action_of(action: &Action) -> &'static str {
         Action::SetRoute(_) => "set-route",
         Action::DropRoute { .. } => "drop-route",
         Action::Listen { .. } => "listen",
+        Action::Lead { .. } => "lead",
         Action::Unlisten { .. } => "unlisten",
         Action::Lease { .. } => "lease",
         Action::Release { .. } => "release",
@@ -151,12 +152,12 @@ fn impossible_effect(effect: Takes, outcome: &str) -> Option<&'static str> {
     match (effect, outcome) {
         (Takes::SessionRestart | Takes::DaemonRestart, _) => Some("g"),
         (Takes::No, _) => Some("h"),
-        (Takes::Live, "outdated") => None,
+        (Takes::Live, "outdated") | (Takes::NextStart, "end") => Some("i"),
         _ => None,
     }
 }
 
-const REASONS: [(&str, &str); 8] = [
+const REASONS: [(&str, &str); 9] = [
     ("a", "sessions are neither suspended nor moved in this version, and no request is held"),
     ("b", "an end and the balancer have one impact each: that of what they are for"),
     ("c", "it hurts nobody and concerns nobody's next session"),
@@ -165,6 +166,7 @@ const REASONS: [(&str, &str); 8] = [
     ("f", "what it keeps back hurts nobody"),
     ("g", "no option of this version needs a restart of sessions or of the engine"),
     ("h", "an option without effect is nobody's cause"),
+    ("i", "what is live outdates nothing, and what is for the next start ends nothing"),
 ];
 
 impl Reached {

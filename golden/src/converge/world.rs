@@ -8,7 +8,7 @@ use engine_core::known::Known;
 use engine_core::observed::{
     Exit, InForce, IncarnationSeen, NodeSeen, Observed, Phase, Records, UserSeen, WorkbenchSeen,
 };
-use engine_core::plan::Plan;
+use engine_core::plan::{Action, Plan};
 use engine_core::planner::{self, Input};
 use engine_core::predict;
 
@@ -135,6 +135,11 @@ impl World {
         let world =
             std::mem::replace(&mut self.observed, Observed::empty(NODE.parse().expect("n1")));
         self.observed = predict::predict(world, plan, self.now);
+        for step in &plan.steps {
+            if let Action::Retire { session } = &step.action {
+                self.requests.retain(|request| &request.spec.id != session);
+            }
+        }
         self.equip();
     }
 

@@ -146,7 +146,8 @@ impl Chromium {
     /// # Errors
     /// It throws: what.
     pub fn try_evaluate(&mut self, expression: &str) -> Result<Value, String> {
-        let wanted = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
+        let wanted =
+            json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
         let answer = self.try_call("Runtime.evaluate", &wanted)?;
         match answer.get("exceptionDetails") {
             Some(thrown) => Err(thrown.to_string()),
@@ -175,8 +176,7 @@ impl Chromium {
             }
         });
         for kind in ["mousePressed", "mouseReleased"] {
-            let event =
-                json!({ "type": kind, "x": x, "y": y, "button": "left", "clickCount": 1 });
+            let event = json!({ "type": kind, "x": x, "y": y, "button": "left", "clickCount": 1 });
             self.call("Input.dispatchMouseEvent", &event);
         }
     }
@@ -315,7 +315,9 @@ mod tests {
 
     #[test]
     fn base64_is_read_with_and_without_padding() {
-        for (text, bytes) in [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9vYg", "foob")] {
+        for (text, bytes) in
+            [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9vYg", "foob")]
+        {
             assert_eq!(from_base64(text), bytes.as_bytes(), "{text}");
         }
     }

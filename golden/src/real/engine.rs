@@ -136,7 +136,11 @@ impl Engine {
     /// # Panics
     /// It never is: with the status and what the engine said.
     #[track_caller]
-    pub fn wait_status<T>(&mut self, what: &str, mut found: impl FnMut(&StatusView) -> Option<T>) -> T {
+    pub fn wait_status<T>(
+        &mut self,
+        what: &str,
+        mut found: impl FnMut(&StatusView) -> Option<T>,
+    ) -> T {
         let said = self.site.around().join("log");
         wait_for(what, || {
             self.check_alive();

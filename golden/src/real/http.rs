@@ -42,9 +42,8 @@ impl Browser {
         stream.write_all(request.as_bytes()).map_err(|error| format!("{path}: {error}"))?;
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).map_err(|error| format!("{path}: {error}"))?;
-        self.answer(&bytes).ok_or_else(|| {
-            format!("{path}: no answer in {:?}", String::from_utf8_lossy(&bytes))
-        })
+        self.answer(&bytes)
+            .ok_or_else(|| format!("{path}: no answer in {:?}", String::from_utf8_lossy(&bytes)))
     }
 
     /// Opens a WebSocket.
@@ -157,7 +156,8 @@ mod tests {
     #[test]
     fn an_answer_in_chunks_is_put_together_and_its_cookie_is_kept() {
         let mut browser = Browser::default();
-        let answer = b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b; Path=/\r\nTransfer-Encoding: chunked\r\n\r\n\
+        let answer =
+            b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b; Path=/\r\nTransfer-Encoding: chunked\r\n\r\n\
                        3\r\nabc\r\n2;x\r\nde\r\n0\r\n\r\n";
         let page = browser.answer(answer).expect("it is one");
         assert_eq!((page.status, page.body.as_str()), (200, "abcde"));

@@ -7,7 +7,8 @@ use serde_json::Value;
 use super::{Chromium, wait_for};
 
 /// The cells of the notebook in front.
-const CELLS: &str = "[...document.querySelectorAll('.jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell')]";
+const CELLS: &str =
+    "[...document.querySelectorAll('.jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell')]";
 
 /// After so many looks in vain something is done again.
 const AGAIN: u32 = 40;
@@ -34,7 +35,9 @@ pub fn installed() -> PathBuf {
 /// It never comes.
 #[track_caller]
 pub fn wait_launcher(page: &mut Chromium) {
-    page.wait_accessible("the launcher's tab", |node| node.role == "tab" && node.name == "Launcher");
+    page.wait_accessible("the launcher's tab", |node| {
+        node.role == "tab" && node.name == "Launcher"
+    });
     page.wait_accessible("a notebook to start", |node| {
         node.role == "button" && node.name.starts_with("Python 3")
     });

@@ -75,6 +75,7 @@ pub fn merge(
         let spec = if request.ending {
             let mut spec = SessionSpec::clone(&request.spec);
             spec.state = WantedState::Stopped;
+            spec.ending = true;
             spec.state_by = Some("asked to end".to_owned());
             Arc::new(spec)
         } else {

@@ -28,6 +28,9 @@ pub struct SessionSpec {
     pub state: WantedState,
     /// The command that says so, in words, where it is not the file that does.
     pub state_by: Option<String>,
+    /// Whether the person who asked for it has asked for its end: once it is over it is forgotten.
+    #[serde(default)]
+    pub ending: bool,
     /// When to start it again after its end.
     pub restart: Restart,
     /// What happens when its file goes.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Draft, Input};
 use crate::desired::NodeSpec;
 use crate::ids::NodeId;
+use crate::known::Known;
 use crate::observed::BalancerSeen;
 use crate::plan::{Action, Because, Impact, On};
 
@@ -26,12 +27,7 @@ pub(super) fn wanted(input: &Input<'_>) -> BalancerSeen {
     let weights = nodes
         .into_iter()
         .map(|node| {
-            let unreadable = input
-                .desired
-                .nodes
-                .things
-                .get(node)
-                .is_some_and(super::super::known::Known::is_unknown);
+            let unreadable = input.desired.nodes.things.get(node).is_some_and(Known::is_unknown);
             let kept = before.and_then(|seen| seen.weights.get(node)).copied();
             let weight = match kept {
                 Some(kept) if unreadable => kept,

@@ -7,6 +7,7 @@ use super::sessions::{on_here, session};
 use super::{Draft, Input, listen, seen};
 use crate::desired::{GatewaySpec, ListenAddress, ListenerId, Publish, SessionSpec};
 use crate::ids::{GatewayId, SessionId};
+use crate::known::Known;
 use crate::observed::Records;
 use crate::plan::{Action, Because, Impact, On, Resource, WaitingOn};
 
@@ -21,6 +22,7 @@ pub(super) fn plan_gateways(input: &Input<'_>, draft: &mut Draft) {
         }
     }
     release(input, draft, records, &mut leases);
+    lead(input, draft, &leases);
     listen_for(input, draft, &leases);
     let kept = input.desired.gateways.known();
     draft.plan.unchanged.gateways +=
@@ -36,19 +38,26 @@ fn lease(
     spec: &Arc<SessionSpec>,
     publish: &Publish,
 ) {
-    let because = input.origins.because(&format!("session/{id}/publish"), "publish");
-    let Some(gateway) = input.desired.gateways.get(&publish.gateway) else {
-        let reason = format!("no gateway is called `{}`", publish.gateway);
+    let mut because = input.origins.because(&format!("session/{id}/publish"), "publish");
+    because
+        .extend(input.origins.because_exactly(&format!("gateway/{}", publish.gateway), "gateway"));
+    let stays = |port: u16, gateway: &GatewaySpec| suits(publish, &publish.gateway, port, gateway);
+    let mut own = leases.iter().filter(|((of, _), holder)| *holder == id && *of == publish.gateway);
+    let known = input.desired.gateways.things.get(&publish.gateway);
+    let Some(gateway) = known.and_then(Known::present) else {
+        if own.next().is_some() {
+            // Its gateway cannot be read or is not managed: the address stays its own.
+            return;
+        }
+        let reason = match known.and_then(Known::unknown_reason) {
+            Some(reason) => format!("gateway {}: {reason}", publish.gateway),
+            None => format!("no gateway is called `{}`", publish.gateway),
+        };
         let waiting = WaitingOn::Problem { reason };
         draft.hold(session(id), "is published", waiting, Impact::None, because, None);
         return;
     };
-    let has = leases.iter().any(|((lease_gateway, port), holder)| {
-        holder == id
-            && lease_gateway == &publish.gateway
-            && publish.port.is_none_or(|wanted| wanted == *port)
-    });
-    if has {
+    if own.any(|((_, port), _)| stays(*port, gateway)) {
         return;
     }
     match free_port(input, leases, &publish.gateway, gateway, publish.port) {
@@ -64,6 +73,36 @@ fn lease(
             draft.hold(session(&spec.id), "is published", waiting, Impact::None, because, None);
         }
     }
+}
+
+/// Whether a leased port is one that a session still asks for and its gateway still has.
+fn suits(publish: &Publish, of: &GatewayId, port: u16, gateway: &GatewaySpec) -> bool {
+    of == &publish.gateway
+        && publish.port.is_none_or(|wanted| wanted == port)
+        && (gateway.first_port..=gateway.last_port).contains(&port)
+}
+
+/// Who else has a port on an address that overlaps a gateway's: another gateway, or the site itself.
+fn other_holder(
+    input: &Input<'_>,
+    leases: &Leases,
+    id: &GatewayId,
+    gateway: &GatewaySpec,
+    port: u16,
+) -> Option<String> {
+    let overlaps = |ip: std::net::IpAddr| {
+        ip == gateway.ip || ip.is_unspecified() || gateway.ip.is_unspecified()
+    };
+    if let Some(site) = &input.desired.listen
+        && site.port == port
+        && overlaps(site.ip)
+    {
+        return Some("the site itself".to_owned());
+    }
+    let others = leases.keys().filter(|(other, of)| other != id && *of == port);
+    let mut others =
+        others.filter_map(|(other, _)| Some((other, input.desired.gateways.get(other)?)));
+    others.find(|(_, spec)| overlaps(spec.ip)).map(|(other, _)| format!("gateway {other}"))
 }
 
 /// The port that was asked for, or the lowest that is neither leased nor refused.
@@ -82,11 +121,16 @@ fn free_port(
         if let Some(holder) = leases.get(&(id.clone(), port)) {
             return Err(format!("port {port} of gateway {id} belongs to {holder}"));
         }
+        if let Some(holder) = other_holder(input, leases, id, gateway, port) {
+            return Err(format!("port {port} of gateway {id} belongs to {holder}"));
+        }
         return Ok(port);
     }
     let refused =
         |port: u16| input.observed.refused.contains_key(&ListenAddress { ip: gateway.ip, port });
-    let mut free = range.filter(|port| !leases.contains_key(&(id.clone(), *port)));
+    let mut free = range
+        .filter(|port| !leases.contains_key(&(id.clone(), *port)))
+        .filter(|port| other_holder(input, leases, id, gateway, *port).is_none());
     free.find(|port| !refused(*port)).ok_or_else(|| format!("gateway {id} has no free port left"))
 }
 
@@ -98,13 +142,17 @@ fn release(input: &Input<'_>, draft: &mut Draft, records: &Records, leases: &mut
             Some(known) if known.is_unknown() => continue,
             Some(known) => {
                 let publish = known.present().and_then(|spec| spec.publish.as_ref());
-                let stays = publish.is_some_and(|publish| {
-                    &publish.gateway == gateway && publish.port.is_none_or(|p| p == *port)
-                });
+                let stays =
+                    publish.filter(|publish| &publish.gateway == gateway).is_some_and(|publish| {
+                        match input.desired.gateways.get(gateway) {
+                            Some(spec) => suits(publish, gateway, *port, spec),
+                            None => true,
+                        }
+                    });
                 if stays {
                     continue;
                 }
-                input.origins.because(&format!("session/{holder}/publish"), "publish")
+                release_causes(input, gateway, holder)
             }
             // The port stays until the session is removed; a live one has not been yet.
             None if is_live(input, holder) || !input.desired.sessions.managed => continue,
@@ -116,10 +164,42 @@ fn release(input: &Input<'_>, draft: &mut Draft, records: &Records, leases: &mut
     }
 }
 
+/// The lines that made a session's port another: its own, and its gateway's.
+fn release_causes(input: &Input<'_>, gateway: &GatewayId, holder: &SessionId) -> Vec<Because> {
+    let mut because =
+        input.origins.because_exactly(&format!("session/{holder}/publish"), "publish");
+    because.extend(input.origins.because_exactly(&format!("gateway/{gateway}"), "port-range"));
+    because
+}
+
 fn is_live(input: &Input<'_>, id: &SessionId) -> bool {
     input.observed.of_session(id).any(|(_, known)| {
         known.is_unknown() || known.present().is_some_and(|seen| seen.phase.is_live())
     })
+}
+
+/// Leads every port to the session that has it, and those that nobody has nowhere.
+fn lead(input: &Input<'_>, draft: &mut Draft, leases: &Leases) {
+    let leads = &input.observed.leads;
+    let ports: BTreeSet<_> = leads.keys().chain(leases.keys()).collect();
+    for key in ports {
+        let session = leases.get(key);
+        if leads.get(key) == session {
+            continue;
+        }
+        let (gateway, port) = (key.0.clone(), key.1);
+        let because = match session {
+            Some(session) => seen(format!("port {port} of {gateway} is {session}'s")),
+            None => seen(format!("port {port} of {gateway} is nobody's")),
+        };
+        draft.step(
+            format!("lead/{gateway}/{port}"),
+            on_here(input),
+            Action::Lead { gateway, port, session: session.cloned() },
+            Impact::None,
+            because,
+        );
+    }
 }
 
 /// Listens on every leased port of a gateway that is asked for, and on no other.
@@ -128,9 +208,7 @@ fn listen_for(input: &Input<'_>, draft: &mut Draft, leases: &Leases) {
     for (gateway, port) in leases.keys() {
         let listener = ListenerId::Gateway { gateway: gateway.clone(), port: *port };
         let known = input.desired.gateways.things.get(gateway);
-        if known.is_some_and(super::super::known::Known::is_unknown)
-            || !input.desired.gateways.managed
-        {
+        if known.is_some_and(Known::is_unknown) || !input.desired.gateways.managed {
             wanted.insert(listener);
             continue;
         }

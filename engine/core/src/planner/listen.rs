@@ -20,7 +20,7 @@ pub(super) fn plan_www(input: &Input<'_>, draft: &mut Draft) {
         }
         (None, Some(seen)) if seen.present().is_some() => {
             let because = causes(input);
-            let id = format!("unlisten/{}", Resource::Listener(listener.clone()));
+            let id = format!("unlisten/{}", of(&listener));
             draft.step(id, on, Action::Unlisten { listener }, Impact::None, because);
         }
         (None, _) => {}
@@ -48,18 +48,31 @@ pub(super) fn bind(
         let again = refusal.at.plus(grammar::value::Millis(RETRY_MS));
         if input.now < again {
             let before = input.observed.listeners.get(&listener).and_then(Known::present);
-            let stays = before.map(|before| format!("; {before} stays open")).unwrap_or_default();
-            let reason = format!("waits for {wanted} ({}){stays}", refusal.reason);
+            let stays =
+                before.map(|before| format!("; {} stays open", before.port)).unwrap_or_default();
+            let reason = format!("waits for port {} ({}){stays}", wanted.port, refusal.reason);
             let waiting = WaitingOn::Problem { reason };
-            draft.hold(resource, "listens", waiting, Impact::None, because, None);
+            let what = match before {
+                Some(before) => format!("{before} -> {wanted}"),
+                None => format!("listens on {wanted}"),
+            };
+            draft.hold(resource, &what, waiting, Impact::None, because, None);
             return;
         }
     }
     draft.step(
-        format!("listen/{wanted}"),
+        format!("listen/{}/{wanted}", of(&listener)),
         On::Node(input.observed.node.clone()),
         Action::Listen { listener, address: wanted.clone() },
         Impact::None,
         because,
     );
+}
+
+/// Whose listener it is, for ids of steps.
+fn of(listener: &ListenerId) -> &str {
+    match listener {
+        ListenerId::Www => "www",
+        ListenerId::Gateway { gateway, .. } => gateway.as_str(),
+    }
 }

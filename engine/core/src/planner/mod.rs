@@ -14,6 +14,7 @@ mod sessions;
 mod starts;
 
 pub use harm::BRAKE_WINDOW_MS;
+pub(crate) use starts::starts_again;
 
 use std::collections::BTreeSet;
 

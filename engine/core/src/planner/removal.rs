@@ -65,8 +65,13 @@ fn end_removed(
 }
 
 /// Drops what is remembered of a session that is over and that nobody asks for.
-fn retire(input: &Input<'_>, draft: &mut Draft, id: &SessionId) {
+pub(super) fn retire(input: &Input<'_>, draft: &mut Draft, id: &SessionId) {
     let Some(records) = input.observed.records.present() else { return };
+    let elsewhere = records.placements.get(id).is_some_and(|p| p.node != input.observed.node);
+    if elsewhere || input.observed.is_anything_silent() {
+        // It may live where this node does not see it.
+        return;
+    }
     let remembered = records.placements.contains_key(id)
         || records.terms.contains_key(id)
         || records.ends.contains_key(id);

@@ -51,7 +51,6 @@ fn route_of(input: &Input<'_>, id: &SessionId) -> Option<RouteSpec> {
         // Absence of an answer is not absence of the thing: its route stays as it is.
         return before.cloned();
     }
-    let silent = |cluster: &str| input.observed.silent_clusters.contains_key(cluster);
     match found.live.last() {
         Some((incarnation, seen)) => match seen.phase {
             Phase::Ending { .. } => {
@@ -62,8 +61,8 @@ fn route_of(input: &Input<'_>, id: &SessionId) -> Option<RouteSpec> {
             _ => Some(route_to(input, incarnation, seen)),
         },
         None => {
-            let spec = input.desired.sessions.get(id)?;
-            let keep = found.over.is_empty() && silent(spec.launch.cluster.as_str());
+            // It may be one of those that a silent launcher does not tell of.
+            let keep = found.over.is_empty() && input.observed.is_anything_silent();
             before.filter(|_| keep).cloned()
         }
     }
@@ -73,7 +72,11 @@ fn route_to(input: &Input<'_>, incarnation: &Incarnation, found: &IncarnationSee
     let spec = input.desired.sessions.get(&incarnation.session);
     let before = input.observed.routes.get(&incarnation.session);
     let access = match (spec, before) {
-        (Some(spec), _) => spec.access.clone(),
+        // What runs is the account's that it runs as, whatever files ask for by now.
+        (Some(spec), _) => Access {
+            owner: spec.access.owner.as_ref().map(|_| found.launch.user.clone()),
+            ..spec.access.clone()
+        },
         (None, Some(before)) => before.access.clone(),
         (None, None) => Access { owner: Some(found.launch.user.clone()), ..Access::default() },
     };

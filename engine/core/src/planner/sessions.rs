@@ -19,7 +19,7 @@ use std::sync::Arc;
 use grammar::value::Millis;
 
 use super::{Draft, Harm, Input, removal, seen, starts};
-use crate::desired::{Renew, SessionSpec, StopSpec, WantedState};
+use crate::desired::{AskedBy, Renew, SessionSpec, StopSpec, WantedState};
 use crate::diff;
 use crate::ids::{Incarnation, SessionId};
 use crate::known::Known;
@@ -94,7 +94,7 @@ fn plan_session(input: &Input<'_>, draft: &mut Draft, id: &SessionId) {
         draft.plan.unchanged.sessions += found.live.len();
         return;
     }
-    if let Some(reason) = not_to_be_touched(input, wanted, &found) {
+    if let Some(reason) = not_to_be_touched(input, id, wanted, &found) {
         let waiting = WaitingOn::Unknown { reason: reason.clone() };
         let because = seen(reason);
         draft.hold(session(id), "stays as it is", waiting, Impact::None, because, None);
@@ -104,8 +104,17 @@ fn plan_session(input: &Input<'_>, draft: &mut Draft, id: &SessionId) {
     for (incarnation, seen, exit) in &found.over {
         forget(input, draft, incarnation, seen, exit);
     }
+    if let Some(incarnation) = vanished(input, id, &found) {
+        forget_vanished(draft, input, incarnation);
+        return;
+    }
     let newest = end_superseded(draft, &found);
     match wanted {
+        Some(Known::Present(spec)) if spec.ending && newest.is_none() => {
+            if found.over.is_empty() {
+                removal::retire(input, draft, id);
+            }
+        }
         Some(Known::Present(spec)) => {
             remember(input, draft, spec);
             match (spec.state, newest) {
@@ -131,6 +140,7 @@ fn plan_session(input: &Input<'_>, draft: &mut Draft, id: &SessionId) {
 /// Why nothing may be done to a session at all, if so.
 fn not_to_be_touched(
     input: &Input<'_>,
+    id: &SessionId,
     wanted: Option<&Known<Arc<SessionSpec>>>,
     found: &Found<'_>,
 ) -> Option<String> {
@@ -142,8 +152,37 @@ fn not_to_be_touched(
         Some(format!("cluster {cluster} does not answer: {reason}"))
     };
     let spec = wanted.and_then(Known::present);
+    let placed = input.observed.records.present().and_then(|r| r.placements.get(id));
     spec.and_then(|spec| silent(spec.launch.cluster.as_str()))
         .or_else(|| found.live.iter().find_map(|(_, seen)| silent(seen.launch.cluster.as_str())))
+        .or_else(|| {
+            // It was started, and was not found: it may live where nobody answers.
+            let hidden = placed.is_some() && found.live.is_empty() && found.over.is_empty();
+            let first = input.observed.silent_clusters.keys().next().filter(|_| hidden);
+            first.and_then(|cluster| silent(cluster))
+        })
+        .or_else(|| {
+            let away = placed.filter(|placed| !input.observed.is_online(&placed.node))?;
+            Some(format!("node {} does not answer", away.node))
+        })
+}
+
+/// An incarnation that was routed to, and of which nothing is left: it ended, and no record tells how.
+fn vanished(input: &Input<'_>, id: &SessionId, found: &Found<'_>) -> Option<Incarnation> {
+    let placed = input.observed.records.present()?.placements.get(id)?;
+    let route = input.observed.routes.get(id)?;
+    let gone = found.live.is_empty() && found.over.is_empty();
+    let was_it = route.incarnation.n == placed.n && placed.node == input.observed.node;
+    (gone && was_it).then(|| route.incarnation.clone())
+}
+
+fn forget_vanished(draft: &mut Draft, input: &Input<'_>, incarnation: Incarnation) {
+    let how = "it is gone and left no exit record".to_owned();
+    let because = seen(format!("{incarnation}: {how}"));
+    let end = EndRecord { at: input.now, failed: true, asked: false, how, of: None };
+    let id = format!("forget/{incarnation}");
+    let action = Action::Forget { incarnation, end };
+    draft.step(id, On::Node(input.observed.node.clone()), action, Impact::None, because);
 }
 
 /// Writes an end down and removes what is left: the next round decides what follows from it.
@@ -154,7 +193,7 @@ fn forget(
     found: &IncarnationSeen,
     exit: &Exit,
 ) {
-    if input.observed.records.is_unknown() {
+    let Some(records) = input.observed.records.present() else {
         let reason = "the store cannot be written".to_owned();
         let because = seen(exit.to_string());
         let waiting = WaitingOn::Unknown { reason };
@@ -167,11 +206,20 @@ fn forget(
             None,
         );
         return;
-    }
+    };
+    // A start that never answered was written down when it was told to end: that is its end.
+    let ends = records.ends.get(&incarnation.session);
+    let written = ends
+        .and_then(|ends| ends.last())
+        .filter(|end| exit.asked && !end.asked && end.at >= found.started_at);
+    let end = match written {
+        Some(end) => end.clone(),
+        None => EndRecord { of: Some(found.digest), ..EndRecord::from(exit) },
+    };
     draft.step(
         format!("forget/{incarnation}"),
         On::Node(found.node.clone()),
-        Action::Forget { incarnation: incarnation.clone(), end: EndRecord::from(exit) },
+        Action::Forget { incarnation: incarnation.clone(), end },
         Impact::None,
         seen(format!("{incarnation} is over: {exit}")),
     );
@@ -205,7 +253,14 @@ fn remember(input: &Input<'_>, draft: &mut Draft, spec: &SessionSpec) {
     if records.terms.get(&spec.id) == Some(&terms) {
         return;
     }
-    let because = input.origins.because(&format!("session/{}/on-removal", spec.id), "on-removal");
+    let because = match &spec.asked_by {
+        AskedBy::File => {
+            input.origins.because(&format!("session/{}/on-removal", spec.id), "on-removal")
+        }
+        AskedBy::Person { uid, .. } => {
+            vec![Because::Person { what: format!("asked for by uid {uid}") }]
+        }
+    };
     draft.step(
         format!("remember/{}", spec.id),
         On::Site,
@@ -264,8 +319,13 @@ fn await_ready(
     }
     let how = format!("did not answer in {}", Millis(spec.health.start_timeout_ms));
     let because = seen(format!("{incarnation} {how}"));
-    if input.observed.records.present().is_some() {
-        let end = EndRecord { at: input.now, failed: true, asked: false, how };
+    let ends = input.observed.records.present().map(|records| records.ends.get(&spec.id));
+    let unwritten = ends.is_some_and(|ends| {
+        ends.and_then(|ends| ends.last()).is_none_or(|end| end.at < found.started_at)
+    });
+    if unwritten {
+        let of = Some(found.digest);
+        let end = EndRecord { at: input.now, failed: true, asked: false, how, of };
         draft.step(
             format!("record-end/{incarnation}"),
             On::Site,

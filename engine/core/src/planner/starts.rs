@@ -10,7 +10,7 @@ use grammar::value::Millis;
 use super::sessions::{on_here, session};
 use super::{Draft, Input, balance, seen};
 use crate::desired::{BackOff, Restart, SessionSpec};
-use crate::ids::{Incarnation, Moment, NodeId};
+use crate::ids::{Incarnation, Moment, NodeId, SpecDigest};
 use crate::known::Known;
 use crate::observed::{EndRecord, Records, UserSeen, WorkbenchSeen};
 use crate::plan::{Action, Because, Impact, On, StartOrder, WaitingOn};
@@ -56,7 +56,8 @@ fn asked_for(input: &Input<'_>, spec: &SessionSpec) -> Vec<Because> {
             vec![Because::Person { what: format!("asked for by uid {uid}") }]
         }
         (crate::desired::AskedBy::File, None) => {
-            input.origins.because(&format!("session/{}", spec.id), "session")
+            let state = format!("session/{}/state", spec.id);
+            input.origins.because(&state, "session")
         }
     }
 }
@@ -76,7 +77,8 @@ fn prepare(
     if !starts_again(spec.restart, ends.last()) {
         return Ok(None);
     }
-    may_start_again(&input.desired.policy.back_off, ends, input.now)?;
+    let wanted = spec.launch.digest();
+    may_start_again(&input.desired.policy.back_off, ends, wanted, input.now)?;
     let user = find_user(input, spec)?;
     is_local(input, spec)?;
     let exe = find_exe(input, draft, spec)?;
@@ -90,7 +92,7 @@ fn prepare(
         incarnation: Incarnation::new(spec.id.clone(), n),
         node,
         launch: Arc::clone(&spec.launch),
-        digest: spec.launch.digest(),
+        digest: wanted,
         user,
         exe,
         stop: spec.stop.clone(),
@@ -101,7 +103,7 @@ fn prepare(
 }
 
 /// Whether a session starts again after its last end.
-fn starts_again(restart: Restart, last: Option<&EndRecord>) -> bool {
+pub(crate) fn starts_again(restart: Restart, last: Option<&EndRecord>) -> bool {
     match (last, restart) {
         (None, _) | (Some(EndRecord { asked: true, .. }), _) | (_, Restart::Always) => true,
         (Some(end), Restart::OnFailure) => end.failed,
@@ -109,27 +111,39 @@ fn starts_again(restart: Restart, last: Option<&EndRecord>) -> bool {
     }
 }
 
-/// Waits between starts that fail, and gives up after too many.
-fn may_start_again(policy: &BackOff, ends: &[EndRecord], now: Moment) -> Result<(), Wait> {
-    let of_itself = || {
-        let recent = |end: &&EndRecord| !end.asked && now.since(end.at) <= policy.within;
-        ends.iter().filter(recent)
-    };
+/// Waits after ends that nobody asked for, longer each time, and gives up after too many failures in
+/// too short a time.
+///
+/// Time alone does not undo giving up; a person does, or files that ask for something else than what
+/// failed.
+fn may_start_again(
+    policy: &BackOff,
+    ends: &[EndRecord],
+    wanted: SpecDigest,
+    now: Moment,
+) -> Result<(), Wait> {
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    let failures = count(of_itself().filter(|end| end.failed).count());
-    let last = of_itself().next_back().filter(|end| end.failed);
-    let how = |end: &EndRecord| seen(format!("last end: {}", end.how));
-    if failures >= policy.give_up_after {
+    // What came before an end that somebody asked for is over and done with.
+    let since_asked = ends.iter().rev().take_while(|end| !end.asked);
+    let of_itself: Vec<&EndRecord> = since_asked.collect();
+    let Some(last) = of_itself.first() else { return Ok(()) };
+    let because = || Some(seen(format!("last end: {}", last.how)));
+    let of_this = |end: &&&EndRecord| end.failed && end.of.is_none_or(|of| of == wanted);
+    let together = |end: &&&EndRecord| last.at.since(end.at) <= policy.within;
+    let failures = count(of_itself.iter().filter(of_this).filter(together).count());
+    if failures >= policy.give_up_after && of_this(&last) {
         let on = WaitingOn::CrashLoop { failures };
-        return Err(Wait { on, until: None, because: last.map(how) });
+        return Err(Wait { on, until: None, because: because() });
     }
-    let Some(last) = last else { return Ok(()) };
-    let in_a_row = count(of_itself().rev().take_while(|end| end.failed).count());
-    let wait = back_off(policy, in_a_row);
-    let until = last.at.plus(wait);
+    let recent = |end: &&&EndRecord| now.since(end.at) <= policy.within;
+    let in_a_row = count(of_itself.iter().take_while(recent).count());
+    if in_a_row == 0 {
+        return Ok(());
+    }
+    let until = last.at.plus(back_off(policy, in_a_row));
     if now < until {
         let on = WaitingOn::BackOff { failures: in_a_row };
-        return Err(Wait { on, until: Some(until), because: Some(how(last)) });
+        return Err(Wait { on, until: Some(until), because: because() });
     }
     Ok(())
 }
@@ -212,12 +226,9 @@ fn choose_node(input: &Input<'_>, spec: &SessionSpec) -> Result<NodeId, Wait> {
         let count = live.filter(|seen| &seen.node == node && seen.phase.is_live()).count();
         u64::try_from(count).unwrap_or(u64::MAX)
     };
-    let online = |node: &NodeId| {
-        node == &input.observed.node
-            || input.observed.nodes.get(node).is_some_and(|known| known.present().is_some())
-    };
-    let candidates =
-        weights.iter().filter(|(node, weight)| **weight > 0 && suits(node) && online(node));
+    let candidates = weights
+        .iter()
+        .filter(|(node, weight)| **weight > 0 && suits(node) && input.observed.is_online(node));
     let full = |node: &NodeId| {
         let most = input.desired.node(node).max_sessions;
         most.is_some_and(|most| load(node) >= u64::from(most))
@@ -252,7 +263,10 @@ fn number_and_node(
             Err(Wait::on(WaitingOn::InFlight { what }))
         }
         None => {
-            let last = records.numbers.get(&spec.id).copied().unwrap_or(0);
+            // Whatever has the name, foreign or from before the store was lost, keeps its number.
+            let found = input.observed.of_session(&spec.id).next_back();
+            let found = found.map_or(0, |(incarnation, _)| incarnation.n);
+            let last = records.numbers.get(&spec.id).copied().unwrap_or(0).max(found);
             Ok((last.saturating_add(1), choose_node(input, spec)?, false))
         }
     }

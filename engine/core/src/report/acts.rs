@@ -120,7 +120,8 @@ fn told(step: &Step, desired: &Desired, observed: &Observed) -> Vec<(Resource, M
         | Action::Retire { .. }
         | Action::Remember { .. }
         | Action::SetRoute(_)
-        | Action::DropRoute { .. } => Vec::new(),
+        | Action::DropRoute { .. }
+        | Action::Lead { .. } => Vec::new(),
     }
 }
 

@@ -13,31 +13,39 @@ impl Report {
     #[must_use]
     pub fn compared_with(mut self, before: &Report) -> Self {
         for act in &mut self.acts {
-            act.pending = before.acts.iter().any(|other| {
+            let same = before.acts.iter().find(|other| {
                 (&other.resource, other.mark, &other.what) == (&act.resource, act.mark, &act.what)
             });
+            if let Some(same) = same {
+                act.pending = true;
+                act.because.clone_from(&same.because);
+            }
         }
         for held in &mut self.held {
-            held.pending = before.held.iter().any(|other| same_wait(other, held));
+            if let Some(same) = before.held.iter().find(|other| same_wait(other, held)) {
+                held.pending = true;
+                held.hold.because.clone_from(&same.hold.because);
+            }
         }
         for outdated in &mut self.outdated {
-            outdated.pending = before.outdated.iter().any(|other| {
+            let same = before.outdated.iter().find(|other| {
                 (&other.session, &other.differs) == (&outdated.session, &outdated.differs)
             });
+            if let Some(same) = same {
+                outdated.pending = true;
+                outdated.because.clone_from(&same.because);
+            }
         }
-        self.name_changed_lines();
         self
     }
 
-    /// Leaves of the causes of what is new those lines that the files changed.
+    /// Leaves of the causes of each thing those lines that the files changed.
     pub(super) fn name_changed_lines(&mut self) {
-        let acts = self.acts.iter_mut().map(|act| (act.pending, &mut act.because));
-        let held = self.held.iter_mut().map(|held| (held.pending, &mut held.hold.because));
-        let outdated = self.outdated.iter_mut().map(|o| (o.pending, &mut o.because));
-        for (pending, because) in acts.chain(held).chain(outdated) {
-            if !pending {
-                changed_lines(because, &self.options);
-            }
+        let acts = self.acts.iter_mut().map(|act| &mut act.because);
+        let held = self.held.iter_mut().map(|held| &mut held.hold.because);
+        let outdated = self.outdated.iter_mut().map(|o| &mut o.because);
+        for because in acts.chain(held).chain(outdated) {
+            changed_lines(because, &self.options);
         }
     }
 }
@@ -64,7 +72,14 @@ fn changed_lines(because: &mut Vec<Because>, options: &[OptionChange]) {
     let files: Vec<_> = because.iter().filter_map(Because::file).cloned().collect();
     let of_same_file = options.iter().filter(|option| files.contains(&option.file));
     let instead: Vec<Because> = of_same_file.map(OptionChange::as_cause).collect();
-    if because.iter().any(|cause| matches!(cause, Because::FileRemoved { .. })) {
+    if let Some(Because::FileRemoved { file }) = because.first() {
+        // Its file was gone already, with its directory: the directory is what came back.
+        let gone = options.iter().any(|o| o.file == *file && o.to.is_none());
+        let dir = file.split_once('/').map(|(dir, _)| dir);
+        let dir = options.iter().find(|o| Some(&*o.file) == dir);
+        if let (false, Some(dir)) = (gone, dir) {
+            *because = vec![dir.as_cause()];
+        }
         return;
     }
     if !instead.is_empty() {

@@ -60,9 +60,10 @@ pub fn render(report: &Report, style: &Style<'_>) -> String {
 #[must_use]
 pub fn summary_line(summary: &Summary) -> String {
     let Summary { end, restart, moved, suspend, start, change, held, people, .. } = summary;
+    let person = if people.len() == 1 { "person" } else { "people" };
     let mut line = format!(
         "Plan: {end} end, {restart} restart, {moved} move, {suspend} suspend, {start} start, \
-         {change} change, {held} held; {} people interrupted",
+         {change} change, {held} held; {} {person} interrupted",
         people.len()
     );
     if !people.is_empty() {
@@ -129,7 +130,9 @@ fn options(out: &mut String, changes: &[OptionChange]) {
 }
 
 fn option_row(change: &OptionChange) -> [String; 5] {
-    let place = format!("{}:{}", change.file, change.line);
+    let of_file = change.option.is_empty() || change.line == 0;
+    let place =
+        if of_file { change.file.to_string() } else { format!("{}:{}", change.file, change.line) };
     let what = match (&change.from, &change.to) {
         (Some(from), Some(to)) if to == "(secret, changed)" => {
             debug_assert!(from == "(secret)", "a secret is never shown");
@@ -283,7 +286,8 @@ fn outdated(out: &mut String, outdated: &[&Outdated], style: &Style<'_>) {
         }
     }
     for (first, members) in groups {
-        let what = first.differs.join(", ");
+        let differs = first.differs.iter().map(|what| what.strip_prefix("env ").unwrap_or(what));
+        let what = differs.collect::<Vec<_>>().join(", ");
         let _ = writeln!(
             out,
             "  | {:<14} {what}   {}",
@@ -327,7 +331,13 @@ fn stays(out: &mut String, report: &Report, summary: &Summary) {
     if report.gateways > 0 {
         let _ = write!(line, ", {}", count(report.gateways, "gateway"));
     }
-    line.push_str(if harmless { " stay as they are." } else { " stay" });
+    let alone = report.untouched == 1 && report.routes + report.gateways == 0;
+    line.push_str(match (harmless, alone) {
+        (true, true) => " stays as it is.",
+        (true, false) => " stay as they are.",
+        (false, true) => " stays",
+        (false, false) => " stay",
+    });
     let _ = writeln!(out, "{line}");
 }
 
@@ -335,12 +345,12 @@ fn no_changes(out: &mut String, report: &Report) {
     match report.outdated.len() {
         0 => out.push_str("No changes.\n"),
         n => {
-            let (run, take) =
-                if n == 1 { ("session runs", "takes") } else { ("sessions run", "take") };
-            let _ = writeln!(
-                out,
-                "No changes. {n} {run} as once asked and {take} up the change at the next start."
-            );
+            let (run, next) = if n == 1 {
+                ("session runs", "its next start brings")
+            } else {
+                ("sessions run", "their next starts bring")
+            };
+            let _ = writeln!(out, "No changes. {n} {run} as once asked; {next} what is asked now.");
         }
     }
 }

@@ -24,7 +24,7 @@ async fn a_gateways_port_serves_its_session_and_no_other() {
         async move { ask(at, "GET", path, &[("cookie", &cookie)], "").await }
     };
     assert_eq!(get("/x").await.status, 404, "nobody has the port");
-    bench.proxy.lease(&id, port, Some(&"demo".parse().unwrap()));
+    bench.proxy.lead(&id, port, Some(&"demo".parse().unwrap()));
     for (path, line) in [
         ("/", "GET /s/demo/"),
         ("/lab/tree?a=1", "GET /s/demo/lab/tree?a=1"),
@@ -38,7 +38,7 @@ async fn a_gateways_port_serves_its_session_and_no_other() {
     assert_eq!(get("/s/demo").await.header("location"), "demo/");
     assert_eq!(get("/../other/x").await.status, 400);
     assert!(other.lines().is_empty());
-    bench.proxy.lease(&id, port, None);
+    bench.proxy.lead(&id, port, None);
     assert_eq!(get("/x").await.status, 404);
 }
 
@@ -47,7 +47,7 @@ async fn who_has_not_signed_in_or_may_not_does_not_get_through() {
     let mut bench = Bench::new();
     let demo = bench.session("demo");
     let (id, port, at) = gateway(&mut bench);
-    bench.proxy.lease(&id, port, Some(&"demo".parse().unwrap()));
+    bench.proxy.lead(&id, port, Some(&"demo".parse().unwrap()));
     let page = ask(at, "GET", "/", &[("accept", "text/html")], "").await;
     assert_eq!(page.status, 401);
     assert!(page.body.contains("wharf open"));
@@ -64,7 +64,7 @@ async fn people_are_led_below_the_prefix_of_a_session_that_does_not_know_it() {
     let route = RouteSpec { base: BasePath::Strip, ..bench.route("demo") };
     bench.proxy.set_route(&route);
     let (id, port, at) = gateway(&mut bench);
-    bench.proxy.lease(&id, port, Some(&"demo".parse().unwrap()));
+    bench.proxy.lead(&id, port, Some(&"demo".parse().unwrap()));
     let cookie = bench.cookie("alice");
     let headers = [("cookie", cookie.as_str()), ("accept", "text/html")];
     let led = ask(at, "GET", "/app?x=1", &headers, "").await;

@@ -105,6 +105,7 @@ pub struct TemplateSpec {
 pub fn lower(files: &SiteFiles, ground: &Ground) -> Lowered {
     let mut lowering = Lowering::new(files, ground);
     lowering.read_workbench();
+    lowering.record_directories();
     lowering.lower_wharf();
     lowering.lower_clusters();
     lowering.lower_listen();
@@ -236,6 +237,22 @@ impl<'a> Lowering<'a> {
                 self.out
                     .settings
                     .add(key, Setting { line: entry.line, value, secret: digest, effect });
+            }
+        }
+    }
+
+    /// Which of our directories are there: an empty one asks for none, a missing one for nothing.
+    fn record_directories(&mut self) {
+        for drop_in in crate::site::DropIn::ALL {
+            if own::is_managed(self.files.managed(drop_in)) {
+                let key = SettingKey {
+                    file: Arc::from(drop_in.dir_name()),
+                    scope: String::new(),
+                    option: "directory".to_owned(),
+                };
+                let value = "managed".to_owned();
+                let setting = Setting { line: 0, value, secret: None, effect: Takes::Live };
+                self.out.settings.add(key, setting);
             }
         }
     }

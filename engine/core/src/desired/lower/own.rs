@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use grammar::error::{Code, Problem, Severity};
 use grammar::own::fields::UpdateApply;
-use grammar::own::gateway::{GatewayFile, GatewayRemoval, SignIn};
+use grammar::own::gateway::{GatewayFile, GatewayRemoval, Lease, SignIn};
 use grammar::own::policy::{PolicyApply, PolicyTable, Starts};
 use grammar::own::wharf::WharfFile;
 use grammar::own::{Lines, OwnKind, OwnRead};
@@ -38,12 +38,15 @@ impl Lowering<'_> {
         &mut self,
         source: &Source,
         read: OwnRead<T>,
-        takes: Takes,
+        takes: fn(&str) -> Takes,
     ) -> Option<grammar::own::Own<T>> {
         self.out.problems.extend(read.problems);
         let own = read.own?;
         let file: Arc<str> = Arc::from(self.files.short_name(&source.file));
         for (path, place) in own.lines.iter() {
+            if says_nothing_itself(&own.lines, path, place.line) {
+                continue;
+            }
             let text = source.text.get(place.span.range()).unwrap_or_default();
             let name = path.rsplit('.').next().unwrap_or(path);
             let secret = super::is_secret_name(name) || path == "store.url";
@@ -52,7 +55,7 @@ impl Lowering<'_> {
                 line: place.line,
                 value: if secret { "(secret)".to_owned() } else { value_text(text) },
                 secret: secret.then_some(digest),
-                effect: takes,
+                effect: takes(path),
             };
             let key = SettingKey {
                 file: Arc::clone(&file),
@@ -71,7 +74,7 @@ impl Lowering<'_> {
         self.out.engine.history_keep = HISTORY_KEEP;
         let Known::Present(source) = &self.files.wharf else { return };
         let read = grammar::own::read_wharf(source);
-        let Some(own) = self.own_read(source, read, Takes::Live) else { return };
+        let Some(own) = self.own_read(source, read, wharf_takes) else { return };
         let file = own.value;
         if let Some(mode) = file.mode {
             self.out.desired.mode = match mode {
@@ -198,7 +201,7 @@ impl Lowering<'_> {
             let spec = match file {
                 Known::Present(source) => {
                     let read = grammar::own::read_node(source);
-                    let Some(own) = self.own_read(source, read, Takes::Live) else {
+                    let Some(own) = self.own_read(source, read, node_takes) else {
                         self.out.desired.nodes.things.insert(id, refused());
                         continue;
                     };
@@ -236,7 +239,7 @@ impl Lowering<'_> {
             let spec = match file {
                 Known::Present(source) => {
                     let read = grammar::own::read_gateway(source);
-                    let Some(own) = self.own_read(source, read, Takes::Live) else {
+                    let Some(own) = self.own_read(source, read, gateway_takes) else {
                         self.out.desired.gateways.things.insert(id, refused());
                         continue;
                     };
@@ -265,11 +268,13 @@ impl Lowering<'_> {
         let tcp = file.protocol == Some(grammar::own::gateway::Protocol::Tcp);
         let tls = !matches!(file.tls, None | Some(grammar::own::gateway::Tls::Off));
         let narrowed = file.allow_from.as_ref().is_some_and(|networks| !networks.is_empty());
+        let run = file.lease == Some(Lease::Run);
         let cuts = file.on_removal == Some(GatewayRemoval::Disconnect);
         let missing = [
             (tcp, "protocol", "a gateway for raw TCP"),
             (tls, "tls", "TLS on a gateway"),
             (narrowed, "allow-from", "admitting some networks only"),
+            (run, "lease", "a port for one run"),
             (cuts, "on-removal", "cutting connections when a gateway is removed"),
         ];
         for (_, field, what) in missing.into_iter().filter(|(asked, ..)| *asked) {
@@ -291,7 +296,7 @@ impl Lowering<'_> {
         for (stem, file) in self.files.managed(DropIn::Templates).files() {
             let Known::Present(source) = file else { continue };
             let read = grammar::own::read_template(source);
-            let Some(own) = self.own_read(source, read, Takes::NextStart) else { continue };
+            let Some(own) = self.own_read(source, read, template_takes) else { continue };
             let origin = self.own_origin(source, &own.lines, "workbench");
             self.out.origins.add(format!("template/{stem}"), origin);
             let fields = own.value.fields;
@@ -318,10 +323,72 @@ pub(super) fn refused<T>() -> Known<T> {
     }
 }
 
-/// The value of a `key = value` line as text.
+/// Whether a table only holds fields of its own line, which are listed for themselves.
+fn says_nothing_itself(lines: &Lines, path: &str, line: u32) -> bool {
+    let prefix = format!("{path}.");
+    !path.is_empty()
+        && lines.iter().any(|(other, place)| other.starts_with(&prefix) && place.line == line)
+}
+
+/// The value of a `key = value` line as text; a table's header has none.
 fn value_text(text: &str) -> String {
-    let value = text.trim().trim_matches('"');
+    let value = text.trim();
+    if value.starts_with('[') && !value.contains([',', '"', '\n']) && value.len() > 2 {
+        return String::new();
+    }
+    let value = value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).unwrap_or(value);
     value.lines().next().unwrap_or_default().to_owned()
+}
+
+/// When a field of `wharf.toml` takes effect.
+fn wharf_takes(path: &str) -> Takes {
+    let (table, field) = path.split_once('.').unwrap_or((path, ""));
+    match table {
+        "instance" | "store" => Takes::DaemonRestart,
+        "site" if field.starts_with("config-dir") => Takes::DaemonRestart,
+        "listen" if field == "admin-socket" => Takes::DaemonRestart,
+        "" | "mode" | "listen" | "site" | "accept" | "history" => Takes::Live,
+        "policy" if matches!(field, "max-unavailable") => Takes::No,
+        "policy" => Takes::Live,
+        "clusters" | "workbenches" => Takes::NextStart,
+        _ => Takes::No,
+    }
+}
+
+/// When a field of a gateway's file takes effect.
+fn gateway_takes(path: &str) -> Takes {
+    match path.split('.').next().unwrap_or_default() {
+        "" | "address" | "port-range" | "public-address" | "sign-in" | "on-removal" => Takes::Live,
+        _ => Takes::No,
+    }
+}
+
+/// When a field of a node's file takes effect.
+fn node_takes(path: &str) -> Takes {
+    match path.split('.').next().unwrap_or_default() {
+        "drain" if path != "drain" => Takes::No,
+        "" | "weight" | "schedulable" | "drain" | "max-sessions" | "labels" => Takes::Live,
+        _ => Takes::No,
+    }
+}
+
+/// When a field of a session's file takes effect on a session that runs.
+pub(super) fn session_takes(path: &str) -> Takes {
+    match path.split('.').next().unwrap_or_default() {
+        "workbench" | "user" | "cluster" | "working-dir" | "args" | "env" | "placement" => {
+            Takes::NextStart
+        }
+        "resources" if path == "resources.profile" => Takes::No,
+        "resources" => Takes::NextStart,
+        "idle" => Takes::No,
+        "publish" if path == "publish.target-port" => Takes::No,
+        _ => Takes::Live,
+    }
+}
+
+/// A template is for sessions that start later.
+fn template_takes(_: &str) -> Takes {
+    Takes::NextStart
 }
 
 fn gateway_of(file: &GatewayFile) -> GatewaySpec {

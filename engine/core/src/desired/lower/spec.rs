@@ -21,7 +21,6 @@ use crate::desired::{
 };
 use crate::ids::{ClusterName, GatewayId, SessionId, UserName, WorkbenchName};
 use crate::known::Known;
-use crate::settings::Takes;
 use crate::site::DropIn;
 
 /// How long a start of a workbench may take that says nothing of it.
@@ -116,7 +115,9 @@ impl Lowering<'_> {
 
     fn lower_session(&mut self, id: &SessionId, source: &Source) -> Known<Arc<SessionSpec>> {
         let read = grammar::own::read_session(source);
-        let Some(own) = self.own_read(source, read, Takes::NextStart) else { return refused() };
+        let Some(own) = self.own_read(source, read, super::own::session_takes) else {
+            return refused();
+        };
         let first = self.own_origin(source, &own.lines, "workbench");
         self.out.origins.add(format!("session/{id}"), first);
         self.session_origins(id, source, &own);
@@ -254,6 +255,7 @@ impl Lowering<'_> {
             display_name: fields.display_name.clone().unwrap_or_else(|| head.id.to_string()),
             state: head.state,
             state_by: None,
+            ending: false,
             restart: fields.restart.map_or(head.restart, restart_of),
             on_removal: on_removal_of(fields.on_removal),
             launch: Arc::new(launch),

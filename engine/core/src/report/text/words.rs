@@ -10,9 +10,8 @@ pub fn waiting(on: &WaitingOn) -> String {
     match on {
         WaitingOn::Draining => "until connections have run out".to_owned(),
         WaitingOn::InFlight { what } => format!("{what} is under way"),
-        WaitingOn::BackOff { failures } => {
-            format!("waits after {}", count(*failures as usize, "failed start"))
-        }
+        WaitingOn::BackOff { failures: 1 } => "waits, it ended by itself".to_owned(),
+        WaitingOn::BackOff { failures } => format!("waits, it ended by itself {failures} times"),
         WaitingOn::Budget => "waits for other starts".to_owned(),
         WaitingOn::Unknown { reason } => format!("not known: {reason}"),
         WaitingOn::HarmDelay => "waits for harm-delay".to_owned(),
