@@ -126,7 +126,8 @@ fn a_session_file_that_goes_ends_nothing_before_harm_delay_and_nothing_once_it_i
     site.write("sessions.d/demo.toml", stops);
     let mut it = Connected::new(site);
     it.engine.site.remove("sessions.d/demo.toml");
-    let held = it.engine.wait_status("its end is held", |status| hold(status, "session/demo").cloned());
+    let held =
+        it.engine.wait_status("its end is held", |status| hold(status, "session/demo").cloned());
     assert!(held.until.is_some() && !held.standing, "{held:?}");
     it.check_untouched();
     it.engine.site.write("sessions.d/demo.toml", stops);
@@ -176,11 +177,9 @@ fn a_gateway_that_comes_gives_its_session_a_port() {
         gateway.ports.iter().find(|(_, session)| *session == "third").map(|(port, _)| *port)
     });
     assert!(ports.iter().any(|free| free.number() == port), "{port}");
-    let page = wait_for("the gateway answers", || {
-        match it.browser.get(port, "/status")? {
-            page if page.status == 200 => Ok(page),
-            page => Err(format!("{page:?}")),
-        }
+    let page = wait_for("the gateway answers", || match it.browser.get(port, "/status")? {
+        page if page.status == 200 => Ok(page),
+        page => Err(format!("{page:?}")),
     });
     assert!(page.body.contains(&third.pid.to_string()), "{page:?}");
     it.check_untouched();
@@ -243,9 +242,8 @@ fn a_directory_of_sessions_that_vanishes_is_not_an_empty_one() {
 /// Waits until the session is outdated because of the environment: the edit arrived.
 #[track_caller]
 fn wait_outdated(it: &mut Connected, what: &str) {
-    it.engine.wait_status(what, |status| {
-        (!session(status, "demo")?.outdated.is_empty()).then_some(())
-    });
+    it.engine
+        .wait_status(what, |status| (!session(status, "demo")?.outdated.is_empty()).then_some(()));
     it.check_untouched();
 }
 

@@ -184,7 +184,8 @@ fn a_port_in_use_is_waited_for_and_its_holder_is_named() {
 fn a_session_that_never_becomes_ready_is_given_up_and_says_why() {
     let site = Site::demo();
     let policy = wharf_toml("60s");
-    let quickly = "back-off = { first = \"200ms\", max = \"400ms\", give-up-after = 2, within = \"10m\" }\n";
+    let quickly =
+        "back-off = { first = \"200ms\", max = \"400ms\", give-up-after = 2, within = \"10m\" }\n";
     let workbench = "[workbenches.stuck]\nexe = \"/bin/sleep\"\nargs = [\"1000\"]\n";
     site.write("wharf.toml", &format!("{policy}{quickly}{workbench}"));
     let stuck = "workbench = \"stuck\"\n[health]\nstart-timeout = \"1s\"\n";
@@ -261,10 +262,8 @@ fn a_store_that_is_cut_short_anywhere_costs_no_session() {
     let demo = engine.running("demo");
     engine.kill_9();
     let files = store_files(&engine);
-    let whole: Vec<(PathBuf, Vec<u8>)> = files
-        .iter()
-        .map(|path| (path.clone(), fs::read(path).expect("it is there")))
-        .collect();
+    let whole: Vec<(PathBuf, Vec<u8>)> =
+        files.iter().map(|path| (path.clone(), fs::read(path).expect("it is there"))).collect();
     // Every file at its begin, in its first block and its middle: each 4 KiB is the store's own test.
     for (path, bytes) in whole.iter().take(3) {
         for at in [0, bytes.len().min(4096) / 2, bytes.len() / 2] {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use engine_core::desired::{BalancerMethod, ListenAddress, ListenerId, StopSpec, WorkbenchSpec};
-use engine_core::ids::{GatewayId, Incarnation, Moment, NodeId, SessionId, UserName, WorkbenchName};
+use engine_core::ids::{
+    GatewayId, Incarnation, Moment, NodeId, SessionId, UserName, WorkbenchName,
+};
 use engine_core::known::Known;
 use engine_core::observed::{BalancerSeen, IncarnationSeen, PortRefusal, UserSeen, WorkbenchSeen};
 use engine_core::plan::{RouteSpec, StartOrder};
