@@ -85,7 +85,9 @@ pub fn run(
         let tasks: Vec<_> = (0..connections)
             .map(|_| {
                 let (target, task, sum) = (target.clone(), task.clone(), Rc::clone(&sum));
-                tokio::task::spawn_local(async move { connection(&target, &task, times, &sum).await })
+                tokio::task::spawn_local(
+                    async move { connection(&target, &task, times, &sum).await },
+                )
             })
             .collect();
         tokio::time::sleep_until(times.from.into()).await;

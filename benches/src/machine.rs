@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 
+use rustix::process::{Resource, Rlimit};
 use rustix::thread::CpuSet;
 
 /// What the kernel counts processor time in towards programs (`USER_HZ` is 100 wherever we build).
@@ -44,10 +45,8 @@ pub fn cpu_us(pid: u32) -> io::Result<f64> {
     // The name may hold anything, but ends with the last bracket.
     let fields: Vec<&str> =
         stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_ascii_whitespace().collect();
-    let ticks: f64 = [11, 12]
-        .into_iter()
-        .filter_map(|at| fields.get(at)?.parse::<f64>().ok())
-        .sum();
+    let ticks: f64 =
+        [11, 12].into_iter().filter_map(|at| fields.get(at)?.parse::<f64>().ok()).sum();
     Ok(ticks * TICK_US)
 }
 
@@ -125,6 +124,16 @@ pub fn on_all_cores(pid: u32) -> io::Result<()> {
         rustix::thread::sched_setaffinity(Some(id), &all)?;
     }
     Ok(())
+}
+
+/// Takes as many open files as the system lets this process have; what it starts inherits them.
+///
+/// # Errors
+/// The system refuses.
+pub fn raise_descriptor_limit() -> io::Result<()> {
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    Ok(rustix::process::setrlimit(Resource::Nofile, raised)?)
 }
 
 /// How many threads of a process have a name that begins with `prefix`.

@@ -8,12 +8,12 @@
 use std::process::Command;
 use std::time::Duration;
 
+use benches::Outcome;
 use benches::machine::{self, Memory, memory};
 use benches::nginx::Nginx;
 use benches::running::{DataThreads, Running, start_on_socket, terminate, wait_for, wharf};
 use benches::samples::{Raw, Samples};
 use benches::site::{Settle, Site, State, session_text};
-use benches::Outcome;
 
 const SESSIONS: usize = 20;
 /// Let start-up work and its allocations pass.

@@ -41,6 +41,8 @@ struct Peer {
 fn main() -> Outcome<()> {
     let rounds: usize = std::env::args().nth(1).map_or(Ok(5), |text| text.parse())?;
     println!("before: {}", machine::describe());
+    // Of the engine, too: it does not raise its own, and 1,024 would let 409 people in.
+    machine::raise_descriptor_limit()?;
     let (engine, nginx, peers) = start()?;
     let mut raw = Raw::create(
         "proxy_vs_nginx",
@@ -103,8 +105,7 @@ fn start() -> Outcome<(Running, Nginx, Vec<Peer>)> {
         pid: Some(nginx.worker()?),
         headers: wharf.headers.clone(),
     };
-    let direct =
-        Peer { target: Target::Socket(socket), pid: None, headers: wharf.headers.clone() };
+    let direct = Peer { target: Target::Socket(socket), pid: None, headers: wharf.headers.clone() };
     Ok((engine, nginx, vec![wharf, plain, direct]))
 }
 
@@ -181,8 +182,13 @@ fn row(
 }
 
 fn report(cells: &[Vec<Cell>], rounds: usize) {
-    println!("\n{rounds} rounds in turns, {} s each; median (least to greatest)\n", MEASURED.as_secs_f64());
-    println!("| run | peer | answers/s | proxy CPU us/answer | p50 us | p99 us | new upstream connections |");
+    println!(
+        "\n{rounds} rounds in turns, {} s each; median (least to greatest)\n",
+        MEASURED.as_secs_f64()
+    );
+    println!(
+        "| run | peer | answers/s | proxy CPU us/answer | p50 us | p99 us | new upstream connections |"
+    );
     println!("|---|---|---:|---:|---:|---:|---:|");
     for ((task, connections), row) in RUNS.iter().zip(cells) {
         for (peer, cell) in PEERS.iter().zip(row) {

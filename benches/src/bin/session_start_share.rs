@@ -57,8 +57,14 @@ fn main() -> Outcome<()> {
     println!("| bare: spawned -> its socket answers | {} |", bare.shown(1));
     println!("| wharf: command -> its socket answers | {} |", process.shown(1));
     println!("| wharf: command -> 200 through the proxy | {} |", route.shown(1));
-    println!("| own share, to the process (medians' difference) | {:.1} |", process.median() - bare.median());
-    println!("| own share, to the route (medians' difference) | {:.1} |", route.median() - bare.median());
+    println!(
+        "| own share, to the process (medians' difference) | {:.1} |",
+        process.median() - bare.median()
+    );
+    println!(
+        "| own share, to the route (medians' difference) | {:.1} |",
+        route.median() - bare.median()
+    );
     println!("| ratio to bare | {:.1} |", route.median() / bare.median());
     println!("| engine CPU from command to 200 (10 ms steps) | {} |", cpu.shown(0));
     println!("\nafter: {}", machine::describe());
