@@ -135,7 +135,22 @@ pub struct GatewayView {
     /// Address and range.
     pub range: String,
     /// Port to session.
+    #[serde(deserialize_with = "ports_of_keys")]
     pub ports: BTreeMap<u16, String>,
+}
+
+/// Keys of JSON are texts; where an enum with a tag lies around, serde does not make numbers of them.
+fn ports_of_keys<'de, D>(from: D) -> Result<BTreeMap<u16, String>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+{
+    use serde::de::Error;
+    let keyed = BTreeMap::<String, String>::deserialize(from)?;
+    let port = |(key, session): (String, String)| match key.parse() {
+        Ok(port) => Ok((port, session)),
+        Err(error) => Err(D::Error::custom(format!("port {key:?}: {error}"))),
+    };
+    keyed.into_iter().map(port).collect()
 }
 
 /// A hold, as shown.
@@ -386,4 +401,23 @@ fn gateways(desired: &Desired, observed: &Observed) -> BTreeMap<String, GatewayV
         gateways.insert(id.to_string(), GatewayView { range, ports });
     }
     gateways
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admin::protocol::Answer;
+
+    #[test]
+    fn a_status_with_ports_in_use_is_understood_as_an_answer() {
+        let mut status = StatusView::default();
+        let ports = BTreeMap::from([(10_001, "demo".to_owned())]);
+        status.gateways.insert("lab".into(), GatewayView { range: "lab".into(), ports });
+        let answer = Answer::Status { status: Box::new(status.clone()) };
+        let text = serde_json::to_string(&answer).unwrap();
+        let Answer::Status { status: again } = serde_json::from_str(&text).unwrap() else {
+            panic!("{text}");
+        };
+        assert_eq!(*again, status);
+    }
 }

@@ -21,7 +21,7 @@ use super::{FAILED, Global, OK, Place, complain};
 use crate::admin::protocol::Answer;
 use crate::admin::server::Server;
 use crate::control::requests::Services;
-use crate::control::{Control, Event, POLL, narrate};
+use crate::control::{Control, Event, POLL, Told, narrate};
 use crate::identity::{Identity, Key, Person, SystemGroups};
 use crate::intake::Intake;
 use crate::launcher::accounts::{SystemAccounts, fallback_user};
@@ -31,12 +31,13 @@ use crate::launcher::workbench::discovery::Account;
 use crate::layout::Layout;
 use crate::ledger::{Ledger, Seal};
 use crate::load::{SiteDirs, load, open_to_read, process_env};
+use crate::node::OneNode;
 use crate::ports::{Clock, Launcher, Warden};
 use crate::proxy::Limits;
 use crate::proxy::{Proxy, Surroundings};
 use crate::reconcile::{Adapters, Reconciler};
 use crate::status::StatusView;
-use crate::store::sled::SledStore;
+use crate::store::late::LateStore;
 use crate::warden::protocol::Call;
 use crate::warden::{self, Bounds, InProcess};
 use crate::watch::Watcher;
@@ -115,7 +116,8 @@ fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
     let (account, home) = make_home(&*warden, &start)?;
     let key = Key::load_or_create(&start.layout.state.join("key")).map_err(|e| plain(&e))?;
     start.ground.digest_key = key.bytes_for("secret digests").to_vec();
-    let store = open_store(&start)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let store = open_store(&start, Arc::clone(&clock))?;
     let seal = Seal::new(&key.bytes_for("stored files"));
     let ledger =
         Ledger::open(Arc::clone(&store) as Arc<dyn crate::ports::Store>, seal, super::now());
@@ -123,7 +125,6 @@ fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
     let (events, inbox) = mpsc::channel::<Event>();
     let status = Arc::new(ArcSwap::from_pointee(StatusView::default()));
     let identity = Arc::new(Identity::new(&start.instance, &key, Box::new(SystemGroups)));
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let surroundings = Surroundings {
         warden: Arc::clone(&warden),
         status: Arc::clone(&status),
@@ -150,6 +151,10 @@ fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
     let adapters = Adapters {
         launchers: BTreeMap::from([("local".to_owned(), Box::new(launcher) as Box<dyn Launcher>)]),
         routes: Box::new(proxy),
+        nodes: Box::new(OneNode {
+            node: start.ground.node.clone(),
+            cores: u32::try_from(cores()).unwrap_or(1),
+        }),
         accounts: Box::new(accounts),
         workbenches: Box::new(workbenches),
     };
@@ -180,6 +185,7 @@ fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
         let link = Arc::clone(&identity);
         control.tell(super::terminal::teller(move || mint(&link, &user, true)));
     }
+    control.tell(snapshots(Arc::clone(&store), start.instance.clone()));
     let asked = events.clone();
     let _admin = Server::start(&start.layout.admin_socket(), move |request| {
         asked.send(Event::Asked(request)).is_ok()
@@ -246,18 +252,21 @@ fn make_home(
     Ok((Some(account), home))
 }
 
-fn open_store(start: &Start) -> Result<Arc<SledStore>, String> {
+fn open_store(start: &Start, clock: Arc<dyn Clock>) -> Result<Arc<LateStore>, String> {
     let path = match &start.first.engine.store_path {
         Some(path) => PathBuf::from(path),
         None => start.layout.store(),
     };
-    let opened = SledStore::open(&path, super::now())
+    let store = LateStore::open(&path, clock)
         .map_err(|error| format!("{}: {}", path.display(), crate::chain(&error)))?;
-    if let Some(recovery) = &opened.recovered {
+    if let Some(recovery) = store.recovered() {
         complain(&recovery.to_string());
         tracing::error!(%recovery, "store recovered");
     }
-    Ok(Arc::new(opened.store))
+    if let Some(problem) = store.problem() {
+        complain(&format!("the store cannot be opened yet, starts are held: {problem}"));
+    }
+    Ok(Arc::new(store))
 }
 
 fn intake(start: &Start, reconciler: &Reconciler, events: mpsc::Sender<Event>) -> Intake {
@@ -271,6 +280,40 @@ fn intake(start: &Start, reconciler: &Reconciler, events: mpsc::Sender<Event>) -
     let digest = in_force.and_then(|site| site.mark.digest);
     let settle = in_force.map_or_else(Settle::default, |site| site.lowered.engine.settle);
     Intake::start(Box::new(watcher), read, settle, POLL, digest, super::now())
+}
+
+/// Keeps the store's snapshot young: one after each generation, and one in five minutes with changes.
+fn snapshots(store: Arc<LateStore>, instance: String) -> crate::control::Listener {
+    const EVERY: std::time::Duration = std::time::Duration::from_mins(5);
+    let mut written = std::time::Instant::now();
+    let mut changed = false;
+    Box::new(move |told| {
+        let due = match told {
+            Told::Accepted { .. } => true,
+            Told::Refused { .. } => false,
+            Told::Round { round, .. } => {
+                changed |= round.goes_on();
+                changed && written.elapsed() >= EVERY
+            }
+        };
+        if !due {
+            return;
+        }
+        (changed, written) = (false, std::time::Instant::now());
+        let (store, instance) = (Arc::clone(&store), instance.clone());
+        // Syncing a file is not for the control thread.
+        let writing = move || {
+            if let Err(error) = store.write_snapshot(&instance, super::now()) {
+                tracing::warn!(
+                    error = crate::chain(&error),
+                    "the store's snapshot was not written"
+                );
+            }
+        };
+        if let Err(error) = std::thread::Builder::new().name("snapshot".to_owned()).spawn(writing) {
+            tracing::warn!(%error, "the store's snapshot was not written");
+        }
+    })
 }
 
 /// A one-time sign-in link's path; empty if none can be made.

@@ -257,6 +257,15 @@ impl std::fmt::Debug for Chromium {
 
 impl Drop for Chromium {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            // A second panic would hide the first: the picture is kept if it can be.
+            let kept = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                self.keep_picture(&format!("failed-{}", std::process::id()))
+            }));
+            if let Ok(path) = kept {
+                eprintln!("what the browser showed last: {}", path.display());
+            }
+        }
         if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
             match kill_process_group(group, Signal::KILL) {
                 Ok(()) => {}

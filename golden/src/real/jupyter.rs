@@ -10,6 +10,12 @@ use super::{Chromium, wait_for};
 const CELLS: &str =
     "[...document.querySelectorAll('.jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell')]";
 
+/// After so many looks in vain something is done again.
+const AGAIN: u32 = 40;
+
+/// After so many looks at the same a page has come to rest.
+const AT_REST: u32 = 12;
+
 /// The `jupyter` that `golden/run` installs from the pinned requirements.
 ///
 /// # Panics
@@ -68,22 +74,36 @@ pub fn wait_notebook(page: &mut Chromium) {
 #[track_caller]
 pub fn run(page: &mut Chromium, code: &str) -> String {
     let last = wait_empty_cell(page);
-    page.click("[data-golden=\"last\"] .cm-content");
-    page.type_text(code);
-    page.shift_press("Enter", 13);
+    let typed = format!("{CELLS}[{last}].querySelector('.cm-content').innerText.trim()");
+    let mut looks = 0_u32;
+    wait_for("the text stands in the cell", || {
+        // A page that is still being built may lose what is typed: then it is typed again, as people do.
+        if looks.is_multiple_of(AGAIN) && page.try_evaluate(&typed)? == "" {
+            page.click("[data-golden=\"last\"] .cm-content");
+            page.type_text(code);
+        }
+        looks += 1;
+        let seen = page.try_evaluate(&typed)?;
+        if seen == code { Ok(()) } else { Err(seen.to_string()) }
+    });
     let result = format!(
         "(() => {{ const c = {CELLS}[{last}]; \
          return [c.querySelector('.jp-InputPrompt').innerText, \
                  c.querySelector('.jp-OutputArea-output')?.innerText ?? '']; }})()"
     );
+    let mut looks = 0_u32;
     wait_for(code, || {
         let seen = page.try_evaluate(&result)?;
         let prompt = seen[0].as_str().unwrap_or_default();
         if prompt.chars().any(|c| c.is_ascii_digit()) {
-            Ok(seen[1].as_str().unwrap_or_default().trim().to_owned())
-        } else {
-            Err(seen.to_string())
+            return Ok(seen[1].as_str().unwrap_or_default().trim().to_owned());
         }
+        if looks.is_multiple_of(AGAIN) && !prompt.contains('*') {
+            page.click("[data-golden=\"last\"] .cm-content");
+            page.shift_press("Enter", 13);
+        }
+        looks += 1;
+        Err(seen.to_string())
     })
 }
 
@@ -96,11 +116,18 @@ fn wait_empty_cell(page: &mut Chromium) -> u64 {
          all.forEach(cell => delete cell.dataset.golden); last.dataset.golden = 'last'; \
          return [all.length - 1, last.querySelector('.cm-content')?.innerText?.trim() ?? '?']; }})()"
     );
+    let (mut looks, mut same, mut before) = (0_u32, 0_u32, Value::Null);
     wait_for("an empty cell", || {
         let seen = page.try_evaluate(&look)?;
+        looks += 1;
+        // The page puts cells in one after the other: it has come to rest when nothing changes any more.
+        same = if seen == before { same + 1 } else { 0 };
+        before.clone_from(&seen);
         match (seen[0].as_u64(), seen[1].as_str()) {
-            (Some(last), Some("")) => return Ok(last),
-            (Some(_), Some(_)) => {
+            (Some(last), Some("")) if same >= AT_REST => return Ok(last),
+            (Some(_), Some("")) => {}
+            // Shift and Enter adds one by itself, a moment later.
+            (Some(_), Some(_)) if looks.is_multiple_of(AGAIN) => {
                 page.click("[data-golden=\"last\"] .jp-InputPrompt");
                 page.click("[data-jp-item-name=\"insert\"]");
             }
