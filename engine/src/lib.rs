@@ -17,6 +17,7 @@ pub mod layout;
 pub mod ledger;
 pub mod load;
 pub mod logging;
+pub mod node;
 pub mod observe;
 pub mod ports;
 pub mod proxy;

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use engine_core::desired::Desired;
 use engine_core::ids::{Moment, NodeId, UserName, WorkbenchName};
 use engine_core::known::Known;
-use engine_core::observed::{InForce, IncarnationSeen, Memory, NodeSeen, Observed};
+use engine_core::observed::{InForce, IncarnationSeen, Memory, Observed};
 
-use crate::ports::{Accounts, Launcher, Routes, Workbenches};
+use crate::ports::{Accounts, Launcher, Nodes, Routes, Workbenches};
 
 /// The ports that are observed each round.
 pub struct Eyes<'a> {
@@ -17,6 +17,8 @@ pub struct Eyes<'a> {
     pub launchers: &'a mut BTreeMap<String, Box<dyn Launcher>>,
     /// The proxy.
     pub routes: &'a mut dyn Routes,
+    /// Nodes.
+    pub nodes: &'a mut dyn Nodes,
     /// Accounts.
     pub accounts: &'a mut dyn Accounts,
     /// Workbenches.
@@ -47,9 +49,10 @@ pub fn observe(eyes: &mut Eyes<'_>, given: Given, desired: &Desired, now: Moment
     observed.records = given.records;
     observed.memory = given.memory;
     observed.week_minute = given.week_minute;
-    let load5_milli = load5_milli();
-    let itself = NodeSeen { load5_milli, cores: given.cores, site: observed.in_force.digest };
-    observed.nodes.insert(given.node, Known::Present(itself));
+    observed.nodes = eyes.nodes.observe(now);
+    if let Some(Known::Present(itself)) = observed.nodes.get_mut(&observed.node) {
+        itself.site = observed.in_force.digest;
+    }
     ask_launchers(&mut observed, eyes.launchers, desired, now);
     ask_routes(&mut observed, eyes.routes, now);
     look_around(&mut observed, eyes.accounts, eyes.workbenches, desired, now);
@@ -121,16 +124,4 @@ fn spoken_of(desired: &Desired) -> (BTreeSet<UserName>, BTreeSet<WorkbenchName>)
         workbenches.insert(spec.launch.workbench.clone());
     }
     (users, workbenches)
-}
-
-/// The five-minute load average in thousandths; 0 where the system does not say.
-fn load5_milli() -> u32 {
-    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let five = text.split_ascii_whitespace().nth(1).and_then(|word| word.parse::<f64>().ok());
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "the value is clamped to what fits first"
-    )]
-    five.map_or(0, |load| (load * 1000.0).clamp(0.0, f64::from(u32::MAX)) as u32)
 }

@@ -12,7 +12,9 @@ use engine_core::ids::{
     Digest, Epoch, GatewayId, Incarnation, Moment, NodeId, SessionId, UserName, WorkbenchName,
 };
 use engine_core::known::Known;
-use engine_core::observed::{BalancerSeen, IncarnationSeen, PortRefusal, UserSeen, WorkbenchSeen};
+use engine_core::observed::{
+    BalancerSeen, IncarnationSeen, NodeSeen, PortRefusal, UserSeen, WorkbenchSeen,
+};
 use engine_core::plan::{RouteSpec, StartOrder};
 use grammar::value::Millis;
 
@@ -188,6 +190,12 @@ pub struct RoutesSeen {
     pub last_used: BTreeMap<SessionId, Moment>,
     /// Balancer in force.
     pub balancer: Option<BalancerSeen>,
+}
+
+/// The nodes of the site, as this one knows them.
+pub trait Nodes: Send {
+    /// Every node there is, this one among them; one that is silent is Unknown.
+    fn observe(&mut self, now: Moment) -> BTreeMap<NodeId, Known<NodeSeen>>;
 }
 
 /// Accounts of the system.

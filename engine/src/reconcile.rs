@@ -20,7 +20,7 @@ use grammar::value::Millis;
 use crate::execute::{self, Hands, Outcome};
 use crate::ledger::Ledger;
 use crate::observe::{self, Eyes, Given};
-use crate::ports::{Accounts, Launcher, Routes, Workbenches};
+use crate::ports::{Accounts, Launcher, Nodes, Routes, Workbenches};
 use crate::recorded::Recorded;
 use crate::saved::SavedSite;
 use crate::status::{self, Refusal, StatusView};
@@ -41,6 +41,8 @@ pub struct Adapters {
     pub launchers: BTreeMap<String, Box<dyn Launcher>>,
     /// The proxy.
     pub routes: Box<dyn Routes>,
+    /// Nodes.
+    pub nodes: Box<dyn Nodes>,
     /// Accounts.
     pub accounts: Box<dyn Accounts>,
     /// Workbenches.
@@ -355,6 +357,7 @@ impl Reconciler {
         let mut eyes = Eyes {
             launchers: &mut self.adapters.launchers,
             routes: &mut *self.adapters.routes,
+            nodes: &mut *self.adapters.nodes,
             accounts: &mut *self.adapters.accounts,
             workbenches: &mut *self.adapters.workbenches,
         };

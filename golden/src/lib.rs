@@ -7,3 +7,4 @@ pub mod converge;
 pub mod own_cases;
 pub mod parse_cases;
 pub mod real;
+pub mod sources;

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use engine::lab::faults::{CALM_ROUNDS, Faults};
-use engine::lab::ports::{SimAccounts, SimLauncher, SimRoutes, SimWorkbenches};
+use engine::lab::ports::{SimAccounts, SimLauncher, SimNodes, SimRoutes, SimWorkbenches};
 use engine::lab::random::Random;
 use engine::lab::world::{Shared, World, lock};
 use engine::ledger::{Ledger, Seal};
@@ -101,6 +101,7 @@ impl Run {
         let adapters = Adapters {
             launchers: BTreeMap::from([("local".to_owned(), Box::new(launcher) as Box<_>)]),
             routes: Box::new(SimRoutes { world: Arc::clone(&world), seen: RoutesSeen::default() }),
+            nodes: Box::new(SimNodes { nodes: self.nodes.clone() }),
             accounts: Box::new(SimAccounts { world: Arc::clone(&world) }),
             workbenches: Box::new(SimWorkbenches),
         };

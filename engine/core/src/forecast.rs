@@ -6,11 +6,12 @@
 //! no steps and the same holds).
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use crate::desired::{Desired, Origins, WantedState};
-use crate::ids::Moment;
+use crate::desired::{Desired, ListenerId, Origins, SessionSpec, WantedState};
+use crate::ids::{Moment, SessionId};
 use crate::known::Known;
-use crate::observed::{Observed, Phase};
+use crate::observed::{IncarnationSeen, Observed, Phase};
 use crate::plan::{HoldKind, Plan, Resource, WaitingOn};
 use crate::planner::{self, Input};
 use crate::predict;
@@ -134,8 +135,8 @@ pub fn prove(desired: &Desired, origins: &Origins, forecast: &Forecast) -> Resul
         return Err(format!("no rest after {} rounds", forecast.rounds.len()));
     }
     let end = forecast.rounds.last().ok_or("no rounds")?;
-    prove_arrival(desired, &forecast.world, &end.plan)?;
     let input = Input { desired, origins, observed: &forecast.world, now: end.at };
+    prove_arrival(&input, &end.plan)?;
     let again = planner::plan(&input);
     if !again.steps.is_empty() || again.holds != end.plan.holds {
         return Err("planning again at rest gives something else".to_owned());
@@ -159,44 +160,60 @@ fn prove_progress(forecast: &Forecast) -> Result<(), String> {
     Ok(())
 }
 
-/// Every session is as asked for or has a hold; every running one has its route.
-fn prove_arrival(desired: &Desired, world: &Observed, end: &Plan) -> Result<(), String> {
+/// Everything that is asked for is as asked for, or has a hold.
+fn prove_arrival(input: &Input<'_>, end: &Plan) -> Result<(), String> {
+    if input.is_inert() {
+        return Ok(());
+    }
     let held: BTreeSet<&Resource> = end.holds.iter().map(|hold| &hold.resource).collect();
+    let Input { desired, observed: world, .. } = *input;
     for (id, wanted) in &desired.sessions.things {
-        if held.contains(&Resource::Session(id.clone())) {
-            continue;
+        if !held.contains(&Resource::Session(id.clone())) {
+            session_has_arrived(world, id, wanted)?;
         }
-        let Known::Present(spec) = wanted else {
-            return Err(format!("{id} is unknown and not held"));
-        };
-        let live = world.of_session(id).any(|(_, known)| {
-            known.present().is_some_and(|seen| {
+    }
+    let listener = Resource::Listener(ListenerId::Www);
+    let listening = world.listeners.get(&ListenerId::Www).and_then(Known::present);
+    if listening != desired.listen.as_ref() && !held.contains(&listener) {
+        return Err("the site does not listen where it should, and is not held".to_owned());
+    }
+    if world.balancer.as_ref().map(|balancer| balancer.method) != Some(desired.balancer) {
+        return Err("new sessions are not balanced as they should be".to_owned());
+    }
+    Ok(())
+}
+
+/// A session that no hold speaks of is as asked for, and a running one has its route.
+fn session_has_arrived(
+    world: &Observed,
+    id: &SessionId,
+    wanted: &Known<Arc<SessionSpec>>,
+) -> Result<(), String> {
+    let Known::Present(spec) = wanted else {
+        return Err(format!("{id} is unknown and not held"));
+    };
+    let live = || {
+        let all = world.of_session(id).filter_map(|(_, known)| known.present());
+        all.filter(|seen| seen.ours && seen.phase.is_live())
+    };
+    let right = match spec.state {
+        WantedState::Running => {
+            let ends = world.records.present().and_then(|records| records.ends.get(id));
+            let last = ends.and_then(|ends| ends.last());
+            let over = last.is_some() && !planner::starts_again(spec.restart, last);
+            let ready = |seen: &IncarnationSeen| {
                 matches!(seen.phase, Phase::Ready) && seen.digest == spec.launch.digest()
-            })
-        });
-        let inert = Input {
-            desired,
-            origins: &Origins::default(),
-            observed: world,
-            now: Moment::default(),
+            };
+            live().any(ready) || over && live().next().is_none()
         }
-        .is_inert();
-        let ends = world.records.present().and_then(|records| records.ends.get(id));
-        let last = ends.and_then(|ends| ends.last());
-        let over = last.is_some() && !planner::starts_again(spec.restart, last);
-        let right = match spec.state {
-            WantedState::Running => live || over || inert,
-            WantedState::Stopped | WantedState::Suspended => !live || inert,
-        };
-        if !right {
-            return Err(format!("{id} is not as asked for and not held"));
-        }
-        let here = world.of_session(id).any(|(_, known)| {
-            known.present().is_some_and(|seen| seen.phase.is_live() && seen.node == world.node)
-        });
-        if live && here && !world.routes.contains_key(id) {
-            return Err(format!("{id} runs without a route"));
-        }
+        WantedState::Stopped | WantedState::Suspended => live().next().is_none(),
+    };
+    if !right {
+        return Err(format!("{id} is not as asked for and not held"));
+    }
+    let here = live().any(|seen| seen.node == world.node);
+    if here && !world.routes.contains_key(id) {
+        return Err(format!("{id} runs without a route"));
     }
     Ok(())
 }

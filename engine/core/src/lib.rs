@@ -15,6 +15,7 @@ pub mod pairs;
 pub mod plan;
 pub mod planner;
 pub mod predict;
+pub mod proof;
 pub mod report;
 pub mod settings;
 pub mod site;

@@ -31,6 +31,7 @@ use crate::launcher::workbench::discovery::Account;
 use crate::layout::Layout;
 use crate::ledger::{Ledger, Seal};
 use crate::load::{SiteDirs, load, open_to_read, process_env};
+use crate::node::OneNode;
 use crate::ports::{Clock, Launcher, Warden};
 use crate::proxy::Limits;
 use crate::proxy::{Proxy, Surroundings};
@@ -150,6 +151,10 @@ fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
     let adapters = Adapters {
         launchers: BTreeMap::from([("local".to_owned(), Box::new(launcher) as Box<dyn Launcher>)]),
         routes: Box::new(proxy),
+        nodes: Box::new(OneNode {
+            node: start.ground.node.clone(),
+            cores: u32::try_from(cores()).unwrap_or(1),
+        }),
         accounts: Box::new(accounts),
         workbenches: Box::new(workbenches),
     };

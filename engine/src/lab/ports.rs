@@ -7,11 +7,15 @@ use engine_core::ids::{
     GatewayId, Incarnation, Moment, NodeId, SessionId, UserName, WorkbenchName,
 };
 use engine_core::known::Known;
-use engine_core::observed::{BalancerSeen, IncarnationSeen, PortRefusal, UserSeen, WorkbenchSeen};
+use engine_core::observed::{
+    BalancerSeen, IncarnationSeen, NodeSeen, PortRefusal, UserSeen, WorkbenchSeen,
+};
 use engine_core::plan::{RouteSpec, StartOrder};
 
 use super::world::{Shared, lock};
-use crate::ports::{Accounts, LaunchError, Launcher, Routes, RoutesSeen, Secrets, Workbenches};
+use crate::ports::{
+    Accounts, LaunchError, Launcher, Nodes, Routes, RoutesSeen, Secrets, Workbenches,
+};
 
 /// A launcher of one node.
 pub struct SimLauncher {
@@ -218,5 +222,18 @@ impl Workbenches for SimWorkbenches {
 
     fn provide(&mut self, _workbench: &WorkbenchName, _spec: &WorkbenchSpec) -> Result<(), String> {
         Ok(())
+    }
+}
+
+/// Nodes of which this one sees all.
+pub struct SimNodes {
+    /// Every node.
+    pub nodes: Vec<NodeId>,
+}
+
+impl Nodes for SimNodes {
+    fn observe(&mut self, _now: Moment) -> BTreeMap<NodeId, Known<NodeSeen>> {
+        let seen = |node: &NodeId| (node.clone(), Known::Present(NodeSeen::default()));
+        self.nodes.iter().map(seen).collect()
     }
 }

@@ -108,7 +108,6 @@ impl Ledger {
     /// The records, or why they cannot be used.
     pub fn records(&mut self, now: Moment) -> Known<Records> {
         self.now = now;
-        self.stale |= self.shared;
         self.refresh();
         match &self.problem {
             Some((since, reason)) => Known::Unknown { since: *since, reason: reason.clone() },
@@ -143,6 +142,8 @@ impl Ledger {
     /// Takes or keeps the site's lease for this node; false while another node has it, or nobody knows.
     pub fn hold_site(&mut self, node: &NodeId, now: Moment) -> bool {
         self.now = now;
+        // The beginning of a round: what others wrote meanwhile is read.
+        self.stale |= self.shared;
         let fresh = self.lease.is_some_and(|taken| taken <= now && now.since(taken) < RENEW_AFTER);
         if fresh && self.problem.is_none() {
             return true;

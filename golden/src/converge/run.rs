@@ -23,7 +23,7 @@ use engine_core::plan::{HoldKind, Plan, WaitingOn};
 use engine_core::planner::Input;
 use engine_core::predict;
 use engine_core::report::text::{self, Style};
-use engine_core::report::{About, Report, json};
+use engine_core::report::{About, Report, json, live_sessions};
 use grammar::error::{Problem, Severity, sort_problems};
 use grammar::report::Format;
 use grammar::value::Millis;
@@ -141,9 +141,8 @@ fn stays(world: &World) -> String {
 
 fn accept(world: &mut World) -> Result<String, String> {
     let (lowered, digest, problems, sources) = read(world);
-    let readable = world.disk.read().is_readable();
     let mut out = short(&problems, &sources);
-    if !lowered.is_acceptable() || !readable {
+    if !lowered.is_acceptable() {
         let _ = writeln!(out, "refused: {}", stays(world));
         return Ok(out);
     }
@@ -198,11 +197,12 @@ fn plan(world: &mut World, how: &str) -> Result<String, String> {
     let style = grammar::report::Style { color: false, width: Some(100) };
     let human =
         |problems: &[Problem]| grammar::report::render(problems, &sources, Format::Human, style);
-    if !lowered.is_acceptable() || !world.disk.read().is_readable() {
+    if !lowered.is_acceptable() {
         let errors = problems.iter().filter(|problem| problem.is_error()).count();
-        let plural = if errors == 1 { "" } else { "s" };
-        let stays = stays(world);
-        return Ok(format!("{}\nNo plan: {errors} error{plural}. {stays}\n", human(&problems)));
+        let in_force = world.force.as_ref().map(|f| (f.mark.generation, f.mark.since));
+        let untouched = live_sessions(&world.observed).len();
+        let none = text::no_plan(errors, in_force, untouched, &when);
+        return Ok(format!("{}\n{none}", human(&problems)));
     }
     let warnings: Vec<String> = problems
         .iter()
@@ -392,6 +392,7 @@ fn forget_process(world: &mut World) {
     let observed = &mut world.observed;
     observed.listeners.clear();
     observed.routes.clear();
+    observed.leads.clear();
     observed.connections.clear();
     observed.refused.clear();
     observed.balancer = None;
@@ -463,9 +464,15 @@ fn surroundings(world: &mut World, verb: &str, rest: &str, now: Moment) -> Resul
         "node" => {
             let (node, how) = two(rest)?;
             let id = node.parse().map_err(|_| format!("`{node}` is no node"))?;
-            let known = match how {
-                "online" => Known::Present(NodeSeen::default()),
-                why => Known::Unknown { since: now, reason: why.to_owned() },
+            let load = how.strip_prefix("load ").map(|load| load.replace('.', ""));
+            let known = match (how, load) {
+                ("online", _) => Known::Present(NodeSeen { cores: 4, ..NodeSeen::default() }),
+                (_, Some(centi)) => {
+                    let centi: u32 = centi.parse().map_err(|_| format!("`{how}` is no load"))?;
+                    let load5_milli = centi * 10;
+                    Known::Present(NodeSeen { cores: 4, load5_milli, ..NodeSeen::default() })
+                }
+                (why, _) => Known::Unknown { since: now, reason: why.to_owned() },
             };
             world.observed.nodes.insert(id, known);
         }

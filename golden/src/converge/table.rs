@@ -18,7 +18,7 @@ pub struct Reached {
 }
 
 /// Every action, an end by what it is for.
-const ACTIONS: [&str; 19] = [
+const ACTIONS: [&str; 20] = [
     "place",
     "start",
     "end: removed",
@@ -37,6 +37,7 @@ const ACTIONS: [&str; 19] = [
     "unlisten",
     "lease",
     "release",
+    "lead",
     "balance",
 ];
 
@@ -93,10 +94,10 @@ fn action_of(action: &Action) -> &'static str {
         Action::SetRoute(_) => "set-route",
         Action::DropRoute { .. } => "drop-route",
         Action::Listen { .. } => "listen",
-        Action::Lead { .. } => "lead",
         Action::Unlisten { .. } => "unlisten",
         Action::Lease { .. } => "lease",
         Action::Release { .. } => "release",
+        Action::Lead { .. } => "lead",
         Action::Balance { .. } => "balance",
     }
 }
@@ -164,7 +165,7 @@ const REASONS: [(&str, &str); 9] = [
     ("d", "nothing is drained and generations of several nodes do not wait yet"),
     ("e", "such a hold keeps back harm and nothing else; a window keeps back restarts only"),
     ("f", "what it keeps back hurts nobody"),
-    ("g", "no option of this version needs a restart of sessions or of the engine"),
+    ("g", "such an option waits for the engine's next start; nothing in a plan follows from it"),
     ("h", "an option without effect is nobody's cause"),
     ("i", "what is live outdates nothing, and what is for the next start ends nothing"),
 ];

@@ -11,6 +11,7 @@ use engine_core::observed::{
 use engine_core::plan::{Action, Plan};
 use engine_core::planner::{self, Input};
 use engine_core::predict;
+use engine_core::proof;
 
 use super::checks;
 use super::clock::{START, week_minute};
@@ -124,7 +125,7 @@ impl World {
         let input =
             Input { desired: &desired, origins: &origins, observed: &self.observed, now: self.now };
         let plan = planner::plan(&input);
-        checks::check_plan(&input, &plan)?;
+        proof::prove_plan(&input, &plan)?;
         checks::forecast_proven(&input)?;
         self.reached.plan(&plan);
         Ok(plan)

@@ -5,6 +5,7 @@
 //! files would do goes through [`harm`] and nowhere else.
 
 mod balance;
+mod choose;
 mod gateways;
 mod harm;
 mod listen;
@@ -13,10 +14,11 @@ mod routes;
 mod sessions;
 mod starts;
 
+pub(crate) use choose::{Candidate, best, candidates};
 pub use harm::BRAKE_WINDOW_MS;
 pub(crate) use starts::starts_again;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::desired::{Desired, Mode, Origins};
 use crate::ids::Moment;
@@ -71,6 +73,8 @@ struct Draft {
     provided: BTreeSet<crate::ids::WorkbenchName>,
     /// Starts under way or decided in this round.
     starting: u32,
+    /// New sessions that this round gives to each node.
+    placed: BTreeMap<crate::ids::NodeId, u64>,
 }
 
 /// A step that would do harm because files changed.

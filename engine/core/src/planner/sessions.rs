@@ -108,7 +108,12 @@ fn plan_session(input: &Input<'_>, draft: &mut Draft, id: &SessionId) {
         forget_vanished(draft, input, incarnation);
         return;
     }
-    let newest = end_superseded(draft, &found);
+    // What no directory manages is not ended, not even an older start of it.
+    let newest = if wanted.is_some() || input.desired.sessions.managed {
+        end_superseded(draft, &found)
+    } else {
+        found.live.last().copied()
+    };
     match wanted {
         Some(Known::Present(spec)) if spec.ending && newest.is_none() => {
             if found.over.is_empty() {

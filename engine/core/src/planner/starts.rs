@@ -8,7 +8,7 @@ use std::sync::Arc;
 use grammar::value::Millis;
 
 use super::sessions::{on_here, session};
-use super::{Draft, Input, balance, seen};
+use super::{Draft, Input, choose, seen};
 use crate::desired::{BackOff, Restart, SessionSpec};
 use crate::ids::{Incarnation, Moment, NodeId, SpecDigest};
 use crate::known::Known;
@@ -82,12 +82,15 @@ fn prepare(
     let user = find_user(input, spec)?;
     is_local(input, spec)?;
     let exe = find_exe(input, draft, spec)?;
-    let (n, node, intent) = number_and_node(input, records, spec)?;
+    let (n, node, intent) = number_and_node(input, draft, records, spec)?;
     let budget = input.desired.policy.concurrent_starts.unwrap_or(input.observed.cores).max(1);
     if draft.starting >= budget {
         return Err(Wait::on(WaitingOn::Budget));
     }
     draft.starting += 1;
+    if !intent {
+        *draft.placed.entry(node.clone()).or_default() += 1;
+    }
     let order = StartOrder {
         incarnation: Incarnation::new(spec.id.clone(), n),
         node,
@@ -212,45 +215,19 @@ fn find_exe(input: &Input<'_>, draft: &mut Draft, spec: &SessionSpec) -> Result<
     }
 }
 
-/// The node for a new start. With several candidates the one with the fewest sessions per weight.
-fn choose_node(input: &Input<'_>, spec: &SessionSpec) -> Result<NodeId, Wait> {
-    let weights = balance::wanted(input).weights;
-    let suits = |node: &NodeId| {
-        let declared = input.desired.node(node);
-        let labels = &declared.labels;
-        spec.placement.nodes.as_ref().is_none_or(|nodes| nodes.contains(node))
-            && spec.placement.require.iter().all(|(key, value)| labels.get(key) == Some(value))
-    };
-    let load = |node: &NodeId| {
-        let live = input.observed.incarnations.values().filter_map(Known::present);
-        let count = live.filter(|seen| &seen.node == node && seen.phase.is_live()).count();
-        u64::try_from(count).unwrap_or(u64::MAX)
-    };
-    let candidates = weights
-        .iter()
-        .filter(|(node, weight)| **weight > 0 && suits(node) && input.observed.is_online(node));
-    let full = |node: &NodeId| {
-        let most = input.desired.node(node).max_sessions;
-        most.is_some_and(|most| load(node) >= u64::from(most))
-    };
-    let best = candidates
-        .filter(|(node, _)| !full(node))
-        // Sessions per weight, compared without division: a/x < b/y as a*y < b*x.
-        .min_by(|(a, x), (b, y)| {
-            let left = u128::from(load(a) + 1) * u128::from(**y);
-            let right = u128::from(load(b) + 1) * u128::from(**x);
-            left.cmp(&right).then_with(|| a.cmp(b))
-        });
-    match best {
-        Some((node, _)) => Ok(node.clone()),
-        None => Err(Wait::problem("no node that suits it takes new sessions")),
-    }
+/// The node for a new start.
+fn choose_node(input: &Input<'_>, draft: &Draft, spec: &SessionSpec) -> Result<NodeId, Wait> {
+    let candidates = choose::candidates(input, &spec.placement, &draft.placed);
+    let best = choose::best(input.desired.balancer, &candidates, &spec.launch.user);
+    let none = || Wait::problem("no node that suits it takes new sessions");
+    best.map(|best| best.node.clone()).ok_or_else(none)
 }
 
 /// The number and node of the next start, and whether its intent is in the store already. An intent is
 /// binding: it may be under way on its node, so nobody else starts the session.
 fn number_and_node(
     input: &Input<'_>,
+    draft: &Draft,
     records: &Records,
     spec: &SessionSpec,
 ) -> Result<(u32, NodeId, bool), Wait> {
@@ -267,7 +244,7 @@ fn number_and_node(
             let found = input.observed.of_session(&spec.id).next_back();
             let found = found.map_or(0, |(incarnation, _)| incarnation.n);
             let last = records.numbers.get(&spec.id).copied().unwrap_or(0).max(found);
-            Ok((last.saturating_add(1), choose_node(input, spec)?, false))
+            Ok((last.saturating_add(1), choose_node(input, draft, spec)?, false))
         }
     }
 }

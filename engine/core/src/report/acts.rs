@@ -28,6 +28,7 @@ pub(super) fn acts(
                     what: what.clone(),
                     user,
                     because: Vec::new(),
+                    note: None,
                     delayed_until: delayed.get(&resource).copied(),
                     impact: step.impact,
                     steps: Vec::new(),
@@ -37,6 +38,9 @@ pub(super) fn acts(
                 absorb(act, mark, &what, step);
             }
         }
+    }
+    if let Some(balancer) = acts.get_mut(&Resource::Balancer) {
+        balancer.note = super::next::next_session(desired, observed);
     }
     let mut acts: Vec<Act> = acts.into_values().collect();
     acts.sort_by(|a, b| a.mark.cmp(&b.mark).then_with(|| a.resource.cmp(&b.resource)));

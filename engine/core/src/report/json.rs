@@ -37,6 +37,7 @@ struct ActObject<'a> {
     impact: Impact,
     delayed_until: Option<Moment>,
     because: &'a [Because],
+    note: Option<&'a str>,
     steps: &'a [String],
     pending: bool,
 }
@@ -148,6 +149,7 @@ fn act(act: &Act) -> ActObject<'_> {
         impact: act.impact,
         delayed_until: act.delayed_until,
         because: &act.because,
+        note: act.note.as_deref(),
         steps: &act.steps,
         pending: act.pending,
     }

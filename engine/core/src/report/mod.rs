@@ -6,6 +6,7 @@
 mod acts;
 mod causes;
 pub mod json;
+mod next;
 pub mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -110,6 +111,8 @@ pub struct Act {
     pub user: Option<String>,
     /// Why.
     pub because: Vec<Because>,
+    /// What follows from it, in words.
+    pub note: Option<String>,
     /// When the first step of it comes, if it waits for harm-delay.
     pub delayed_until: Option<Moment>,
     /// What it does to people.
@@ -290,7 +293,9 @@ impl People {
     }
 }
 
-fn live_sessions(observed: &Observed) -> BTreeSet<&SessionId> {
+/// Sessions of which something lives, or may.
+#[must_use]
+pub fn live_sessions(observed: &Observed) -> BTreeSet<&SessionId> {
     let live = observed.incarnations.iter().filter(|(_, known)| {
         known.is_unknown() || known.present().is_some_and(|seen| seen.phase.is_live())
     });

@@ -12,7 +12,7 @@ pub use words::waiting;
 use words::{count, name, seconds, short};
 
 use super::{Act, Held, Mark, Outdated, Report, Summary};
-use crate::ids::Moment;
+use crate::ids::{Generation, Moment};
 use crate::plan::Because;
 use crate::settings::OptionChange;
 
@@ -83,6 +83,28 @@ pub fn summary_line(summary: &Summary) -> String {
     }
     line.push('.');
     line
+}
+
+/// What is said instead of a plan when the files are refused.
+#[must_use]
+pub fn no_plan(
+    errors: usize,
+    in_force: Option<(Generation, Moment)>,
+    untouched: usize,
+    when: &dyn Fn(Moment) -> String,
+) -> String {
+    let errors = count(errors, "error");
+    let stays = match in_force {
+        Some((generation, since)) => {
+            format!("Generation {generation} stays in force (since {}).", when(since))
+        }
+        None => "Nothing is in force.".to_owned(),
+    };
+    let sessions = match untouched {
+        0 => String::new(),
+        n => format!(" {} untouched.", count(n, "session")),
+    };
+    format!("No plan: {errors}. {stays}{sessions}\n")
 }
 
 fn header(out: &mut String, report: &Report, style: &Style<'_>) {
@@ -209,6 +231,9 @@ fn act_lines(out: &mut String, acts: &[&Act], style: &Style<'_>) {
             let _ = writeln!(out, "  {symbol} and {} more", group.len() - shown);
         }
         because(out, &first.because);
+        for note in group.iter().filter_map(|act| act.note.as_ref()) {
+            let _ = writeln!(out, "      {note}");
+        }
         rest = after;
     }
 }

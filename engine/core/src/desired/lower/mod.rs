@@ -263,6 +263,10 @@ impl<'a> Lowering<'a> {
         let of_site =
             |problem: &&Problem| problem.is_error() && !self.files.is_of_one_thing(problem);
         out.site_errors = out.problems.iter().filter(of_site).count();
+        if !self.files.is_readable() {
+            // What cannot be read asks for nothing, and that is not what it asks for.
+            out.site_errors += 1;
+        }
         out
     }
 }

@@ -249,8 +249,11 @@ impl Lowering<'_> {
                             self.out.origins.add(format!("gateway/{id}"), origin);
                         }
                     }
-                    self.check_gateway(source, &own);
-                    Known::Present(Arc::new(gateway_of(&own.value)))
+                    if self.check_gateway(source, &own) {
+                        Known::Present(Arc::new(gateway_of(&own.value)))
+                    } else {
+                        refused()
+                    }
                 }
                 Known::Absent => continue,
                 Known::Unknown { since, reason } => {
@@ -261,9 +264,9 @@ impl Lowering<'_> {
         }
     }
 
-    /// What a gateway asks for and this version does not do yet is an error: serving it otherwise would
+    /// Whether a gateway can be served: what it asks for and this version does not do yet is an error: serving it otherwise would
     /// be something else than was asked for.
-    fn check_gateway(&mut self, source: &Source, own: &grammar::own::Own<GatewayFile>) {
+    fn check_gateway(&mut self, source: &Source, own: &grammar::own::Own<GatewayFile>) -> bool {
         let file = &own.value;
         let tcp = file.protocol == Some(grammar::own::gateway::Protocol::Tcp);
         let tls = !matches!(file.tls, None | Some(grammar::own::gateway::Tls::Off));
@@ -277,7 +280,9 @@ impl Lowering<'_> {
             (run, "lease", "a port for one run"),
             (cuts, "on-removal", "cutting connections when a gateway is removed"),
         ];
+        let mut served = true;
         for (_, field, what) in missing.into_iter().filter(|(asked, ..)| *asked) {
+            served = false;
             let span = own.lines.place(field).map(|place| place.span);
             self.out.problems.push(
                 Problem::new(
@@ -289,6 +294,7 @@ impl Lowering<'_> {
                 .help("leave the field out, or keep the file out of gateways.d for now"),
             );
         }
+        served
     }
 
     /// `templates.d`.

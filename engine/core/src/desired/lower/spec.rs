@@ -143,7 +143,7 @@ impl Lowering<'_> {
             restart: Restart::Always,
             fields: &own.value.fields,
         };
-        let env = self.own_env(id, source, &own);
+        let env = self.own_env(&head, source, &own);
         match self.spec_of(&head, env) {
             Ok(spec) => Known::Present(Arc::new(spec)),
             Err(wrong) => {
@@ -197,17 +197,18 @@ impl Lowering<'_> {
     /// `[env]` of a session's file, sealed, with origins.
     fn own_env(
         &mut self,
-        id: &SessionId,
+        head: &Head<'_>,
         source: &Source,
         own: &Own<SessionFile>,
     ) -> BTreeMap<String, EnvValue> {
         let mut env = BTreeMap::new();
         let mut secrets = Vec::new();
         for (name, value) in own.value.fields.env.iter().flatten() {
-            env.insert(name.clone(), self.sealed(name, value.clone(), &mut secrets));
+            let value = for_user(value, &head.user);
+            env.insert(name.clone(), self.sealed(name, value, &mut secrets));
             let mut origin = self.own_origin(source, &own.lines, &format!("env.{name}"));
             origin.option.clone_from(name);
-            self.out.origins.add(format!("session/{id}/env {name}"), origin);
+            self.out.origins.add(format!("session/{}/env {name}", head.id), origin);
         }
         self.out.secrets.extend(secrets);
         env
@@ -394,7 +395,9 @@ impl Lowering<'_> {
         let mut secrets = Vec::new();
         let own_env = template.fields.env.iter().flatten();
         let own_env = own_env
-            .map(|(name, value)| (name.clone(), self.sealed(name, value.clone(), &mut secrets)))
+            .map(|(name, value)| {
+                (name.clone(), self.sealed(name, for_user(value, &user), &mut secrets))
+            })
             .collect();
         self.out.secrets.extend(secrets);
         let head = Head {
@@ -407,6 +410,11 @@ impl Lowering<'_> {
         };
         self.spec_of(&head, own_env).map_err(|wrong| wrong.message)
     }
+}
+
+/// A value of `[env]` with the account's name in it, as launcher-env has it.
+fn for_user(value: &str, user: &UserName) -> String {
+    value.replace("{USER}", user.as_str())
 }
 
 /// What is wrong with one field.

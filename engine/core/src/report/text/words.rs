@@ -10,8 +10,8 @@ pub fn waiting(on: &WaitingOn) -> String {
     match on {
         WaitingOn::Draining => "until connections have run out".to_owned(),
         WaitingOn::InFlight { what } => format!("{what} is under way"),
-        WaitingOn::BackOff { failures: 1 } => "waits, it ended by itself".to_owned(),
-        WaitingOn::BackOff { failures } => format!("waits, it ended by itself {failures} times"),
+        WaitingOn::BackOff { failures: 1 } => "waits after an end of its own".to_owned(),
+        WaitingOn::BackOff { failures } => format!("waits after {failures} ends of its own"),
         WaitingOn::Budget => "waits for other starts".to_owned(),
         WaitingOn::Unknown { reason } => format!("not known: {reason}"),
         WaitingOn::HarmDelay => "waits for harm-delay".to_owned(),
