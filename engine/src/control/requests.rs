@@ -158,13 +158,13 @@ pub fn refused(
     Answer::Refused { problems: short_lines(problems, files), rendered }
 }
 
-/// Each warning rendered for itself.
+/// Each warning rendered for itself; also each mistake in a file that leaves only its own thing alone.
 pub fn rendered_each(problems: &[Problem], files: &SiteFiles) -> Vec<String> {
     let style = grammar::report::Style { color: false, width: Some(100) };
     let sources = sources(files);
     problems
         .iter()
-        .filter(|problem| problem.severity == grammar::error::Severity::Warning)
+        .filter(|problem| problem.severity != grammar::error::Severity::Note)
         .map(|problem| {
             grammar::report::render(std::slice::from_ref(problem), &sources, Format::Human, style)
         })
