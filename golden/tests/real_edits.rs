@@ -215,7 +215,7 @@ fn a_directory_that_vanishes_for_a_while_ends_nothing() {
     let away = it.engine.site.around().join("away");
     fs::rename(it.engine.site.dir(), &away).expect("both are ours");
     // Longer than harm-delay and than any time of acceptance.
-    holds_for(Duration::from_secs(6), || it.check_untouched());
+    holds_for(Duration::from_secs(10), || it.check_untouched());
     fs::rename(&away, it.engine.site.dir()).expect("both are ours");
     it.engine.wait_status("as before", |status| {
         (status.settled && status.refused.is_none() && status.holds.is_empty()).then_some(())

@@ -89,7 +89,7 @@ const BROKEN: [Broken; 7] = [
                 fs::remove_file(path).expect("it is there");
                 symlink(path, path).expect("the directory is ours");
             } else {
-                fs::set_permissions(path, PermissionsExt::from_mode(0)).expect("it is ours");
+                fs::set_permissions(path, PermissionsExt::from_mode(0o000)).expect("it is ours");
             }
         },
         named: "launcher-env",
@@ -145,6 +145,19 @@ fn a_session_file_with_a_mistake_leaves_its_session_alone_and_the_others_go_on()
         if said.contains("demo.toml:1") { Ok(()) } else { Err(said) }
     });
     assert_eq!(engine.running("demo"), demo);
+}
+
+#[test]
+fn a_session_whose_file_has_a_mistake_still_ends_when_a_person_says_so() {
+    let mut engine = Engine::start(Site::demo());
+    let demo = engine.running("demo");
+    engine.site.write("sessions.d/demo.toml", "workbench = \"demo\n");
+    engine.wait_status("its file has a mistake", |status| {
+        status.holds.iter().find(|hold| hold.resource == "session/demo").map(|_| ())
+    });
+    let stop = engine.admin(&["session", "stop", "demo"]);
+    assert_eq!(stop.code, Some(0), "{stop:?}");
+    wait_for("it ends", || if demo.is_alive() { Err(format!("{stop:?}")) } else { Ok(()) });
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! [`Lowered::is_acceptable`]. Knows no file system: [`Ground`] holds what lowering must know of the machine.
 
 mod env;
+mod fields;
 mod own;
 mod site_rules;
 mod spec;

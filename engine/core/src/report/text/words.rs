@@ -32,7 +32,7 @@ pub fn waiting(on: &WaitingOn) -> String {
 
 /// A span in seconds with a blank, as the product's texts have it.
 pub(super) fn seconds(span: Millis) -> String {
-    if span.0 % 1000 == 0 && span.0 <= 90_000 {
+    if span.0.is_multiple_of(1000) && span.0 <= 90_000 {
         format!("{} s", span.0 / 1000)
     } else {
         span.to_string()
