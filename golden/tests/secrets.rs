@@ -10,10 +10,10 @@ use std::path::Path;
 use golden::real::engine::{Ran, ran, session};
 use golden::real::process::all_of;
 use golden::real::site::wharf_toml;
-use golden::real::{Engine, Process, Site};
+use golden::real::{Engine, Process, Site, wait_for};
 
 /// One secret for each place where a file may hold one, so that a finding names it.
-const CANARIES: [(&str, &str); 15] = [
+const CANARIES: [(&str, &str); 17] = [
     ("launcher-env: MODEL_KEY", "canary-a-7f3a91"),
     ("launcher-env: MODEL_KEY after an edit", "canary-b-7f3a91"),
     ("launcher-env: a password in a URL", "canary-c-7f3a91"),
@@ -28,6 +28,8 @@ const CANARIES: [(&str, &str); 15] = [
     ("launcher-env: a password in a URL after an edit", "canary-n-7f3a91"),
     ("sessions.d: [env] a password in a URL after an edit", "canary-o-7f3a91"),
     ("database.conf: after an edit", "canary-p-7f3a91"),
+    ("templates.d: [env] API_TOKEN", "canary-q-7f3a91"),
+    ("launcher-env: of one workbench", "canary-r-7f3a91"),
     ("a refused line", "canary-k-7f3a91"),
 ];
 
@@ -105,7 +107,9 @@ fn write_secrets(site: &Site, edited: bool) {
     site.write(
         "launcher-env",
         &format!(
-            "JobType: session\nEnvironment: MODEL_KEY={key}\n   DATABASE_URL=postgresql://me:{url}@host/db\n"
+            "JobType: session\nEnvironment: MODEL_KEY={key}\n   DATABASE_URL=postgresql://me:{url}@host/db\n\n\
+             JobType: session\nWorkbench: vs-code\nEnvironment: CODE_KEY={}\n",
+            self::canary("launcher-env: of one workbench")
         ),
     );
     let token = canary("sessions.d: [env] API_TOKEN");
@@ -128,6 +132,7 @@ fn site() -> Site {
     let site = Site::empty();
     let workbenches = format!(
         "[workbenches.broken]\nexe = \"/bin/sh\"\nargs = [\"-c\", \"env; exit 3\"]\n\
+         [workbenches.vs-code]\nexe = \"/bin/sh\"\nargs = [\"-c\", \"exec sleep 600\"]\n\
          [workbenches.tool]\nexe = \"/bin/sh\"\nargs = [\"-c\", \"exec sleep 600\"]\n\
          env = {{ TOOL_PASSWORD = \"{}\", TOOL_URL = \"https://me:{}@host/\" }}\n",
         canary("wharf.toml: [workbenches.NAME] env"),
@@ -136,6 +141,11 @@ fn site() -> Site {
     site.write("wharf.toml", &(wharf_toml("60s") + &workbenches));
     site.write("sessions.d/broken.toml", "workbench = \"broken\"\nrestart = \"no\"\n");
     site.write("sessions.d/tool.toml", "workbench = \"tool\"\n");
+    let token = canary("templates.d: [env] API_TOKEN");
+    site.write(
+        "templates.d/code.toml",
+        &format!("workbench = \"vs-code\"\n[env]\nAPI_TOKEN = \"{token}\"\n"),
+    );
     write_secrets(&site, false);
     let password = canary("database.conf: password");
     let in_uri = canary("database.conf: a password in connection-uri");
@@ -152,8 +162,31 @@ fn environ(process: Process) -> Vec<u8> {
     std::fs::read(format!("/proc/{}/environ", process.pid)).unwrap_or_default()
 }
 
+/// The environment of a session's process, once it is the session's.
+#[track_caller]
+fn own_environ(process: Process) -> Vec<u8> {
+    wait_for("the child has become the session", || {
+        let bytes = environ(process);
+        if has(&bytes, "WHARF_SESSION=") { Ok(bytes) } else { Err("it is not yet".to_owned()) }
+    })
+}
+
 fn has(bytes: &[u8], canary: &str) -> bool {
     bytes.windows(canary.len()).any(|part| part == canary.as_bytes())
+}
+
+/// Starts a session from a template and waits for its process.
+#[track_caller]
+fn requested(engine: &mut Engine, template: &str) -> Process {
+    let status = engine.status().expect("it answers");
+    let user = session(&status, "demo").expect("it is there").user.clone();
+    let known: Vec<String> = status.sessions.into_iter().map(|session| session.id).collect();
+    let ran = engine.admin(&["session", "start", "--template", template, "--user", &user]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    engine.wait_status("the requested session has a process", |status| {
+        let new = status.sessions.iter().find(|session| !known.contains(&session.id))?;
+        Process::of(new.pid?)
+    })
 }
 
 /// Everything that a person may ask of a running engine.
@@ -194,8 +227,12 @@ fn secrets_are_in_the_sessions_that_they_are_for_and_nowhere_else() {
     // The session has what is for it.
     let tool = engine
         .wait_status("the tool has a process", |status| Process::of(session(status, "tool")?.pid?));
-    assert!(has(&environ(tool), canary("wharf.toml: [workbenches.NAME] env")));
-    let own = environ(demo);
+    assert!(has(&own_environ(tool), canary("wharf.toml: [workbenches.NAME] env")));
+    let code = requested(&mut engine, "code");
+    for place in ["templates.d: [env] API_TOKEN", "launcher-env: of one workbench"] {
+        assert!(has(&own_environ(code), canary(place)), "the requested session lacks {place}");
+    }
+    let own = own_environ(demo);
     for place in [
         "launcher-env: MODEL_KEY",
         "sessions.d: [env] API_TOKEN",
@@ -242,7 +279,7 @@ fn secrets_are_in_the_sessions_that_they_are_for_and_nowhere_else() {
     );
     look_at_answers(&mut search, &engine, "refused");
     look_at_pages(&mut search, &mut engine);
-    look_at_processes(&mut search, &engine, &[demo, tool]);
+    look_at_processes(&mut search, &engine, &[demo, tool, code]);
 
     // Killed, and started again from what it has stored.
     engine.kill_9();
@@ -277,7 +314,7 @@ fn look_at_processes(search: &mut Search, engine: &Engine, sessions: &[Process])
         search.look(&format!("arguments of {shown}"), &arguments);
     }
     let ours = all_of(engine.site.around());
-    assert!(ours.len() >= 5, "an engine, and a keeper for each session: {ours:?}");
+    assert!(ours.len() >= 7, "an engine, and a keeper for each session: {ours:?}");
     for process in ours.into_iter().filter(|process| !sessions.contains(process)) {
         let arguments = std::fs::read(format!("/proc/{}/cmdline", process.pid)).unwrap_or_default();
         let shown = String::from_utf8_lossy(&arguments).replace('\0', " ");

@@ -88,7 +88,9 @@ const HOMES: &[(&str, &[&str])] = &[
 
 #[test]
 fn every_crate_has_one_home() {
-    let all = rust();
+    let mut all = rust();
+    // Measured with the same tools, from outside.
+    all.retain(|source| !source.path.starts_with("benches/"));
     let mut findings = Vec::new();
     for (name, homes) in HOMES {
         let users: Vec<&Source> = all.iter().filter(|source| source.names_crate(name)).collect();
@@ -133,9 +135,9 @@ fn the_pure_half_knows_no_time_no_file_and_no_chance() {
 }
 
 /// Modules of the pure half, each above what it may name; inside a module anything goes.
-const LAYERS: [&str; 14] = [
+const LAYERS: [&str; 15] = [
     "ids", "known", "pairs", "accept", "site", "settings", "desired", "observed", "plan", "diff",
-    "planner", "predict", "forecast", "report",
+    "planner", "predict", "proof", "forecast", "report",
 ];
 
 /// What the pure half names upwards.
@@ -264,12 +266,7 @@ fn every_rust_file_says_first_what_it_is_for() {
 const LONG: usize = 500;
 
 /// Files that are longer, how long at most, and the second noun that they hide.
-const LONG_FILES: [(&str, usize, &str); 4] = [
-    ("engine/core/src/desired/lower/spec.rs", 540, "defaults of a session's fields"),
-    ("engine/core/src/plan.rs", 575, "holds"),
-    ("engine/src/ledger/mod.rs", 605, "generations"),
-    ("golden/src/converge/run.rs", 525, "what happens in the world"),
-];
+const LONG_FILES: &[(&str, usize, &str)] = &[];
 
 #[test]
 fn no_file_grows_beyond_one_noun() {

@@ -228,7 +228,7 @@ impl Lowering<'_> {
         let made = self.workbench(&workbench)?;
         self.site_origins(&head.id, &workbench, fields.cluster.is_none());
         let selected = Selected { workbench: &workbench, cluster: &cluster, user: &head.user };
-        let mut env = BTreeMap::new();
+        let mut env = made.secret_env;
         for (name, (value, origin)) in self.env_of(&selected) {
             if !own_env.contains_key(&name) {
                 self.out.origins.add(format!("session/{}/env {name}", head.id), origin);
@@ -334,12 +334,20 @@ impl Lowering<'_> {
             Some(builtin) => Made::from(builtin),
             None => Made::default(),
         };
+        let mut secrets = Vec::new();
         if let Some(table) = table {
             made.program.exe.clone_from(&table.exe);
             if let Some(args) = &table.args {
                 made.program.args.clone_from(args);
             }
-            made.program.env.extend(table.env.clone().unwrap_or_default());
+            let table_env = table.env.clone().unwrap_or_default();
+            let (secret, plain): (BTreeMap<_, _>, BTreeMap<_, _>) =
+                table_env.into_iter().partition(|(name, value)| super::is_secret(name, value));
+            made.program.env.extend(plain);
+            for (name, value) in secret {
+                let value = self.sealed(&name, value, &mut secrets);
+                made.secret_env.insert(name, value);
+            }
             if let Some(path) = &table.ready_path {
                 made.health_path.clone_from(path);
             }
@@ -349,6 +357,7 @@ impl Lowering<'_> {
                 None => made.base,
             };
         }
+        self.out.secrets.extend(secrets);
         self.out.desired.workbenches.entry(name.clone()).or_insert_with(|| WorkbenchSpec {
             display_name: made.display_name.clone(),
             ..WorkbenchSpec::default()
@@ -436,6 +445,8 @@ impl Wrong {
 struct Made {
     display_name: String,
     program: Program,
+    /// What of its environment is secret: never part of the program, which is stored as it is.
+    secret_env: BTreeMap<String, EnvValue>,
     base: BasePath,
     health_path: String,
     start_timeout: Millis,
@@ -446,6 +457,7 @@ impl Default for Made {
         Self {
             display_name: String::new(),
             program: Program { exe: None, args: Vec::new(), env: BTreeMap::new() },
+            secret_env: BTreeMap::new(),
             base: BasePath::Keep,
             health_path: "/".to_owned(),
             start_timeout: START_TIMEOUT,
@@ -458,6 +470,7 @@ impl From<Builtin> for Made {
         Self {
             display_name: builtin.display_name.to_owned(),
             program: builtin.program,
+            secret_env: BTreeMap::new(),
             base: builtin.base,
             health_path: builtin.health_path.to_owned(),
             start_timeout: builtin.start_timeout,
