@@ -283,10 +283,10 @@ fn no_file_grows_beyond_one_noun() {
                 ));
             }
             Some(_) if lines <= LONG => {
-                findings.push(format!("{}: short by now; take it off the list", source.path))
+                findings.push(format!("{}: short by now; take it off the list", source.path));
             }
             None if lines > LONG => {
-                findings.push(format!("{}: {lines} lines: which second noun is it?", source.path))
+                findings.push(format!("{}: {lines} lines: which second noun is it?", source.path));
             }
             _ => {}
         }
