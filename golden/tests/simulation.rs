@@ -3,6 +3,8 @@
 //! `WHARF_SEED=n` replays one seed; `WHARF_SEEDS=n` widens the sweep. A failure prints seed, step, what
 //! broke, and the last things that happened.
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails like the test")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -377,8 +379,7 @@ fn a_seed_gives_the_same_run_twice() {
     let journal = |seed| {
         let mut run = Run::new(seed, 2);
         run.chaos();
-        let journal = lock(&run.world).journal.clone();
-        journal
+        lock(&run.world).journal.clone()
     };
     assert_eq!(journal(11), journal(11));
 }
