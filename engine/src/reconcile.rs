@@ -58,6 +58,8 @@ pub struct SiteInForce {
     pub files: Arc<SiteFiles>,
     /// What they ask for.
     pub lowered: Arc<Lowered>,
+    /// What is wrong with single things, in one line each.
+    pub problems: Arc<[String]>,
     /// Whether the store has it: otherwise it is saved as soon as the store can be written.
     pub saved: bool,
 }
@@ -122,6 +124,7 @@ impl Reconciler {
                 mark: saved.mark,
                 files: Arc::new(saved.files),
                 lowered: Arc::new(lowered),
+                problems: Arc::from([]),
                 saved: true,
             }
         });
@@ -173,19 +176,22 @@ impl Reconciler {
         files: Arc<SiteFiles>,
         digest: SiteDigest,
         lowered: Arc<Lowered>,
+        problems: Vec<String>,
         now: Moment,
     ) -> Generation {
         self.refused = None;
         self.decided_at = now;
-        if let Some(current) = &self.in_force
+        if let Some(current) = &mut self.in_force
             && current.mark.digest == Some(digest)
         {
+            current.problems = problems.into();
             return current.mark.generation;
         }
         let last = self.in_force.as_ref().map_or(Generation(0), |site| site.mark.generation);
         let generation = Generation(last.0.max(self.ledger.last_generation().0) + 1);
         let mark = InForce { generation, digest: Some(digest), since: now };
-        let mut site = SiteInForce { mark, files, lowered, saved: false };
+        let problems = problems.into();
+        let mut site = SiteInForce { mark, files, lowered, problems, saved: false };
         self.save(&mut site);
         self.in_force = Some(site);
         generation
@@ -248,11 +254,19 @@ impl Reconciler {
         // What is planned for is taken as in force, so that an engine without any set can plan its first.
         observed.in_force.digest.get_or_insert(SiteDigest(engine_core::ids::Digest::of(b"")));
         let (requests, overrides) = self.people(now);
-        let desired = desired::merge(lowered.desired.clone(), &requests, &overrides, now);
-        let forecast = forecast::forecast(&desired, &lowered.origins, &observed, now);
-        let before = self.lowered();
-        let options = before.settings.changes(&lowered.settings);
-        Report::new(about, options, &desired, &observed, &forecast, warnings)
+        let report_of = |lowered: &Lowered, options, warnings| {
+            let desired = desired::merge(lowered.desired.clone(), &requests, &overrides, now);
+            let forecast = forecast::forecast(&desired, &lowered.origins, &observed, now);
+            Report::new(about.clone(), options, &desired, &observed, &forecast, warnings)
+        };
+        let in_force = self.lowered();
+        let options = in_force.settings.changes(&lowered.settings);
+        let report = report_of(lowered, options, warnings);
+        // What happens without the new files just the same is not theirs.
+        match &self.in_force {
+            Some(_) => report.compared_with(&report_of(&in_force, Vec::new(), Vec::new())),
+            None => report,
+        }
     }
 
     /// Asks for a session from a template, for `user`; its id.
@@ -320,6 +334,7 @@ impl Reconciler {
         view.site = site.map_or_else(String::new, |site| site.files.workbench_dir.to_string());
         view.decided_at = self.decided_at;
         view.refused.clone_from(&self.refused);
+        view.problems = site.map_or_else(Vec::new, |site| site.problems.to_vec());
         view.rounds = self.rounds;
         view.step_failures.clone_from(&self.failures);
         view.store_problem = self.ledger.problem();

@@ -42,6 +42,8 @@ pub struct StatusView {
     pub decided_at: Moment,
     /// Why the files on disk are not in force, if so.
     pub refused: Option<Refusal>,
+    /// What is wrong with single things of the set in force, in one line each.
+    pub problems: Vec<String>,
     /// No steps and no passing holds.
     pub settled: bool,
     /// Whether a person has paused reconciliation.

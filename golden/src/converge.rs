@@ -7,6 +7,7 @@
 
 pub mod checks;
 pub mod clock;
+mod happen;
 pub mod lowering;
 pub mod run;
 pub mod script;

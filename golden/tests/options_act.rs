@@ -68,15 +68,19 @@ fn has_line(text: &str, parts: &[&str]) -> bool {
     text.lines().any(|line| parts.iter().all(|part| line.contains(part)))
 }
 
-/// The environment that a process was started with.
+/// The environment that a session's process was started with.
+#[track_caller]
 fn environ(process: Process) -> BTreeMap<String, String> {
-    let bytes =
-        std::fs::read(format!("/proc/{}/environ", process.pid)).expect("ours, or we are root");
-    String::from_utf8_lossy(&bytes)
-        .split('\0')
-        .filter_map(|pair| pair.split_once('='))
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect()
+    wait_for("the child has become the session", || {
+        let bytes = std::fs::read(format!("/proc/{}/environ", process.pid))
+            .map_err(|error| error.to_string())?;
+        let env: BTreeMap<String, String> = String::from_utf8_lossy(&bytes)
+            .split('\0')
+            .filter_map(|pair| pair.split_once('='))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        if env.contains_key("WHARF_SESSION") { Ok(env) } else { Err(format!("{env:?}")) }
+    })
 }
 
 /// The first line that a listener answers to a question after its health.

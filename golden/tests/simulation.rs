@@ -155,7 +155,7 @@ impl Run {
         for (engine, node) in self.engines.iter_mut().zip(&self.nodes) {
             let lowered = desired::lower(&files, &ground(node));
             assert!(lowered.is_acceptable(), "seed {}: {:?}", self.seed, lowered.problems);
-            engine.accept(Arc::clone(&files), digest, Arc::new(lowered), now);
+            engine.accept(Arc::clone(&files), digest, Arc::new(lowered), Vec::new(), now);
         }
         self.tell_world();
     }

@@ -20,6 +20,7 @@ pub mod print;
 pub mod read;
 pub mod records;
 pub mod report;
+pub mod secret;
 pub mod settings;
 pub mod source;
 pub mod span;

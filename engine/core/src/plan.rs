@@ -3,9 +3,16 @@
 //! Dry run, log, golden file, page and executor read the same value. Nothing here decides;
 //! `planner` does. Read next: [`crate::planner`].
 
+mod because;
+mod hold;
+mod resource;
+
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
+
+pub use because::Because;
+pub use hold::{Hold, HoldKind, WaitingOn};
+pub use resource::Resource;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +20,7 @@ use crate::desired::{
     Access, BalancerMethod, BasePath, EnvValue, HealthSpec, LaunchSpec, ListenAddress, ListenerId,
     OnRemoval, StopSpec,
 };
-use crate::ids::{GatewayId, Incarnation, Moment, NodeId, SessionId, SpecDigest, WorkbenchName};
+use crate::ids::{GatewayId, Incarnation, NodeId, SessionId, SpecDigest, WorkbenchName};
 use crate::observed::{EndRecord, HarmWanted, Terms, UserSeen};
 
 /// What should happen now, what is wanted but not now, and what stays.
@@ -277,277 +284,6 @@ impl Impact {
     #[must_use]
     pub fn is_harm(self) -> bool {
         self >= Impact::Suspended
-    }
-}
-
-/// Why a step is there: a line of a file, or something observed, or a person.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "because")]
-pub enum Because {
-    /// A line of a file.
-    Line {
-        /// The file as shown.
-        file: Arc<str>,
-        /// The line, from 1.
-        line: u32,
-        /// The option.
-        option: String,
-    },
-    /// A line that is no longer there, where it last stood.
-    LineRemoved {
-        /// The file as shown.
-        file: Arc<str>,
-        /// The line it was, from 1.
-        line: u32,
-        /// The option.
-        option: String,
-    },
-    /// A file that is no longer there.
-    FileRemoved {
-        /// The file as shown.
-        file: Arc<str>,
-    },
-    /// Something observed.
-    Seen {
-        /// In words.
-        what: String,
-    },
-    /// A person's request or override.
-    Person {
-        /// In words: who, when, why.
-        what: String,
-    },
-    /// The built-in default of an option that no file sets.
-    Default {
-        /// The option.
-        option: String,
-    },
-}
-
-impl Because {
-    /// The file and line it names, there or removed.
-    #[must_use]
-    pub fn place(&self) -> Option<(&Arc<str>, u32)> {
-        match self {
-            Because::Line { file, line, .. } | Because::LineRemoved { file, line, .. } => {
-                Some((file, *line))
-            }
-            Because::FileRemoved { .. }
-            | Because::Seen { .. }
-            | Because::Person { .. }
-            | Because::Default { .. } => None,
-        }
-    }
-
-    /// The file it names.
-    #[must_use]
-    pub fn file(&self) -> Option<&Arc<str>> {
-        match self {
-            Because::FileRemoved { file } => Some(file),
-            other => other.place().map(|(file, _)| file),
-        }
-    }
-}
-
-impl fmt::Display for Because {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            // A directory has no lines.
-            Because::Line { file, line: 0, .. } => f.write_str(file),
-            Because::Line { file, line, .. } => write!(f, "{file}:{line}"),
-            Because::LineRemoved { file, line: 0, .. } => write!(f, "{file} (removed)"),
-            Because::LineRemoved { file, line, .. } => write!(f, "{file}:{line} (removed)"),
-            Because::FileRemoved { file } => write!(f, "{file} (removed)"),
-            Because::Seen { what } | Because::Person { what } => f.write_str(what),
-            Because::Default { option } => write!(f, "{option} (default)"),
-        }
-    }
-}
-
-/// A thing that can be planned for.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum Resource {
-    /// The balancer.
-    Balancer,
-    /// A node.
-    Node(NodeId),
-    /// A listener.
-    Listener(ListenerId),
-    /// A gateway.
-    Gateway(GatewayId),
-    /// A workbench.
-    Workbench(WorkbenchName),
-    /// A session.
-    Session(SessionId),
-    /// A route.
-    Route(SessionId),
-}
-
-impl fmt::Display for Resource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Resource::Balancer => f.write_str("balancer"),
-            Resource::Node(id) => write!(f, "node/{id}"),
-            Resource::Listener(ListenerId::Www) => f.write_str("listener/www"),
-            Resource::Listener(ListenerId::Gateway { gateway, port }) => {
-                write!(f, "listener/{gateway}/{port}")
-            }
-            Resource::Gateway(id) => write!(f, "gateway/{id}"),
-            Resource::Workbench(id) => write!(f, "workbench/{id}"),
-            Resource::Session(id) => write!(f, "session/{id}"),
-            Resource::Route(id) => write!(f, "route/{id}"),
-        }
-    }
-}
-
-impl From<Resource> for String {
-    fn from(resource: Resource) -> String {
-        resource.to_string()
-    }
-}
-
-impl TryFrom<String> for Resource {
-    type Error = String;
-    fn try_from(text: String) -> Result<Self, String> {
-        let bad = || format!("`{text}` names no resource");
-        let (kind, rest) = text.split_once('/').unwrap_or((&text, ""));
-        Ok(match kind {
-            "balancer" => Resource::Balancer,
-            "node" => Resource::Node(NodeId::new(rest).map_err(|_| bad())?),
-            "gateway" => Resource::Gateway(GatewayId::new(rest).map_err(|_| bad())?),
-            "workbench" => Resource::Workbench(WorkbenchName::new(rest).map_err(|_| bad())?),
-            "session" => Resource::Session(SessionId::new(rest).map_err(|_| bad())?),
-            "route" => Resource::Route(SessionId::new(rest).map_err(|_| bad())?),
-            "listener" if rest == "www" => Resource::Listener(ListenerId::Www),
-            "listener" => {
-                let (gateway, port) = rest.split_once('/').ok_or_else(bad)?;
-                Resource::Listener(ListenerId::Gateway {
-                    gateway: GatewayId::new(gateway).map_err(|_| bad())?,
-                    port: port.parse().map_err(|_| bad())?,
-                })
-            }
-            _ => return Err(bad()),
-        })
-    }
-}
-
-/// Something wanted that does not happen now.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Hold {
-    /// What waits.
-    pub resource: Resource,
-    /// For what.
-    pub waiting_on: WaitingOn,
-    /// Why it is wanted.
-    pub because: Vec<Because>,
-    /// When it goes on by itself, where that is known.
-    pub until: Option<Moment>,
-    /// The impact of what is kept back; None for next-start.
-    pub impact: Impact,
-    /// What would happen, in words: `ends`, `restarts`, `starts`.
-    pub wanted: String,
-}
-
-impl Hold {
-    /// Whether it passes by itself.
-    #[must_use]
-    pub fn kind(&self) -> HoldKind {
-        self.waiting_on.kind()
-    }
-}
-
-/// Whether a hold passes by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum HoldKind {
-    /// It passes.
-    Passing,
-    /// It stays until a person, a start or an idle time ends it.
-    Standing,
-}
-
-/// What a hold waits for.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "waiting-on")]
-pub enum WaitingOn {
-    /// Connections to run out.
-    Draining,
-    /// Something under way.
-    InFlight {
-        /// What, in words: `start`, `end`, `installing 41 of 63`.
-        what: String,
-    },
-    /// The time between starts that fail.
-    BackOff {
-        /// Failures in a row.
-        failures: u32,
-    },
-    /// Other starts to finish.
-    Budget,
-    /// Something that nobody could say.
-    Unknown {
-        /// What and why.
-        reason: String,
-    },
-    /// harm-delay.
-    HarmDelay,
-    /// Other nodes to have the same files.
-    Nodes {
-        /// Who lacks what.
-        lacking: String,
-    },
-    /// The session's own next start.
-    NextStart {
-        /// What differs: `LC_ALL`, `exe`.
-        differs: Vec<String>,
-    },
-    /// It to be idle.
-    Idle,
-    /// A time window.
-    Window,
-    /// `wharf apply`.
-    Approval {
-        /// Why it is asked for.
-        reason: String,
-    },
-    /// A person to solve something.
-    Problem {
-        /// What.
-        reason: String,
-    },
-    /// An override to end.
-    Pinned {
-        /// Which.
-        reason: String,
-    },
-    /// A person, after too many failures.
-    CrashLoop {
-        /// Failures within the policy's time.
-        failures: u32,
-    },
-}
-
-impl WaitingOn {
-    /// Whether it passes by itself.
-    #[must_use]
-    pub fn kind(&self) -> HoldKind {
-        match self {
-            WaitingOn::Draining
-            | WaitingOn::InFlight { .. }
-            | WaitingOn::BackOff { .. }
-            | WaitingOn::Budget
-            | WaitingOn::Unknown { .. }
-            | WaitingOn::HarmDelay
-            | WaitingOn::Nodes { .. } => HoldKind::Passing,
-            WaitingOn::NextStart { .. }
-            | WaitingOn::Idle
-            | WaitingOn::Window
-            | WaitingOn::Approval { .. }
-            | WaitingOn::Problem { .. }
-            | WaitingOn::Pinned { .. }
-            | WaitingOn::CrashLoop { .. } => HoldKind::Standing,
-        }
     }
 }
 

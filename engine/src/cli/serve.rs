@@ -333,7 +333,7 @@ pub(super) fn plan_offline(
     let (lowered, acceptable) = crate::control::lower_for_serving(files, &ground);
     let problems = crate::control::serving_problems(files, &lowered);
     if !acceptable {
-        return Ok(crate::control::requests::refused(&problems, files, None));
+        return Ok(crate::control::requests::refused(&problems, files, None, 0, super::when));
     }
     let about = About {
         site: files.workbench_dir.to_string(),

@@ -86,6 +86,9 @@ pub(super) fn render(status: &StatusView) -> String {
             }
         }
     }
+    for problem in &status.problems {
+        let _ = writeln!(out, "  {problem}");
+    }
     if let Some(problem) = &status.store_problem {
         let _ = writeln!(out, "STORE   {problem}; starts are held");
     }

@@ -180,7 +180,8 @@ impl Control {
             remark: String::new(),
         };
         let report = self.reconciler.report(&lowered, about, Vec::new(), now);
-        self.reconciler.accept(Arc::clone(files), digest, Arc::clone(&lowered), now);
+        let problems = own_problems(files, &lowered);
+        self.reconciler.accept(Arc::clone(files), digest, Arc::clone(&lowered), problems, now);
         let poll = lowered.engine.poll.unwrap_or(POLL);
         self.intake.set_times(lowered.engine.settle, poll);
         let status = self.publish();
@@ -203,7 +204,8 @@ impl Control {
     fn unchanged(&mut self, digest: SiteDigest, now: Moment) {
         if let Some(files) = self.intake.latest().cloned() {
             let lowered = self.lowered(&files, digest);
-            self.reconciler.accept(files, digest, lowered, now);
+            let problems = own_problems(&files, &lowered);
+            self.reconciler.accept(files, digest, lowered, problems, now);
             self.publish();
         }
     }
@@ -296,6 +298,13 @@ pub fn serving_problems(files: &SiteFiles, lowered: &Lowered) -> Vec<Problem> {
     problems.extend(lowered.problems.iter().cloned());
     grammar::error::sort_problems(&mut problems);
     problems
+}
+
+/// The errors of single things: they keep those things as they are, and nothing else.
+fn own_problems(files: &SiteFiles, lowered: &Lowered) -> Vec<String> {
+    let errors: Vec<Problem> =
+        serving_problems(files, lowered).into_iter().filter(Problem::is_error).collect();
+    if errors.is_empty() { Vec::new() } else { short_lines(&errors, files) }
 }
 
 /// The texts of a set, for showing lines of them.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use engine_core::desired::{AskedBy, Effect, Override, WantedState};
-use engine_core::ids::{Moment, SessionId};
+use engine_core::ids::{Generation, Moment, SessionId};
 use engine_core::report::About;
 use engine_core::report::text::{self, Style};
 use engine_core::site::SiteFiles;
@@ -118,7 +118,9 @@ fn plan(
     let in_force =
         control.reconciler.in_force().map(|site| (site.mark.generation, site.mark.since));
     if !acceptable {
-        return Ok(refused(&problems, &files, in_force.map(|(generation, _)| generation)));
+        let status = control.services.status.load();
+        let live = status.sessions.iter().filter(|session| session.pid.is_some()).count();
+        return Ok(refused(&problems, &files, in_force, live, control.services.when));
     }
     let mut shown = warnings;
     shown.extend(rendered_each(&problems, &files));
@@ -140,21 +142,19 @@ fn plan(
     })
 }
 
-/// The answer for a set that cannot come into force.
+/// The answer for a set that cannot come into force; `live` sessions stay as they are.
 pub fn refused(
     problems: &[Problem],
     files: &SiteFiles,
-    generation: Option<engine_core::ids::Generation>,
+    in_force: Option<(Generation, Moment)>,
+    live: usize,
+    when: fn(Moment) -> String,
 ) -> Answer {
     let style = grammar::report::Style { color: false, width: Some(100) };
     let errors = problems.iter().filter(|problem| problem.is_error()).count();
     let mut rendered = grammar::report::render(problems, &sources(files), Format::Human, style);
-    let stays = match generation {
-        Some(generation) => format!("Generation {generation} stays in force."),
-        None => "Nothing is in force.".to_owned(),
-    };
-    let plural = if errors == 1 { "" } else { "s" };
-    rendered.push_str(&format!("\nNo plan: {errors} error{plural}. {stays}\n"));
+    rendered.push('\n');
+    rendered.push_str(&text::no_plan(errors, in_force, live, &when));
     Answer::Refused { problems: short_lines(problems, files), rendered }
 }
 

@@ -3,10 +3,13 @@
 //! Every write is compare-and-swap on what was read, acknowledged after its flush, and only then
 //! visible here. A store that cannot be written makes the records Unknown: starts are held, traffic goes on.
 
+mod people;
 mod seal;
+mod sites;
 mod wire;
 
 pub use seal::Seal;
+pub use sites::Saved;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,15 +17,13 @@ use std::sync::Arc;
 use engine_core::desired::{Override, Request};
 use engine_core::ids::{GatewayId, Generation, Incarnation, Moment, NodeId, SessionId};
 use engine_core::known::Known;
-use engine_core::observed::{EndRecord, InForce, Placed, Records, Terms};
+use engine_core::observed::{EndRecord, Placed, Records, Terms};
 use engine_core::predict::push_end;
-use engine_core::site::SiteFiles;
 use grammar::value::Millis;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::ports::{Batch, Store, StoreError, Version, Versioned};
-use crate::saved::SavedSite;
 use crate::store::keys;
 use wire::Bad;
 
@@ -46,15 +47,6 @@ const READ: [&str; 9] = [
 ];
 /// The lease's name.
 const SITE_LEASE: &str = "site";
-
-/// A stored set of files.
-#[derive(Debug)]
-pub struct Saved {
-    /// Its number, digest and time.
-    pub mark: InForce,
-    /// The files.
-    pub files: SiteFiles,
-}
 
 /// The records, in step with the store.
 pub struct Ledger {
@@ -165,60 +157,6 @@ impl Ledger {
                 false
             }
         }
-    }
-
-    /// The stored set of files, if there is one that can be read.
-    #[must_use]
-    pub fn site(&self) -> Option<Saved> {
-        let stored = self.store.get(keys::SITE_CURRENT).ok().flatten()?;
-        let record: wire::SiteRecord = wire::decode(&stored.bytes).ok()?;
-        let sealed = seal::from_hex(&record.sealed)?;
-        let text = self.seal.open(&sealed)?;
-        let saved: SavedSite = serde_json::from_slice(&text).ok()?;
-        let mark = record.mark();
-        Some(Saved { mark, files: saved.into_files().ok()? })
-    }
-
-    /// Stores a set of files as the one in force, before its first step; `keep` generations are kept.
-    ///
-    /// # Errors
-    /// The store cannot be written, or another node was first.
-    pub fn save_site(
-        &mut self,
-        mark: &InForce,
-        files: &SiteFiles,
-        keep: u32,
-    ) -> Result<(), StoreError> {
-        let failed = |what: &str| StoreError::Unknown { reason: what.to_owned() };
-        let digest = mark.digest.ok_or_else(|| failed("a set without a digest"))?;
-        let text = serde_json::to_vec(&SavedSite::from(files))
-            .map_err(|error| failed(&error.to_string()))?;
-        let sealed = self.seal.seal(&text).ok_or_else(|| failed("no random bytes"))?;
-        let record = wire::SiteRecord {
-            generation: mark.generation,
-            digest,
-            since: mark.since,
-            sealed: seal::to_hex(&sealed),
-        };
-        let bytes = encoded(&record)?;
-        let batch = Batch {
-            expect: self.expect([keys::SITE_CURRENT]),
-            put: vec![
-                (keys::SITE_CURRENT.to_owned(), bytes.clone()),
-                (keys::site_history(mark.generation), bytes),
-            ],
-            // One comes, one goes: `keep` of them stay.
-            remove: mark
-                .generation
-                .0
-                .checked_sub(u64::from(keep.max(1)))
-                .map(|old| keys::site_history(Generation(old)))
-                .into_iter()
-                .collect(),
-        };
-        self.commit(batch)?;
-        self.last_generation = self.last_generation.max(mark.generation);
-        Ok(())
     }
 
     /// Takes an incarnation's number and writes the intent to start it on a node.
@@ -375,62 +313,6 @@ impl Ledger {
         self.commit(batch)?;
         self.harmed = kept;
         self.harmed.push((now, session.clone()));
-        Ok(())
-    }
-
-    /// Writes a person's request down.
-    ///
-    /// # Errors
-    /// There is one of this id already, or the store cannot be written.
-    pub fn put_request(&mut self, request: Request) -> Result<(), StoreError> {
-        let key = keys::request(&request.spec.id);
-        let bytes = encoded(&wire::RequestRecord::from(&request))?;
-        let expect = vec![(key.clone(), None)];
-        self.commit(Batch { expect, put: vec![(key, bytes)], remove: Vec::new() })?;
-        self.requests.push(request);
-        Ok(())
-    }
-
-    /// Marks a request as ending; false if there is none of this id.
-    ///
-    /// # Errors
-    /// The store cannot be written.
-    pub fn end_request(&mut self, session: &SessionId) -> Result<bool, StoreError> {
-        let at = self.requests.iter().position(|request| &request.spec.id == session);
-        let Some(at) = at else { return Ok(false) };
-        let mut request = self.requests[at].clone();
-        request.ending = true;
-        self.put(keys::request(session), &wire::RequestRecord::from(&request))?;
-        self.requests[at] = request;
-        Ok(true)
-    }
-
-    /// Writes an override down, in place of an older one of the same id.
-    ///
-    /// # Errors
-    /// The store cannot be written.
-    pub fn put_override(&mut self, given: &Override) -> Result<(), StoreError> {
-        self.put(keys::override_of(&given.id), &wire::OverrideRecord::from(given))?;
-        self.overrides.retain(|other| other.id != given.id);
-        self.overrides.push(given.clone());
-        Ok(())
-    }
-
-    /// Clears every override of a session.
-    ///
-    /// # Errors
-    /// The store cannot be written.
-    pub fn clear_overrides_of(&mut self, session: &SessionId) -> Result<(), StoreError> {
-        let of = |given: &Override| {
-            let engine_core::desired::Effect::SessionState { session: other, .. } = &given.effect;
-            other == session
-        };
-        let ids: Vec<String> =
-            self.overrides.iter().filter(|given| of(given)).map(|given| given.id.clone()).collect();
-        for id in ids {
-            self.remove(keys::override_of(&id))?;
-            self.overrides.retain(|given| given.id != id);
-        }
         Ok(())
     }
 

@@ -14,8 +14,9 @@ use std::fs::{DirBuilder, File};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::DirBuilderExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -147,7 +148,7 @@ impl Disk {
         }
         let mark = Mark::open(data).map_err(io_error("open the mark"))?;
         let path = data.to_path_buf();
-        let db = guarded("open", || open_sled(path).map_err(sled_error("open")))?;
+        let db = guarded("open", || open_sled(&path).map_err(sled_error("open")))?;
         let file = File::open(data.join("db")).map_err(io_error("open the log"))?;
         let disk = Self { db: Some(db), file, mark };
         let table = guarded("read", || disk.read())?;
@@ -261,7 +262,27 @@ impl Drop for Disk {
     }
 }
 
-fn open_sled(path: PathBuf) -> ::sled::Result<::sled::Db> {
+/// How long sled's own lock may still be held by threads of a database that was just dropped.
+const LOCK_LIMIT: Duration = Duration::from_secs(5);
+
+fn open_sled(path: &Path) -> ::sled::Result<::sled::Db> {
+    let limit = Instant::now() + LOCK_LIMIT;
+    loop {
+        match open_once(path) {
+            // sled says it in words only, with its kind `Other`. Ours is held already, so nobody but an
+            // earlier database of this process can have this one.
+            Err(::sled::Error::Io(error))
+                if error.to_string().contains("could not acquire lock")
+                    && Instant::now() < limit =>
+            {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            opened => return opened,
+        }
+    }
+}
+
+fn open_once(path: &Path) -> ::sled::Result<::sled::Db> {
     ::sled::Config::default()
         .path(path)
         .mode(::sled::Mode::LowSpace)

@@ -32,6 +32,7 @@ pub struct Engine {
     /// Its site.
     pub site: Site,
     serves: PathBuf,
+    args: Vec<String>,
     child: Option<Child>,
 }
 
@@ -54,7 +55,18 @@ impl Engine {
     #[must_use]
     #[track_caller]
     pub fn start_in(site: Site, serves: PathBuf) -> Self {
-        let mut engine = Self { site, serves, child: None };
+        Self::start_told(site, serves, &[])
+    }
+
+    /// The same, `serve` told more: `&["--record", dir]`.
+    ///
+    /// # Panics
+    /// As [`Engine::start`].
+    #[must_use]
+    #[track_caller]
+    pub fn start_told(site: Site, serves: PathBuf, args: &[&str]) -> Self {
+        let args = args.iter().map(ToString::to_string).collect();
+        let mut engine = Self { site, serves, args, child: None };
         engine.restart();
         engine
     }
@@ -91,6 +103,7 @@ impl Engine {
             .command()
             .arg("serve")
             .arg(&self.serves)
+            .args(&self.args)
             .stdout(log.try_clone().expect("a descriptor more"))
             .stderr(log)
             .spawn()

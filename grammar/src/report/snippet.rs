@@ -5,10 +5,11 @@
 //! of the line, except for the search for secrets.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 use std::ops::Range;
 
 use unicode_width::UnicodeWidthChar;
+
+use crate::secret;
 
 /// Columns between tab stops.
 const TAB: usize = 4;
@@ -137,10 +138,10 @@ fn floor(text: &str, at: usize) -> usize {
 
 /// Puts `(secret)` in the place of what looks like one; marks inside it cover it.
 fn cover(line: &str, marked: Range<usize>) -> (Cow<'_, str>, Range<usize>) {
-    let Some(secret) = secret(line) else { return (Cow::Borrowed(line), marked) };
+    let Some(secret) = secret::in_line(line) else { return (Cow::Borrowed(line), marked) };
     let mut out = String::with_capacity(line.len());
     out.push_str(&line[..secret.start]);
-    let _ = write!(out, "(secret)");
+    out.push_str(secret::COVER);
     let end = out.len();
     out.push_str(&line[secret.end..]);
     let moved = |at: usize, inside: usize| match at {
@@ -150,57 +151,6 @@ fn cover(line: &str, marked: Range<usize>) -> (Cow<'_, str>, Range<usize>) {
     };
     let marked = moved(marked.start, secret.start)..moved(marked.end, end);
     (Cow::Owned(out), marked)
-}
-
-/// Words in a name that promise a secret behind it.
-const SECRET_WORDS: [&str; 9] = [
-    "password",
-    "passwd",
-    "passphrase",
-    "secret",
-    "token",
-    "credential",
-    "apikey",
-    "api_key",
-    "_key",
-];
-
-/// Ends of names that promise the place of a secret rather than the secret.
-const PLACES: [&str; 7] = ["file", "path", "ref", "name", "dir", "url", "id"];
-
-/// The part of a line that must not be shown, if there is one. Looks at each name once.
-fn secret(line: &str) -> Option<Range<usize>> {
-    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    let mut rest = line;
-    while let Some(start) = rest.find(is_name) {
-        let name_and_behind = &rest[start..];
-        let end = name_and_behind.find(|c| !is_name(c)).unwrap_or(name_and_behind.len());
-        let (name, behind) = name_and_behind.split_at(end);
-        let value = behind.trim_start();
-        let value = value.strip_prefix(['=', ':']).map_or(value, str::trim_start);
-        let separated = behind.starts_with(['=', ':', ' ', '\t']) && !value.is_empty();
-        if separated && !value.starts_with('/') && promises_secret(name) {
-            return Some(line.len() - value.len()..line.trim_end().len());
-        }
-        rest = behind;
-    }
-    secret_in_url(line)
-}
-
-fn promises_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    let place = PLACES.iter().any(|place| name.ends_with(place));
-    !place && (name == "key" || SECRET_WORDS.iter().any(|word| name.contains(word)))
-}
-
-/// The password in `scheme://user:password@host`.
-fn secret_in_url(line: &str) -> Option<Range<usize>> {
-    let start = line.find("://")? + 3;
-    let host = &line[start..];
-    let end = host.find(['/', ' ', '\t']).unwrap_or(host.len());
-    let at = host[..end].rfind('@')?;
-    let colon = host[..at].find(':')?;
-    (colon + 1 < at).then(|| start + colon + 1..start + at)
 }
 
 #[cfg(test)]

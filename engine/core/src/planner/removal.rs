@@ -67,18 +67,21 @@ fn end_removed(
 /// Drops what is remembered of a session that is over and that nobody asks for.
 pub(super) fn retire(input: &Input<'_>, draft: &mut Draft, id: &SessionId) {
     let Some(records) = input.observed.records.present() else { return };
-    let elsewhere = records.placements.get(id).is_some_and(|p| p.node != input.observed.node);
+    let placed = records.placements.get(id).map(|placed| &placed.node);
+    let elsewhere = placed.is_some_and(|node| *node != input.observed.node);
     if elsewhere || input.observed.is_anything_silent() {
         // It may live where this node does not see it.
         return;
     }
+    // Only the node that was to start it knows that it did not.
+    let on = placed.map_or(On::Site, |node| On::Node(node.clone()));
     let remembered = records.placements.contains_key(id)
         || records.terms.contains_key(id)
         || records.ends.contains_key(id);
     if remembered {
         draft.step(
             format!("retire/{id}"),
-            On::Site,
+            on,
             Action::Retire { session: id.clone() },
             Impact::None,
             seen(format!("{id} is over and nobody asks for it")),

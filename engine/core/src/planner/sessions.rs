@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use grammar::value::Millis;
 
-use super::{Draft, Harm, Input, removal, seen, starts};
+use super::{Draft, Harm, Input, ends, removal, seen, starts};
 use crate::desired::{AskedBy, Renew, SessionSpec, StopSpec, WantedState};
 use crate::diff;
 use crate::ids::{Incarnation, SessionId};
@@ -102,10 +102,10 @@ fn plan_session(input: &Input<'_>, draft: &mut Draft, id: &SessionId) {
         return;
     }
     for (incarnation, seen, exit) in &found.over {
-        forget(input, draft, incarnation, seen, exit);
+        ends::forget(input, draft, incarnation, seen, exit);
     }
-    if let Some(incarnation) = vanished(input, id, &found) {
-        forget_vanished(draft, input, incarnation);
+    if let Some(incarnation) = ends::vanished(input, id, &found) {
+        ends::forget_vanished(draft, input, incarnation);
         return;
     }
     // What no directory manages is not ended, not even an older start of it.
@@ -170,64 +170,6 @@ fn not_to_be_touched(
             let away = placed.filter(|placed| !input.observed.is_online(&placed.node))?;
             Some(format!("node {} does not answer", away.node))
         })
-}
-
-/// An incarnation that was routed to, and of which nothing is left: it ended, and no record tells how.
-fn vanished(input: &Input<'_>, id: &SessionId, found: &Found<'_>) -> Option<Incarnation> {
-    let placed = input.observed.records.present()?.placements.get(id)?;
-    let route = input.observed.routes.get(id)?;
-    let gone = found.live.is_empty() && found.over.is_empty();
-    let was_it = route.incarnation.n == placed.n && placed.node == input.observed.node;
-    (gone && was_it).then(|| route.incarnation.clone())
-}
-
-fn forget_vanished(draft: &mut Draft, input: &Input<'_>, incarnation: Incarnation) {
-    let how = "it is gone and left no exit record".to_owned();
-    let because = seen(format!("{incarnation}: {how}"));
-    let end = EndRecord { at: input.now, failed: true, asked: false, how, of: None };
-    let id = format!("forget/{incarnation}");
-    let action = Action::Forget { incarnation, end };
-    draft.step(id, On::Node(input.observed.node.clone()), action, Impact::None, because);
-}
-
-/// Writes an end down and removes what is left: the next round decides what follows from it.
-fn forget(
-    input: &Input<'_>,
-    draft: &mut Draft,
-    incarnation: &Incarnation,
-    found: &IncarnationSeen,
-    exit: &Exit,
-) {
-    let Some(records) = input.observed.records.present() else {
-        let reason = "the store cannot be written".to_owned();
-        let because = seen(exit.to_string());
-        let waiting = WaitingOn::Unknown { reason };
-        draft.hold(
-            session(&incarnation.session),
-            "is written down as ended",
-            waiting,
-            Impact::None,
-            because,
-            None,
-        );
-        return;
-    };
-    // A start that never answered was written down when it was told to end: that is its end.
-    let ends = records.ends.get(&incarnation.session);
-    let written = ends
-        .and_then(|ends| ends.last())
-        .filter(|end| exit.asked && !end.asked && end.at >= found.started_at);
-    let end = match written {
-        Some(end) => end.clone(),
-        None => EndRecord { of: Some(found.digest), ..EndRecord::from(exit) },
-    };
-    draft.step(
-        format!("forget/{incarnation}"),
-        On::Node(found.node.clone()),
-        Action::Forget { incarnation: incarnation.clone(), end },
-        Impact::None,
-        seen(format!("{incarnation} is over: {exit}")),
-    );
 }
 
 /// Ends all but the newest of several live incarnations; there should never be any.

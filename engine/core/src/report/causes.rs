@@ -86,7 +86,8 @@ fn changed_lines(because: &mut Vec<Because>, options: &[OptionChange]) {
         *because = instead;
     } else if because.iter().any(|cause| cause.place().is_some()) {
         // It is new, so one of the changes made it: the mode, if that is one of them, else all that act.
-        let acting = |o: &&OptionChange| o.effect != Takes::No;
+        let acting =
+            |o: &&OptionChange| o.effect != Takes::No && o.line > 0 && !o.option.is_empty();
         let mode: Vec<_> = options.iter().filter(|o| &*o.option == "mode").collect();
         let some = if mode.is_empty() { options.iter().filter(acting).collect() } else { mode };
         if !some.is_empty() {

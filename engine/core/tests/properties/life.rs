@@ -18,7 +18,7 @@ use engine_core::{predict, proof};
 use grammar::value::Millis;
 use proptest::prelude::*;
 
-use super::site::{Site, any_site, ground};
+use super::site::{Site, any_site, ground, name};
 
 /// Something that happens.
 #[derive(Clone, Debug)]
@@ -107,7 +107,7 @@ pub(crate) struct Life {
 
 impl Life {
     pub(crate) fn new(site: &Site) -> Self {
-        let mut observed = Observed::empty("n1".parse().unwrap());
+        let mut observed = Observed::empty(name("n1"));
         observed.cores = 2;
         // Saturday, 14:00.
         observed.week_minute = 5 * 1440 + 14 * 60;
@@ -152,7 +152,7 @@ impl Life {
         let mut unhurried = desired.clone();
         unhurried.policy.concurrent_starts = Some(u32::MAX);
         forecast::prove(&unhurried, &origins, &ahead)?;
-        let world = std::mem::replace(&mut self.observed, Observed::empty("n1".parse().unwrap()));
+        let world = std::mem::replace(&mut self.observed, Observed::empty(name("n1")));
         self.observed = predict::predict(world, &plan, self.now);
         Ok(plan)
     }
@@ -218,7 +218,7 @@ impl Life {
 
     fn stop(&mut self, at: u8) {
         let ids = ["a", "b", "c"];
-        let session: SessionId = ids[at as usize % 3].parse().unwrap();
+        let session: SessionId = name(ids[at as usize % 3]);
         self.overrides.push(Override {
             id: format!("stop-{session}"),
             effect: Effect::SessionState { session, state: WantedState::Stopped },
@@ -260,7 +260,7 @@ impl Life {
                     && let Some(Known::Present(seen)) =
                         self.observed.incarnations.get(&incarnation).cloned()
                 {
-                    let other = Incarnation::new("foreign".parse().unwrap(), 1);
+                    let other = Incarnation::new(name("foreign"), 1);
                     let seen = IncarnationSeen { ours: false, ..seen };
                     self.observed.incarnations.insert(other, Known::Present(seen));
                 }
@@ -294,8 +294,8 @@ impl Life {
 
     fn surroundings(&mut self, event: &Event) {
         let now = self.now;
-        let carol: UserName = "carol".parse().unwrap();
-        let lab: WorkbenchName = "jupyterlab".parse().unwrap();
+        let carol: UserName = name("carol");
+        let lab: WorkbenchName = name("jupyterlab");
         let unknown = Known::Unknown { since: now, reason: "it does not answer".to_owned() };
         match event {
             Event::Silent => {
@@ -325,7 +325,7 @@ impl Life {
             Event::WorkbenchBack => drop(self.observed.workbenches.insert(lab, available())),
             Event::OtherNode(online) => {
                 let known = if *online { Known::Present(NodeSeen::default()) } else { unknown };
-                self.observed.nodes.insert("n2".parse().unwrap(), known);
+                self.observed.nodes.insert(name("n2"), known);
             }
             _ => {}
         }
@@ -342,7 +342,7 @@ impl Life {
                 phase: Phase::Ready,
                 digest: spec.launch.digest(),
                 launch: Arc::clone(&spec.launch),
-                node: "n1".parse().unwrap(),
+                node: name("n1"),
                 uid: 1001,
                 pid: None,
                 started_at: self.now,
@@ -389,7 +389,7 @@ impl Life {
         if let Known::Present(records) = &mut self.observed.records {
             records.placements.retain(|_, placed| placed.node.as_str() == "n1");
         }
-        self.observed.nodes.remove(&"n2".parse().unwrap());
+        self.observed.nodes.remove(&name("n2"));
     }
 }
 

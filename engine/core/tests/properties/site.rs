@@ -1,7 +1,8 @@
 //! Small sites: a few sessions, gateways and nodes with the fields that planning looks at.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fmt::{Debug, Write as _};
+use std::str::FromStr;
 use std::sync::Arc;
 
 use engine_core::desired::Ground;
@@ -18,11 +19,16 @@ pub(crate) struct Site {
     managed: Vec<DropIn>,
 }
 
+/// A word of these tests as a name.
+pub(crate) fn name<T: FromStr<Err: Debug>>(text: &str) -> T {
+    text.parse().expect("the words of these tests are names")
+}
+
 /// What lowering is told of the machine.
 pub(crate) fn ground() -> Ground {
     Ground {
-        node: "n1".parse().unwrap(),
-        default_user: "alice".parse().unwrap(),
+        node: name("n1"),
+        default_user: name("alice"),
         digest_key: b"k".to_vec(),
         self_contained: true,
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use grammar::document::{Document, Section};
+use grammar::secret;
 use grammar::source::FileKind;
 
 use super::Lowering;
@@ -11,15 +12,10 @@ use crate::desired::{EnvValue, Origin};
 use crate::ids::{ClusterName, Digest, UserName, WorkbenchName};
 use crate::settings::{Setting, SettingKey, Takes};
 
-/// Whether a name says that its value is a secret.
+/// Whether a value is a secret: its name says so, or there is one in it (`postgresql://user:password@host`).
 #[must_use]
-pub fn is_secret_name(name: &str) -> bool {
-    let name = name.to_ascii_uppercase().replace('-', "_");
-    let word = |wanted: &str| name.split('_').any(|word| word == wanted);
-    ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "CREDENTIAL", "CREDENTIALS", "APIKEY"]
-        .into_iter()
-        .any(|secret| name.contains(secret))
-        || (word("KEY") && !word("FILE") && !word("PATH"))
+pub fn is_secret(name: &str, value: &str) -> bool {
+    secret::is_name(name) || secret::in_value(value).is_some()
 }
 
 /// What a session is, as far as selectors of records go.
@@ -76,6 +72,15 @@ impl Lowering<'_> {
         env
     }
 
+    /// Keeps the secrets of variables that only sessions of later will have: of templates and workbenches.
+    pub(super) fn keep_secrets(&mut self, env: &BTreeMap<String, String>) {
+        let mut secrets = Vec::new();
+        for (name, value) in env {
+            self.sealed(name, value.clone(), &mut secrets);
+        }
+        self.out.secrets.extend(secrets);
+    }
+
     /// A value as it may be compared and stored.
     pub(super) fn sealed(
         &self,
@@ -83,7 +88,7 @@ impl Lowering<'_> {
         value: String,
         secrets: &mut Vec<(Digest, String)>,
     ) -> EnvValue {
-        if !is_secret_name(name) {
+        if !is_secret(name, &value) {
             return EnvValue::Plain(value);
         }
         let digest = Digest::keyed(&self.ground.digest_key, value.as_bytes());
@@ -99,12 +104,15 @@ pub(super) fn record_env(lowering: &mut Lowering<'_>, file: &Arc<str>, document:
         let entries = record.entries.iter().filter(|entry| &*entry.name == "Environment");
         for part in entries.flat_map(|entry| &entry.parts) {
             let (name, value) = part.text.split_once('=').unwrap_or((&part.text, ""));
-            let secret = is_secret_name(name);
+            let secret = is_secret(name, value);
+            let digest =
+                secret.then(|| Digest::keyed(&lowering.ground.digest_key, value.as_bytes()));
+            // At hand also for sessions that somebody asks for later.
+            lowering.out.secrets.extend(digest.map(|digest| (digest, value.to_owned())));
             let setting = Setting {
                 line: part.line,
                 value: if secret { "(secret)".to_owned() } else { value.to_owned() },
-                secret: secret
-                    .then(|| Digest::keyed(&lowering.ground.digest_key, value.as_bytes())),
+                secret: digest,
                 effect: Takes::NextStart,
             };
             let key = SettingKey {
@@ -122,16 +130,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_known_by_their_names() {
-        for secret in ["MODEL_KEY", "password", "DB_PASSWORD", "API_TOKEN", "AWS_SECRET_ACCESS_KEY"]
-        {
-            assert!(is_secret_name(secret), "{secret}");
-        }
-        for plain in
-            ["LC_ALL", "KEYBOARD", "SSL_KEY_FILE", "MONKEY", "PATH", "secure-cookie-key-file"]
-        {
-            assert!(!is_secret_name(plain), "{plain}");
-        }
+    fn a_secret_is_known_by_its_name_or_by_what_it_is() {
+        assert!(is_secret("MODEL_KEY", "x") && is_secret("DATABASE_URL", "postgresql://u:p@h/d"));
+        assert!(!is_secret("LC_ALL", "C.UTF-8") && !is_secret("DOCS_URL", "https://h:8787/d"));
     }
 
     #[test]

@@ -5,12 +5,13 @@
 //! [`Lowered::is_acceptable`]. Knows no file system: [`Ground`] holds what lowering must know of the machine.
 
 mod env;
+mod fields;
 mod own;
 mod site_rules;
 mod spec;
 mod workbench;
 
-pub use env::is_secret_name;
+pub use env::is_secret;
 pub use own::kind_of_path;
 pub use workbench::{Builtin, builtins};
 
@@ -224,7 +225,7 @@ impl<'a> Lowering<'a> {
         for section in &document.sections {
             let scope = section_scope(section);
             for entry in &section.entries {
-                let secret = is_secret_name(&entry.name);
+                let secret = is_secret(&entry.name, &joined(entry));
                 let digest =
                     secret.then(|| Digest::keyed(&self.ground.digest_key, entry.value.as_bytes()));
                 let value = if secret { "(secret)".to_owned() } else { joined(entry) };

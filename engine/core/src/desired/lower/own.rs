@@ -49,7 +49,7 @@ impl Lowering<'_> {
             }
             let text = source.text.get(place.span.range()).unwrap_or_default();
             let name = path.rsplit('.').next().unwrap_or(path);
-            let secret = super::is_secret_name(name) || path == "store.url";
+            let secret = super::is_secret(name, text);
             let digest = crate::ids::Digest::keyed(&self.ground.digest_key, text.as_bytes());
             let setting = Setting {
                 line: place.line,
@@ -189,6 +189,9 @@ impl Lowering<'_> {
                 install_from: requirements.map(|path| format!("{}/{path}", self.files.own_dir)),
             };
             self.out.desired.workbenches.insert(id.clone(), spec);
+            if let Some(env) = &table.env {
+                self.keep_secrets(env);
+            }
             self.workbench_tables.insert(id, table);
         }
     }
@@ -311,6 +314,9 @@ impl Lowering<'_> {
                 version: own.value.version.unwrap_or_default(),
                 fields: super::spec::resolved(fields),
             };
+            if let Some(env) = &spec.fields.env {
+                self.keep_secrets(env);
+            }
             self.out.templates.insert(stem.to_owned(), spec);
         }
     }

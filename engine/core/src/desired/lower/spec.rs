@@ -1,6 +1,6 @@
 //! `sessions.d`: each file to one session, with the environment that `launcher-env` gives it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use grammar::error::{Code, Problem, Severity};
@@ -12,12 +12,13 @@ use grammar::source::Source;
 use grammar::value::Millis;
 
 use super::env::Selected;
+use super::fields::{access_of, on_removal_of, placement_of, resources_of, restart_of, stop_of};
 use super::own::{is_managed, refused, renew_of};
 use super::workbench::Builtin;
 use super::{Lowering, TemplateSpec};
 use crate::desired::{
-    Access, AskedBy, BasePath, EnvValue, HealthSpec, LaunchSpec, OnRemoval, Placement, Program,
-    Publish, Resources, Restart, SessionSpec, StopSpec, UpdateSpec, WantedState, WorkbenchSpec,
+    AskedBy, BasePath, EnvValue, HealthSpec, LaunchSpec, Program, Publish, Restart, SessionSpec,
+    UpdateSpec, WantedState, WorkbenchSpec,
 };
 use crate::ids::{ClusterName, GatewayId, SessionId, UserName, WorkbenchName};
 use crate::known::Known;
@@ -227,7 +228,7 @@ impl Lowering<'_> {
         let made = self.workbench(&workbench)?;
         self.site_origins(&head.id, &workbench, fields.cluster.is_none());
         let selected = Selected { workbench: &workbench, cluster: &cluster, user: &head.user };
-        let mut env = BTreeMap::new();
+        let mut env = made.secret_env;
         for (name, (value, origin)) in self.env_of(&selected) {
             if !own_env.contains_key(&name) {
                 self.out.origins.add(format!("session/{}/env {name}", head.id), origin);
@@ -333,12 +334,20 @@ impl Lowering<'_> {
             Some(builtin) => Made::from(builtin),
             None => Made::default(),
         };
+        let mut secrets = Vec::new();
         if let Some(table) = table {
             made.program.exe.clone_from(&table.exe);
             if let Some(args) = &table.args {
                 made.program.args.clone_from(args);
             }
-            made.program.env.extend(table.env.clone().unwrap_or_default());
+            let table_env = table.env.clone().unwrap_or_default();
+            let (secret, plain): (BTreeMap<_, _>, BTreeMap<_, _>) =
+                table_env.into_iter().partition(|(name, value)| super::is_secret(name, value));
+            made.program.env.extend(plain);
+            for (name, value) in secret {
+                let value = self.sealed(&name, value, &mut secrets);
+                made.secret_env.insert(name, value);
+            }
             if let Some(path) = &table.ready_path {
                 made.health_path.clone_from(path);
             }
@@ -348,6 +357,7 @@ impl Lowering<'_> {
                 None => made.base,
             };
         }
+        self.out.secrets.extend(secrets);
         self.out.desired.workbenches.entry(name.clone()).or_insert_with(|| WorkbenchSpec {
             display_name: made.display_name.clone(),
             ..WorkbenchSpec::default()
@@ -435,6 +445,8 @@ impl Wrong {
 struct Made {
     display_name: String,
     program: Program,
+    /// What of its environment is secret: never part of the program, which is stored as it is.
+    secret_env: BTreeMap<String, EnvValue>,
     base: BasePath,
     health_path: String,
     start_timeout: Millis,
@@ -445,6 +457,7 @@ impl Default for Made {
         Self {
             display_name: String::new(),
             program: Program { exe: None, args: Vec::new(), env: BTreeMap::new() },
+            secret_env: BTreeMap::new(),
             base: BasePath::Keep,
             health_path: "/".to_owned(),
             start_timeout: START_TIMEOUT,
@@ -457,88 +470,10 @@ impl From<Builtin> for Made {
         Self {
             display_name: builtin.display_name.to_owned(),
             program: builtin.program,
+            secret_env: BTreeMap::new(),
             base: builtin.base,
             health_path: builtin.health_path.to_owned(),
             start_timeout: builtin.start_timeout,
         }
     }
-}
-
-fn restart_of(restart: fields::Restart) -> Restart {
-    match restart {
-        fields::Restart::Always => Restart::Always,
-        fields::Restart::OnFailure => Restart::OnFailure,
-        fields::Restart::No => Restart::No,
-    }
-}
-
-fn on_removal_of(on_removal: Option<fields::OnRemoval>) -> OnRemoval {
-    match on_removal {
-        Some(fields::OnRemoval::Stop) => OnRemoval::Stop,
-        Some(fields::OnRemoval::Keep) => OnRemoval::Keep,
-        Some(fields::OnRemoval::WhenIdle) | None => OnRemoval::WhenIdle,
-    }
-}
-
-fn stop_of(stop: Option<&fields::Stop>) -> StopSpec {
-    let default = StopSpec::default();
-    let signal = stop.and_then(|stop| stop.signal);
-    // Numbers of Linux on every architecture that it runs sessions on (signal(7)).
-    let signal = signal.map(|signal| match signal {
-        fields::Signal::Hup => 1,
-        fields::Signal::Int => 2,
-        fields::Signal::Quit => 3,
-        fields::Signal::Kill => 9,
-        fields::Signal::Usr1 => 10,
-        fields::Signal::Usr2 => 12,
-        fields::Signal::Term => 15,
-    });
-    StopSpec {
-        signal: signal.unwrap_or(default.signal),
-        grace_ms: stop
-            .and_then(|stop| stop.stop_grace_period)
-            .map_or(default.grace_ms, |grace| grace.0),
-    }
-}
-
-fn resources_of(resources: Option<&fields::Resources<Plain>>) -> Resources {
-    let Some(resources) = resources else { return Resources::default() };
-    let request = resources.request.as_ref();
-    Resources {
-        cpus_milli: resources.cpus.map(|cpus| u64::from(cpus.0)),
-        memory_bytes: resources.memory.map(|memory| memory.0),
-        request_cpus_milli: request
-            .and_then(|request| request.cpus)
-            .or(resources.cpus)
-            .map(|cpus| u64::from(cpus.0)),
-        request_memory_bytes: request
-            .and_then(|request| request.memory)
-            .or(resources.memory)
-            .map(|memory| memory.0),
-        profile: resources.profile.clone(),
-    }
-}
-
-fn access_of(access: Option<&fields::Access>, owner: &UserName) -> Access {
-    let names = |names: Option<&Vec<String>>| -> BTreeSet<UserName> {
-        names.into_iter().flatten().filter_map(|name| UserName::new(name).ok()).collect()
-    };
-    Access {
-        owner: Some(owner.clone()),
-        users: names(access.and_then(|access| access.users.as_ref())),
-        groups: access
-            .and_then(|access| access.groups.clone())
-            .map(|groups| groups.into_iter().collect())
-            .unwrap_or_default(),
-        admins: names(access.and_then(|access| access.admins.as_ref())),
-    }
-}
-
-fn placement_of(placement: Option<&fields::Placement>) -> Placement {
-    let Some(placement) = placement else { return Placement::default() };
-    let nodes = placement
-        .nodes
-        .as_ref()
-        .map(|nodes| nodes.iter().filter_map(|node| crate::ids::NodeId::new(node).ok()).collect());
-    Placement { nodes, require: placement.require.clone().unwrap_or_default() }
 }

@@ -1,0 +1,75 @@
+//! The accepted sets of files in the store: the one in force, and those before it.
+
+use engine_core::ids::Generation;
+use engine_core::observed::InForce;
+use engine_core::site::SiteFiles;
+
+use super::{Ledger, encoded, seal, wire};
+use crate::ports::{Batch, StoreError};
+use crate::saved::SavedSite;
+use crate::store::keys;
+
+/// A stored set of files.
+#[derive(Debug)]
+pub struct Saved {
+    /// Its number, digest and time.
+    pub mark: InForce,
+    /// The files.
+    pub files: SiteFiles,
+}
+
+impl Ledger {
+    /// The stored set of files, if there is one that can be read.
+    #[must_use]
+    pub fn site(&self) -> Option<Saved> {
+        let stored = self.store.get(keys::SITE_CURRENT).ok().flatten()?;
+        let record: wire::SiteRecord = wire::decode(&stored.bytes).ok()?;
+        let sealed = seal::from_hex(&record.sealed)?;
+        let text = self.seal.open(&sealed)?;
+        let saved: SavedSite = serde_json::from_slice(&text).ok()?;
+        let mark = record.mark();
+        Some(Saved { mark, files: saved.into_files().ok()? })
+    }
+
+    /// Stores a set of files as the one in force, before its first step; `keep` generations are kept.
+    ///
+    /// # Errors
+    /// The store cannot be written, or another node was first.
+    pub fn save_site(
+        &mut self,
+        mark: &InForce,
+        files: &SiteFiles,
+        keep: u32,
+    ) -> Result<(), StoreError> {
+        let failed = |what: &str| StoreError::Unknown { reason: what.to_owned() };
+        let digest = mark.digest.ok_or_else(|| failed("a set without a digest"))?;
+        let text = serde_json::to_vec(&SavedSite::from(files))
+            .map_err(|error| failed(&error.to_string()))?;
+        let sealed = self.seal.seal(&text).ok_or_else(|| failed("no random bytes"))?;
+        let record = wire::SiteRecord {
+            generation: mark.generation,
+            digest,
+            since: mark.since,
+            sealed: seal::to_hex(&sealed),
+        };
+        let bytes = encoded(&record)?;
+        let batch = Batch {
+            expect: self.expect([keys::SITE_CURRENT]),
+            put: vec![
+                (keys::SITE_CURRENT.to_owned(), bytes.clone()),
+                (keys::site_history(mark.generation), bytes),
+            ],
+            // One comes, one goes: `keep` of them stay.
+            remove: mark
+                .generation
+                .0
+                .checked_sub(u64::from(keep.max(1)))
+                .map(|old| keys::site_history(Generation(old)))
+                .into_iter()
+                .collect(),
+        };
+        self.commit(batch)?;
+        self.last_generation = self.last_generation.max(mark.generation);
+        Ok(())
+    }
+}
