@@ -2,7 +2,7 @@
 //!
 //! The only file that names miette: a problem is shown as one of its diagnostics, by a handler of our
 //! own in the shape that rustc made familiar. How one line of a source is made fit to be shown is in
-//! [`snippet`]. Knows no file system: the sources are handed in, and a problem in a file that is not
+//! [`mod@snippet`]. Knows no file system: the sources are handed in, and a problem in a file that is not
 //! among them is shown without its line.
 
 mod machine;

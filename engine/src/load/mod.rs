@@ -2,7 +2,7 @@
 //!
 //! Decides nothing: what is missing, unreadable or odd is in the values (`engine_core::site`). A
 //! staged copy of a directory (`plan DIR`) is a site whose Workbench directory is that copy; one
-//! staged file is put over a site by [`overlay`]. Read next: `read` for one file, `watch::set` for
+//! staged file is put over a site by [`mod@overlay`]. Read next: `read` for one file, `watch::set` for
 //! what is watched, `intake` for when all this happens.
 
 mod dirs;

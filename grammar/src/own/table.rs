@@ -3,7 +3,7 @@
 //! Each table declares its keys once ([`Keys`]); what is taken, what is unknown and what was probably meant
 //! all come from that list, and a debug build asserts that a table takes exactly what it declares.
 //! Knows TOML's shapes, not what any field means. The places and problems go to the
-//! [`Reader`](super::reader::Reader).
+//! [`super::reader::Reader`].
 
 use std::collections::BTreeMap;
 

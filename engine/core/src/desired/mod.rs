@@ -1,6 +1,6 @@
 //! What is asked for, as one value: lowered from files, merged with people's requests and overrides.
 //!
-//! Read next: [`lower`] (files to values), then [`merge`](fn@merge) (requests and overrides on top).
+//! Read next: [`mod@lower`] (files to values), then [`merge`](fn@merge) (requests and overrides on top).
 
 mod lower;
 mod merge;
