@@ -106,6 +106,8 @@ pub struct Reconciler {
     last: Option<Observed>,
     week_minute: fn(Moment) -> u16,
     site: bool,
+    keeps_inputs: bool,
+    inputs: Option<Observed>,
 }
 
 impl Reconciler {
@@ -144,6 +146,8 @@ impl Reconciler {
             last: None,
             week_minute,
             site: false,
+            keeps_inputs: false,
+            inputs: None,
         }
     }
 
@@ -224,6 +228,7 @@ impl Reconciler {
         let input =
             Input { desired: &self.desired, origins: &lowered.origins, observed: &observed, now };
         let plan = planner::plan(&input);
+        self.inputs = self.keeps_inputs.then(|| observed.clone());
         let outcomes = self.act(&plan, &lowered, now);
         self.remember(observed, &plan, &outcomes, now);
         let next = self.next_look(&plan, now);
@@ -246,7 +251,7 @@ impl Reconciler {
     pub fn report(
         &mut self,
         lowered: &Lowered,
-        about: About,
+        about: &About,
         warnings: Vec<String>,
         now: Moment,
     ) -> Report {
@@ -300,12 +305,15 @@ impl Reconciler {
         Ok(id)
     }
 
-    /// The inputs of a round at `now`, for `replan`.
+    /// The inputs of the last round, as of `at`, for `replan`; of a look at the world where there was none.
     ///
     /// # Errors
     /// They cannot be written as JSON.
-    pub fn record(&mut self, now: Moment) -> Result<serde_json::Value, serde_json::Error> {
-        let observed = self.look(now);
+    pub fn recorded(&mut self, at: Moment) -> Result<serde_json::Value, serde_json::Error> {
+        let observed = match self.inputs.take() {
+            Some(inputs) => inputs,
+            None => self.look(at),
+        };
         let site = self.in_force.as_ref();
         serde_json::to_value(Recorded {
             format: crate::recorded::FORMAT,
@@ -314,8 +322,13 @@ impl Reconciler {
             default_user: self.ground.default_user.clone(),
             self_contained: self.ground.self_contained,
             observed,
-            now,
+            now: at,
         })
+    }
+
+    /// Keeps each round's inputs until the next, for [`Reconciler::recorded`].
+    pub fn keep_inputs(&mut self) {
+        self.keeps_inputs = true;
     }
 
     /// The engine's state as of the last round.

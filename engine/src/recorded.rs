@@ -1,6 +1,11 @@
 //! A round's inputs as a file: `serve --record` saves them, `replan` plans again from them, so that a bug in
 //! the field becomes a golden case.
 
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
 use engine_core::desired::{self, Ground, Override, Request};
 use engine_core::ids::{Moment, NodeId, UserName};
 use engine_core::observed::Observed;
@@ -48,6 +53,19 @@ pub enum RecordedError {
     /// Its site cannot be read.
     #[error("its files cannot be read")]
     Site(#[from] crate::saved::SavedError),
+}
+
+/// Writes a recorded round into `dir` as `round-N.json`, readable by the engine's account only: the files
+/// in it hold secrets in clear.
+///
+/// # Errors
+/// The directory or the file cannot be made.
+pub fn save(dir: &Path, number: u64, recorded: &serde_json::Value) -> std::io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    let path = dir.join(format!("round-{number}.json"));
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(recorded.to_string().as_bytes())
 }
 
 impl Recorded {

@@ -83,6 +83,27 @@ pub enum Request {
     Record,
 }
 
+impl Request {
+    /// Whether it may change something, so that a round has to follow.
+    #[must_use]
+    pub fn changes_something(&self) -> bool {
+        match self {
+            Request::Status
+            | Request::Plan { .. }
+            | Request::SessionLogs { .. }
+            | Request::Why { .. }
+            | Request::Open
+            | Request::Record => false,
+            Request::Apply
+            | Request::Reload
+            | Request::Pause
+            | Request::Resume
+            | Request::SessionStart { .. }
+            | Request::SessionStop { .. } => true,
+        }
+    }
+}
+
 /// An answer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "kebab-case", rename_all_fields = "kebab-case")]

@@ -159,8 +159,11 @@ fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
         workbenches: Box::new(workbenches),
     };
     let cores = u32::try_from(cores()).unwrap_or(1);
-    let reconciler =
+    let mut reconciler =
         Reconciler::new(adapters, ledger, start.ground.clone(), cores, super::week_minute);
+    if args.record.is_some() {
+        reconciler.keep_inputs();
+    }
     let intake = intake(&start, &reconciler, events.clone());
     let mint_identity = Arc::clone(&identity);
     let services = Services {

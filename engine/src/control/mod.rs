@@ -76,6 +76,16 @@ pub enum Told<'a> {
 /// Whoever is told.
 pub type Listener = Box<dyn FnMut(&Told<'_>) + Send>;
 
+/// What came of waiting.
+enum Heard {
+    /// Nothing that a round would have to look at.
+    Nothing,
+    /// Something may have changed: what, in a word.
+    Something(&'static str),
+    /// The engine is to stop.
+    Stop,
+}
+
 /// The control thread's things.
 pub struct Control {
     reconciler: Reconciler,
@@ -87,6 +97,8 @@ pub struct Control {
     services: requests::Services,
     identity: StatusView,
     latest: Option<(SiteDigest, Arc<Lowered>)>,
+    /// How many sets were accepted or refused.
+    decided: u64,
 }
 
 impl Control {
@@ -111,6 +123,7 @@ impl Control {
             services,
             identity,
             latest: None,
+            decided: 0,
         }
     }
 
@@ -121,15 +134,24 @@ impl Control {
 
     /// Runs until it is told to stop; the status as of then.
     pub fn run(mut self) -> Arc<StatusView> {
-        let mut cause = "start";
+        let mut cause = Some("start");
+        let mut next_round = self.clock.now();
         loop {
             let now = self.clock.now();
+            let decided = self.decided;
             let next_intake = self.take_in(now);
-            let next_round = self.reconcile(cause);
+            if self.decided > decided {
+                cause = Some("files");
+            }
+            // A question is answered from the last round; only what may change something makes another.
+            if cause.is_some() || next_round <= now {
+                next_round = self.reconcile(cause.unwrap_or("time"));
+            }
             let next = next_intake.into_iter().fold(next_round, Moment::min);
             cause = match self.wait(next) {
-                Some(cause) => cause,
-                None => return self.status.load_full(),
+                Heard::Something(cause) => Some(cause),
+                Heard::Nothing => None,
+                Heard::Stop => return self.status.load_full(),
             };
         }
     }
@@ -172,6 +194,7 @@ impl Control {
     }
 
     fn accept(&mut self, files: &Arc<SiteFiles>, digest: SiteDigest, now: Moment) {
+        self.decided += 1;
         let lowered = self.lowered(files, digest);
         let about = About {
             site: files.workbench_dir.to_string(),
@@ -179,7 +202,7 @@ impl Control {
             against: String::new(),
             remark: String::new(),
         };
-        let report = self.reconciler.report(&lowered, about, Vec::new(), now);
+        let report = self.reconciler.report(&lowered, &about, Vec::new(), now);
         let problems = own_problems(files, &lowered);
         self.reconciler.accept(Arc::clone(files), digest, Arc::clone(&lowered), problems, now);
         let poll = lowered.engine.poll.unwrap_or(POLL);
@@ -191,6 +214,7 @@ impl Control {
     }
 
     fn refuse(&mut self, files: &Arc<SiteFiles>, digest: SiteDigest, now: Moment) {
+        self.decided += 1;
         let lowered = self.lowered(files, digest);
         let problems = serving_problems(files, &lowered);
         let lines = short_lines(&problems, files);
@@ -225,12 +249,27 @@ impl Control {
             for listener in &mut self.listeners {
                 listener(&Told::Round { before: &before, after: &after, round: &round });
             }
+            self.record(&round);
             if !round.goes_on() {
                 return next;
             }
             cause = "steps";
         }
         next
+    }
+
+    /// Saves the inputs of a round that did something, where that was asked for.
+    fn record(&mut self, round: &crate::reconcile::Round) {
+        let Some(dir) = self.services.record.clone().filter(|_| !round.outcomes.is_empty()) else {
+            return;
+        };
+        let saved = self.reconciler.recorded(round.at).map_err(|error| error.to_string());
+        let saved = saved.and_then(|recorded| {
+            crate::recorded::save(&dir, round.number, &recorded).map_err(|error| error.to_string())
+        });
+        if let Err(error) = saved {
+            tracing::warn!(error, dir = %dir.display(), "the round was not recorded");
+        }
     }
 
     fn publish(&mut self) -> Arc<StatusView> {
@@ -247,36 +286,40 @@ impl Control {
         view
     }
 
-    /// Waits for something to do until `next` at the latest; none = stop.
-    fn wait(&mut self, next: Moment) -> Option<&'static str> {
-        let mut cause = "time";
+    /// Waits for something to do until `next` at the latest.
+    fn wait(&mut self, next: Moment) -> Heard {
         let patience = next.since(self.clock.now());
-        match self.events.recv_timeout(Duration::from_millis(patience.0)) {
-            Ok(event) => cause = self.handle(event)?,
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return None,
+        let mut heard = match self.events.recv_timeout(Duration::from_millis(patience.0)) {
+            Ok(event) => self.handle(event),
+            Err(RecvTimeoutError::Timeout) => Heard::Nothing,
+            Err(RecvTimeoutError::Disconnected) => Heard::Stop,
+        };
+        while let (false, Ok(event)) = (matches!(heard, Heard::Stop), self.events.try_recv()) {
+            match self.handle(event) {
+                Heard::Nothing => {}
+                something => heard = something,
+            }
         }
-        while let Ok(event) = self.events.try_recv() {
-            cause = self.handle(event)?;
-        }
-        Some(cause)
+        heard
     }
 
-    fn handle(&mut self, event: Event) -> Option<&'static str> {
+    fn handle(&mut self, event: Event) -> Heard {
         let now = self.clock.now();
         match event {
             Event::Files => {
                 self.intake.wake(now);
-                Some("files")
+                // A round follows once something is decided.
+                Heard::Nothing
             }
-            Event::World(cause) => Some(cause),
+            Event::World(cause) => Heard::Something(cause),
             Event::Asked(asked) => {
+                let changes = asked.request.changes_something();
                 let answer = requests::answer(self, &asked.peer, asked.request, now);
                 // A command that has gone away has no use for its answer.
                 let _ = asked.reply.try_send(answer);
-                Some("command")
+                if changes { Heard::Something("command") } else { Heard::Nothing }
             }
-            Event::Stop => None,
+            Event::Stop => Heard::Stop,
         }
     }
 }

@@ -89,7 +89,7 @@ pub fn answer(control: &mut Control, peer: &Peer, request: Request, now: Moment)
         }
         Request::Record => control
             .reconciler
-            .record(now)
+            .recorded(now)
             .map(|record| Answer::Record { record })
             .map_err(|error| error.to_string()),
     };
@@ -131,7 +131,7 @@ fn plan(
         against,
         remark: String::new(),
     };
-    let report = control.reconciler.report(&lowered, about, shown, now);
+    let report = control.reconciler.report(&lowered, &about, shown, now);
     let when = control.services.when;
     let style = Style { when: &when, verbose };
     Ok(Answer::Plan {

@@ -3,8 +3,6 @@
 //! `site` writes files, `life` lets things happen to a world; every plan on the way is proven by
 //! `engine_core::proof` and `engine_core::forecast`.
 
-#![expect(clippy::unwrap_used, reason = "a helper of a test fails like the test")]
-
 mod life;
 mod site;
 
