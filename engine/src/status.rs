@@ -324,7 +324,7 @@ fn live_view(view: &mut SessionView, n: u32, seen: &IncarnationSeen) {
     };
     state.clone_into(&mut view.state);
     match &seen.phase {
-        Phase::Exited(exit) => view.reason = exit.to_string(),
+        Phase::Exited(exit) => view.reason = format!("ended: {exit}"),
         Phase::Ready if !seen.kept => {
             "its keeper is gone: it runs on, but its end will not be recorded"
                 .clone_into(&mut view.reason);

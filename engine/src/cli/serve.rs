@@ -223,6 +223,16 @@ fn warden(start: &Start) -> Result<InProcess, String> {
     .map_err(|error| crate::chain(&error))
 }
 
+/// Where this account is at home although the system's entry for it names a directory that is not
+/// there, as service accounts' do: `HOME`. None where the entry is right.
+fn own_home(user: &str) -> Option<PathBuf> {
+    let entry = nix::unistd::User::from_name(user).ok().flatten()?;
+    if entry.uid.as_raw() != rustix::process::geteuid().as_raw() || entry.dir.is_dir() {
+        return None;
+    }
+    std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_dir())
+}
+
 /// Makes the home of the unprivileged fallback account, where it needs one; who installs as root.
 fn make_home(
     warden: &dyn Warden,
@@ -237,7 +247,7 @@ fn make_home(
             _ => None,
         }
     } else {
-        None
+        own_home(user)
     };
     if !rustix::process::geteuid().is_root() {
         return Ok((None, home));

@@ -54,7 +54,8 @@ pub fn is_news(before: Option<&SessionView>, now: &SessionView) -> bool {
     let said = |session: &SessionView| {
         let progress = session.progress.is_some();
         let reason = if progress { String::new() } else { session.reason.clone() };
-        (session.state.clone(), session.incarnation, progress, reason, session.outdated.len())
+        let start = if session.state == "running" { session.incarnation } else { 0 };
+        (session.state.clone(), start, progress, reason, session.outdated.len())
     };
     before.map(said) != Some(said(now))
 }
