@@ -46,7 +46,7 @@ fn install(instance: &Instance) -> String {
     };
     let (_, user) = instance.user();
     let account = Account { uid: user.uid, gid: user.gid, home: user.home.into() };
-    let mut workbenches = LocalWorkbenches::new(&manifest.join(".cache"), Some(account));
+    let mut workbenches = LocalWorkbenches::new(&golden::real::jupyter::cache(), Some(account));
     let mut counts = Vec::new();
     wait_for("installation", || match workbenches.observe(&name, &spec, Moment(1)) {
         Known::Present(WorkbenchSeen::NotInstalled) => {

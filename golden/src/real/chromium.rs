@@ -162,13 +162,23 @@ impl Chromium {
     #[track_caller]
     pub fn click(&mut self, selector: &str) {
         let quoted = Value::from(selector);
+        let all = format!("[...document.querySelectorAll({quoted})]");
+        self.click_on(&format!("{all}.find(e => e.offsetParent)"));
+    }
+
+    /// The same for the element that an expression gives.
+    ///
+    /// # Panics
+    /// It gives none that can be seen.
+    #[track_caller]
+    pub fn click_on(&mut self, element: &str) {
         let middle = format!(
-            "(() => {{ const e = [...document.querySelectorAll({quoted})].find(e => e.offsetParent); \
-             if (!e) return null; e.scrollIntoView({{block: 'nearest'}}); \
+            "(() => {{ const e = {element}; \
+             if (!e?.offsetParent) return null; e.scrollIntoView({{block: 'nearest'}}); \
              const b = e.getBoundingClientRect(); \
              return [b.x + b.width / 2, b.y + Math.min(b.height / 2, 12)]; }})()"
         );
-        let (x, y) = wait_for(selector, || {
+        let (x, y) = wait_for(element, || {
             let at = self.try_evaluate(&middle)?;
             match (at[0].as_f64(), at[1].as_f64()) {
                 (Some(x), Some(y)) => Ok((x, y)),

@@ -29,6 +29,16 @@ pub fn installed() -> PathBuf {
         .unwrap_or_else(|| panic!("no JupyterLab in {link}: golden/run installs it"))
 }
 
+/// The directory around it: one that sessions of another account reach, also where they do not reach the checkout.
+///
+/// # Panics
+/// As [`installed`].
+#[must_use]
+pub fn cache() -> PathBuf {
+    let exe = installed();
+    exe.ancestors().nth(3).expect("CACHE/jupyter/bin/jupyter").to_owned()
+}
+
 /// Waits until the launcher is there, by what assistive software reads of it.
 ///
 /// # Panics
@@ -74,12 +84,14 @@ pub fn wait_notebook(page: &mut Chromium) {
 #[track_caller]
 pub fn run(page: &mut Chromium, code: &str) -> String {
     let last = wait_empty_cell(page);
-    let typed = format!("{CELLS}[{last}].querySelector('.cm-content').innerText.trim()");
+    // Asked for anew each time: a page that is still being built exchanges its elements.
+    let editor = format!("{CELLS}[{last}]?.querySelector('.cm-content')");
+    let typed = format!("{editor}?.innerText.trim()");
     let mut looks = 0_u32;
     wait_for("the text stands in the cell", || {
         // A page that is still being built may lose what is typed: then it is typed again, as people do.
         if looks.is_multiple_of(AGAIN) && page.try_evaluate(&typed)? == "" {
-            page.click("[data-golden=\"last\"] .cm-content");
+            page.click_on(&editor);
             page.type_text(code);
         }
         looks += 1;
@@ -99,7 +111,7 @@ pub fn run(page: &mut Chromium, code: &str) -> String {
             return Ok(seen[1].as_str().unwrap_or_default().trim().to_owned());
         }
         if looks.is_multiple_of(AGAIN) && !prompt.contains('*') {
-            page.click("[data-golden=\"last\"] .cm-content");
+            page.click_on(&editor);
             page.shift_press("Enter", 13);
         }
         looks += 1;
@@ -107,13 +119,11 @@ pub fn run(page: &mut Chromium, code: &str) -> String {
     })
 }
 
-/// The number of the last cell once it is empty, which it is named for; where it is not, a cell is added.
+/// The number of the last cell once it is empty; where it is not, a cell is added.
 #[track_caller]
 fn wait_empty_cell(page: &mut Chromium) -> u64 {
-    // A name for the cell, so that a click finds it among others.
     let look = format!(
         "(() => {{ const all = {CELLS}, last = all.at(-1); if (!last) return null; \
-         all.forEach(cell => delete cell.dataset.golden); last.dataset.golden = 'last'; \
          return [all.length - 1, last.querySelector('.cm-content')?.innerText?.trim() ?? '?']; }})()"
     );
     let (mut looks, mut same, mut before) = (0_u32, 0_u32, Value::Null);
@@ -128,7 +138,7 @@ fn wait_empty_cell(page: &mut Chromium) -> u64 {
             (Some(_), Some("")) => {}
             // Shift and Enter adds one by itself, a moment later.
             (Some(_), Some(_)) if looks.is_multiple_of(AGAIN) => {
-                page.click("[data-golden=\"last\"] .jp-InputPrompt");
+                page.click_on(&format!("{CELLS}.at(-1)?.querySelector('.jp-InputPrompt')"));
                 page.click("[data-jp-item-name=\"insert\"]");
             }
             _ => {}
