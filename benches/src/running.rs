@@ -63,7 +63,7 @@ impl Running {
             .args(["--quiet", "serve"])
             .arg(site.dir())
             .env("WHARF_STATE_DIR", scratch.join("state"))
-            .env("WHARF_RUNTIME_DIR", scratch.join("run"))
+            .env("WHARF_RUNTIME_DIR", site.runtime())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log);
@@ -71,7 +71,7 @@ impl Running {
             DataThreads::AsShipped => command.spawn()?,
             DataThreads::One => machine::on_one_core(|| command.spawn())?,
         };
-        let admin = scratch.join("run/bench/admin.sock");
+        let admin = site.runtime().join("bench/admin.sock");
         let mut running = Self { child, site, admin };
         let log = scratch.join("engine.log");
         wait_for("an engine that serves", || {
@@ -98,7 +98,7 @@ impl Running {
     /// Where its runtime directories are.
     #[must_use]
     pub fn runtime(&self) -> PathBuf {
-        self.site.scratch().join("run/bench")
+        self.site.runtime().join("bench")
     }
 
     /// Asks over the admin socket.

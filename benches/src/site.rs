@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// When a change of files counts as complete.
@@ -38,6 +39,7 @@ pub enum State {
 /// All of it goes with the value.
 pub struct Site {
     scratch: tempfile::TempDir,
+    runtime: tempfile::TempDir,
     /// The port that `rserver.conf` names; it was free when the site was written.
     pub port: u16,
 }
@@ -49,11 +51,15 @@ impl Site {
     /// The system cannot write it.
     pub fn write(sessions: usize, settle: Settle, extra: &str) -> io::Result<Self> {
         let scratch = tempfile::Builder::new().prefix("wb-").tempdir()?;
+        let memory = Path::new("/dev/shm");
+        let runtime = if memory.is_dir() { memory } else { scratch.path() };
+        let runtime = tempfile::Builder::new().prefix("wb-").tempdir_in(runtime)?;
         // Sessions run as another account when the benchmark runs as root.
-        let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        fs::set_permissions(scratch.path(), open)?;
+        for dir in [scratch.path(), runtime.path()] {
+            fs::set_permissions(dir, PermissionsExt::from_mode(0o755))?;
+        }
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-        let site = Self { scratch, port };
+        let site = Self { scratch, runtime, port };
         fs::create_dir_all(site.dir().join("sessions.d"))?;
         fs::create_dir(site.staging())?;
         let settle = match settle {
@@ -88,6 +94,12 @@ impl Site {
     #[must_use]
     pub fn scratch(&self) -> &Path {
         self.scratch.path()
+    }
+
+    /// Where runtime directories go: in memory where the system has such a place, as `/run` is.
+    #[must_use]
+    pub fn runtime(&self) -> &Path {
+        self.runtime.path()
     }
 
     /// The file that declares `session`.

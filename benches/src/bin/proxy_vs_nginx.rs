@@ -5,7 +5,8 @@
 //! logs as shipped; nginx does none of that. Each has one thread. `direct` is the upstream without a
 //! proxy: what load and upstream cost by themselves. In turns, so that each meets the same noise.
 //!
-//! `proxy_vs_nginx [ROUNDS]`, 5 unless said.
+//! `proxy_vs_nginx [ROUNDS [PEER TASK CONNECTIONS]]`, 5 rounds unless said; with the last three only that,
+//! for a profiler that watches it (`proxy_vs_nginx 8 wharf get 64`).
 
 use std::time::Duration;
 
@@ -39,7 +40,9 @@ struct Peer {
 }
 
 fn main() -> Outcome<()> {
-    let rounds: usize = std::env::args().nth(1).map_or(Ok(5), |text| text.parse())?;
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let rounds: usize = args.first().map_or(Ok(5), |text| text.parse())?;
+    let only = args.get(1..4).map(|words| words.join(" "));
     println!("before: {}", machine::describe());
     // Of the engine, too: it does not raise its own, and 1,024 would let 409 people in.
     machine::raise_descriptor_limit()?;
@@ -55,6 +58,10 @@ fn main() -> Outcome<()> {
         for (kind, (task, connections)) in RUNS.into_iter().enumerate() {
             for turn in 0..PEERS.len() {
                 let at = (round + turn) % PEERS.len();
+                let this = format!("{} {task} {connections}", PEERS[at]);
+                if only.as_ref().is_some_and(|only| *only != this) {
+                    continue;
+                }
                 let before = accepted(&peers[2])?;
                 let (measured, cpu) = measure(&peers[at], task, connections)
                     .map_err(|error| format!("{}: {task}: {error}", PEERS[at]))?;

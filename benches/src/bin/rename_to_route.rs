@@ -8,7 +8,8 @@
 //! The floor, in turns with them: reading the same files once and hashing their bytes.
 //! And in this process, without an engine: the same functions that the engine calls.
 //!
-//! `rename_to_route [RUNS]`, 7 unless said.
+//! `rename_to_route [RUNS [SESSIONS]]`, 7 runs unless said; with the last only that size and no settling
+//! time, for a profiler that watches it.
 
 use std::fs;
 use std::path::Path;
@@ -32,12 +33,17 @@ const SIZES: [usize; 3] = [10, 1_000, 10_000];
 const STEP: Duration = Duration::from_micros(300);
 
 fn main() -> Outcome<()> {
-    let runs: usize = std::env::args().nth(1).map_or(Ok(7), |text| text.parse())?;
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let runs: usize = args.first().map_or(Ok(7), |text| text.parse())?;
+    let only: Option<usize> = args.get(1).map(|text| text.parse()).transpose()?;
     println!("before: {}", machine::describe());
     let mut raw = Raw::create("rename_to_route", "sessions,settle,run,what,ms,engine_cpu_ms,load")?;
     println!("\n{runs} runs each, in turns; ms, median (least to greatest)\n");
     println!("| sessions | settle | what | ms | engine CPU ms | to the floor |");
     println!("|---:|---|---|---:|---:|---:|");
+    if let Some(sessions) = only {
+        return renames(sessions, Settle::None, runs, &mut raw);
+    }
     for sessions in SIZES {
         for settle in [Settle::None, Settle::Shipped] {
             renames(sessions, settle, runs, &mut raw)?;

@@ -57,14 +57,13 @@ fn main() -> Outcome<()> {
     println!("| bare: spawned -> its socket answers | {} |", bare.shown(1));
     println!("| wharf: command -> its socket answers | {} |", process.shown(1));
     println!("| wharf: command -> 200 through the proxy | {} |", route.shown(1));
-    println!(
-        "| own share, to the process (medians' difference) | {:.1} |",
-        process.median() - bare.median()
-    );
-    println!(
-        "| own share, to the route (medians' difference) | {:.1} |",
-        route.median() - bare.median()
-    );
+    for (where_to, samples) in [("process", &process), ("route", &route)] {
+        let medians = samples.median() - bare.median();
+        let least = samples.least() - bare.least();
+        println!(
+            "| own share, to the {where_to}: of medians, of least values | {medians:.1}, {least:.1} |"
+        );
+    }
     println!("| ratio to bare | {:.1} |", route.median() / bare.median());
     println!("| engine CPU from command to 200 (10 ms steps) | {} |", cpu.shown(0));
     println!("\nafter: {}", machine::describe());
