@@ -55,6 +55,17 @@ pub fn lock(layout: &Layout) -> Result<File, LockError> {
     }
 }
 
+/// Takes as many descriptors as this account may have; sessions get the usual number back from their
+/// keeper. A hard limit is never raised: in containers that fails even for root.
+pub fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, "the soft limit of open files stays as it is");
+    }
+}
+
 /// Writes the engine's process id, for people and scripts; nothing of ours trusts it.
 ///
 /// # Errors

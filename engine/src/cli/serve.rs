@@ -107,6 +107,7 @@ fn prepare(global: &Global, args: &ServeArgs) -> Result<Start, String> {
 
 fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
     crate::logging::start(global.verbose);
+    crate::instance::raise_descriptor_limit();
     let mut start = prepare(global, args)?;
     let plain = |error: &dyn std::error::Error| crate::chain(error);
     let warden = warden(&start)?;

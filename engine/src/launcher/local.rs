@@ -148,7 +148,8 @@ impl LocalLauncher {
         records: &Records,
     ) {
         let Some(entry) = self.entries.get_mut(incarnation) else { return };
-        let starts = seen.phase == Phase::Starting;
+        // From the beginning: who waits to ask until the process is seen to run asks a look later.
+        let starts = matches!(seen.phase, Phase::Preparing | Phase::Starting);
         if let Some(spec) = records.spec.as_ref().filter(|_| starts && !entry.is_asked) {
             let health = &spec.order.health.path;
             let prefix = match seen.launch.base {

@@ -31,7 +31,9 @@ impl Default for Limits {
             head_timeout: Duration::from_secs(60),
             response_timeout: Duration::from_secs(120),
             connect_timeout: Duration::from_secs(3),
-            idle_upstreams: 32,
+            // As many as one busy session's browser tabs and tools keep open; with fewer, every second
+            // request of a burst opens a connection anew (benches/RESULTS.md).
+            idle_upstreams: 256,
             idle_timeout: Duration::from_secs(30),
             linger: Duration::from_millis(500),
         }

@@ -21,7 +21,7 @@ use crate::session_socket::open_session_socket;
 /// How long one request may take.
 const LIMIT: Duration = Duration::from_secs(1);
 /// Between two requests, in the first seconds and later.
-const SOON: Duration = Duration::from_millis(50);
+const SOON: Duration = Duration::from_millis(10);
 const LATER: Duration = Duration::from_millis(500);
 /// How long a session counts as just started.
 const FRESH: Duration = Duration::from_secs(10);
