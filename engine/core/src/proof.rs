@@ -81,10 +81,14 @@ fn touches_only_ours(input: &Input<'_>, step: &Step) -> Result<(), String> {
     Ok(())
 }
 
-/// What no directory manages, and what cannot be read, never ends.
+/// What no directory manages, and what cannot be read, never ends but by a person's own word.
 fn ends_only_what_may_end(input: &Input<'_>, step: &Step) -> Result<(), String> {
     let Action::End { incarnation, purpose, .. } = &step.action else { return Ok(()) };
     let sessions = &input.desired.sessions;
+    let told = input.desired.told_to_stop.contains_key(&incarnation.session);
+    if told && matches!(purpose, EndPurpose::Stopped) && step.impact == Impact::Ended {
+        return Ok(());
+    }
     match sessions.things.get(&incarnation.session) {
         Some(Known::Unknown { .. }) => Err(format!("{} ends what cannot be read", step.id)),
         None if !sessions.managed => Err(format!("{} ends what nobody manages", step.id)),

@@ -85,10 +85,18 @@ pub fn merge(
     }
     for given in overrides.iter().filter(|given| given.in_force(now)) {
         let Effect::SessionState { session, state } = &given.effect;
-        if let Some(Known::Present(spec)) = desired.sessions.things.get_mut(session) {
-            let spec = Arc::make_mut(spec);
-            spec.state = *state;
-            spec.state_by = Some(format!("{} by {}", given.id, given.owner));
+        let command = format!("{} by {}", given.id, given.owner);
+        match desired.sessions.things.get_mut(session) {
+            Some(Known::Present(spec)) => {
+                let spec = Arc::make_mut(spec);
+                spec.state = *state;
+                spec.state_by = Some(command);
+            }
+            // Nobody can say what it should be, but that a person wants its end is clear.
+            _ if *state == WantedState::Stopped => {
+                desired.told_to_stop.insert(session.clone(), command);
+            }
+            _ => {}
         }
     }
     desired

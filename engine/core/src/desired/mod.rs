@@ -86,6 +86,8 @@ pub struct Desired {
     pub mode: Mode,
     /// Sessions, declared and requested.
     pub sessions: Declared<SessionId, Arc<SessionSpec>>,
+    /// Sessions without a usable file (it is gone, or has mistakes) that a person has told to stop: how.
+    pub told_to_stop: BTreeMap<SessionId, String>,
     /// Gateways.
     pub gateways: Declared<GatewayId, Arc<GatewaySpec>>,
     /// Nodes that a file speaks of; others have the defaults.

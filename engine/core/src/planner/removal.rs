@@ -42,9 +42,7 @@ fn end_removed(
         draft.hold(resource, "ends", waiting, Impact::None, because, None);
         return;
     }
-    let records = input.observed.records.present();
-    let terms = records.and_then(|records| records.terms.get(id)).cloned();
-    let Terms { on_removal, stop } = terms.unwrap_or_else(|| found.terms.clone());
+    let Terms { on_removal, stop } = terms_of(input, found, id);
     let because = vec![Because::FileRemoved { file: format!("sessions.d/{id}.toml").into() }];
     match on_removal {
         OnRemoval::Keep => {
@@ -62,6 +60,34 @@ fn end_removed(
             draft.harms.push(Harm { resource, step, wanted: "ends" });
         }
     }
+}
+
+/// A live session without a usable file that a person has told to stop: no delay, whatever its file would say.
+pub(super) fn end_told(
+    input: &Input<'_>,
+    draft: &mut Draft,
+    incarnation: &Incarnation,
+    found: &IncarnationSeen,
+    command: &str,
+) {
+    let id = &incarnation.session;
+    if matches!(found.phase, Phase::Ending { .. }) {
+        let waiting = WaitingOn::InFlight { what: "end".to_owned() };
+        let because = seen(format!("{incarnation} is ending"));
+        draft.hold(session(id), "ends", waiting, Impact::None, because, None);
+        return;
+    }
+    let Terms { stop, .. } = terms_of(input, found, id);
+    let because = vec![Because::Person { what: command.to_owned() }];
+    let purpose = EndPurpose::Stopped;
+    draft.plan.steps.push(end_step(incarnation, found, stop, purpose, Impact::Ended, because));
+}
+
+/// On which terms it runs: as last remembered, else as it was started.
+fn terms_of(input: &Input<'_>, found: &IncarnationSeen, id: &SessionId) -> Terms {
+    let records = input.observed.records.present();
+    let terms = records.and_then(|records| records.terms.get(id)).cloned();
+    terms.unwrap_or_else(|| found.terms.clone())
 }
 
 /// Drops what is remembered of a session that is over and that nobody asks for.

@@ -10,7 +10,7 @@
 //! any           Exited           write the end down, remove what is left
 //! any           Unknown          hold everything
 //! stopped       live             end
-//! nobody asks   live             removal::plan_removal
+//! nobody asks   live             removal::plan_removal, or at once if a person has said so
 //! ```
 
 use std::collections::BTreeSet;
@@ -86,7 +86,8 @@ fn under_way(input: &Input<'_>) -> u32 {
 fn plan_session(input: &Input<'_>, draft: &mut Draft, id: &SessionId) {
     let found = Found::of(input, id);
     let wanted = input.desired.sessions.things.get(id);
-    if let Some(Known::Unknown { reason, .. }) = wanted {
+    let told = input.desired.told_to_stop.get(id).filter(|_| !found.live.is_empty());
+    if let (Some(Known::Unknown { reason, .. }), None) = (wanted, told) {
         // A person has to put the file right; what runs goes on as it was asked for.
         let waiting = WaitingOn::Problem { reason: reason.clone() };
         let because = vec![Because::Seen { what: format!("sessions.d/{id}.toml") }];
@@ -137,6 +138,9 @@ fn plan_session(input: &Input<'_>, draft: &mut Draft, id: &SessionId) {
             }
         }
         Some(Known::Absent | Known::Unknown { .. }) | None => {
+            if let (Some(command), Some((incarnation, seen))) = (told, newest) {
+                return removal::end_told(input, draft, incarnation, seen, command);
+            }
             removal::plan_removal(input, draft, id, newest, &found);
         }
     }
