@@ -15,6 +15,7 @@ pub(super) fn teller(link: impl Fn() -> String + Send + 'static) -> Listener {
         link: Box::new(link),
         told: BTreeMap::new(),
         begun: false,
+        since: super::now(),
         progress: std::io::stderr().is_terminal(),
     };
     Box::new(move |told| teller.tell(told))
@@ -24,6 +25,7 @@ struct Teller {
     link: Box<dyn Fn() -> String + Send>,
     told: BTreeMap<String, SessionView>,
     begun: bool,
+    since: engine_core::ids::Moment,
     progress: bool,
 }
 
@@ -63,7 +65,7 @@ impl Teller {
         self.begun = true;
         let StatusView { version, site, generation, .. } = status;
         self.say(&format!("wharf {version}   site {site}   generation {generation}"));
-        if let Some(adopted) = narrate::adopted(status) {
+        if let Some(adopted) = narrate::adopted(status, self.since) {
             self.say(&adopted);
         }
         if std::io::stdout().is_terminal() {

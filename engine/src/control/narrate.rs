@@ -2,6 +2,7 @@
 //!
 //! Pure: the text of what happened, not how it is printed.
 
+use engine_core::ids::Moment;
 use engine_core::report::Report;
 use engine_core::report::text::summary_line;
 
@@ -81,9 +82,11 @@ pub fn base_url(status: &StatusView) -> String {
 
 /// What an engine that finds its sessions says of them.
 #[must_use]
-pub fn adopted(status: &StatusView) -> Option<String> {
+pub fn adopted(status: &StatusView, engine_since: Moment) -> Option<String> {
+    let before = |session: &&SessionView| session.since.is_some_and(|since| since < engine_since);
+    let old = status.sessions.iter().filter(before);
     let live: Vec<String> =
-        status.sessions.iter().filter_map(|s| s.pid).map(|p| p.to_string()).collect();
+        old.filter_map(|session| session.pid).map(|pid| pid.to_string()).collect();
     let plural = if live.len() == 1 { "" } else { "s" };
     let held = if status.settled { ", plan empty" } else { "" };
     (!live.is_empty()).then(|| {
