@@ -132,6 +132,19 @@ mod tests {
     }
 
     #[test]
+    fn limits_are_shown_as_people_write_them() {
+        let (mut from, mut to) = (spec(), spec());
+        from.resources.cpus_milli = Some(4_000);
+        to.resources.cpus_milli = Some(1_250);
+        to.resources.memory_bytes = Some(1024);
+        let shown: Vec<_> =
+            launch_changes(&from, &to).into_iter().map(|c| (c.what, c.from, c.to)).collect();
+        let row = |a: &str, b: &str, c: &str| (a.to_owned(), b.to_owned(), c.to_owned());
+        let cpus = row("resources.cpus", "4", "1.250");
+        assert_eq!(shown, [cpus, row("resources.memory", "none", "1024")]);
+    }
+
+    #[test]
     fn each_field_is_named_by_its_own_change() {
         let base = spec();
         let change = |f: fn(&mut LaunchSpec)| {

@@ -222,7 +222,20 @@ fn plan(world: &mut World, how: &str) -> Result<String, String> {
 fn round(world: &mut World) -> Result<String, String> {
     let plan = world.plan()?;
     world.carry_out(&plan);
-    Ok(text::steps(&plan, &when))
+    let mut out = text::steps(&plan, &when);
+    let stays = [
+        (plan.unchanged.sessions, "session"),
+        (plan.unchanged.routes, "route"),
+        (plan.unchanged.gateways, "gateway"),
+    ];
+    let stays = stays.into_iter().filter(|(count, _)| *count > 0);
+    let plural = |count: usize| if count == 1 { "" } else { "s" };
+    let stays: Vec<String> =
+        stays.map(|(count, what)| format!("{count} {what}{}", plural(count))).collect();
+    if !stays.is_empty() {
+        let _ = writeln!(out, "stay  {}", stays.join(", "));
+    }
+    Ok(out)
 }
 
 /// Rounds until rest; what is under way gets done, no time passes. Quietly: only what waits is shown.

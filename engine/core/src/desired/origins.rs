@@ -131,6 +131,34 @@ impl From<&Origin> for Because {
 mod tests {
     use super::*;
 
+    fn at(line: u32) -> Origin {
+        Origin { file: "f".into(), line, option: "x".into() }
+    }
+
+    #[test]
+    fn what_is_gone_is_named_by_where_it_last_stood() {
+        let (mut first, mut second, mut third) = <(Origins, Origins, Origins)>::default();
+        first.add("session/a", at(1));
+        first.add("session/a/env X", at(4));
+        first.add("session/b/env X", at(5));
+        second.add("session/a", at(1));
+        second.follow(&first);
+        let removed = [at(4).removed()];
+        assert_eq!(second.because_exactly("session/a/env X", "X"), removed);
+        // What is gone with its session is not kept, and what was gone before stays known.
+        assert!(matches!(
+            second.because_exactly("session/b/env X", "X")[..],
+            [Because::Default { .. }]
+        ));
+        third.add("session/a", at(1));
+        third.follow(&second);
+        assert_eq!(third.because_exactly("session/a/env X", "X"), removed);
+        let mut back = Origins::default();
+        back.add("session/a/env X", at(9));
+        back.follow(&third);
+        assert_eq!(back.because_exactly("session/a/env X", "X"), [Because::from(&at(9))]);
+    }
+
     #[test]
     fn a_part_without_a_place_has_its_parents() {
         let mut origins = Origins::default();

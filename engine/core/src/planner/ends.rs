@@ -68,3 +68,48 @@ pub(super) fn forget(
         seen(format!("{incarnation} is over: {exit}")),
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::desired::{Access, BasePath, Desired, Origins};
+    use crate::ids::{Moment, NodeId};
+    use crate::known::Known;
+    use crate::observed::{Observed, Placed, Records};
+    use crate::plan::RouteSpec;
+
+    /// What vanished of a session that is routed to its first start and placed as given.
+    fn vanished_with(n: u32, node: &str) -> Option<u32> {
+        let id: SessionId = "a".parse().expect("a session id");
+        let here: NodeId = "n1".parse().expect("a node");
+        let mut observed = Observed::empty(here);
+        let node = node.parse().expect("a node");
+        let mut records = Records::default();
+        records.placements.insert(id.clone(), Placed { n, node, at: Moment(0) });
+        observed.records = Known::Present(records);
+        let route = RouteSpec {
+            incarnation: Incarnation::new(id.clone(), 1),
+            socket_dir: String::new(),
+            socket: String::new(),
+            uid: 1,
+            base: BasePath::Keep,
+            access: Access::default(),
+            ready: true,
+            display_name: String::new(),
+            workbench: "demo".parse().expect("a workbench"),
+        };
+        observed.routes.insert(id.clone(), route);
+        let (desired, origins) = (Desired::default(), Origins::default());
+        let input =
+            Input { desired: &desired, origins: &origins, observed: &observed, now: Moment(0) };
+        vanished(&input, &id, &Found::of(&input, &id)).map(|incarnation| incarnation.n)
+    }
+
+    #[test]
+    fn only_what_was_routed_to_and_placed_here_can_vanish() {
+        assert_eq!(vanished_with(1, "n1"), Some(1));
+        // A newer intent was not carried out yet, and what is elsewhere is for its own node to tell.
+        assert_eq!(vanished_with(2, "n1"), None);
+        assert_eq!(vanished_with(1, "n2"), None);
+    }
+}
