@@ -2,7 +2,7 @@
 //!
 //! | files | `file PATH`, `edit PATH: OLD -> NEW`, `remove PATH`, `mkdir DIR`, `remove-dir DIR`, `unreadable PATH WHY` |
 //! |---|---|
-//! | engine | `accept`, `round`, `settle`, `plan`, `plan --json`, `sessions`, `restart-engine` |
+//! | engine | `accept`, `round`, `settle`, `plan`, `plan --json`, `sessions`, `routes`, `restart-engine` |
 //! | time | `advance SPAN`, `now` |
 //! | sessions | `ready X`, `ended X`, `crash X [CODE]`, `vanish X`, `unknown X WHY`, `known X`, `keeper-lost X`, `beside X`, `foreign X USER`, `connections X N`, `reboot` |
 //! | world | `silent CLUSTER WHY`, `answers CLUSTER`, `store lost`, `store unreachable WHY`, `store back`, `refuse-port PORT WHO`, `free-port PORT`, `user X ...`, `workbench X ...`, `node X ...` |
@@ -73,6 +73,7 @@ pub fn run(world: &mut World, command: &Command) -> Result<String, String> {
         "settle" => settle(world, rest == "quietly"),
         "plan" => plan(world, rest),
         "sessions" => Ok(sessions(world)),
+        "routes" => Ok(routes(world)),
         "now" => Ok(format!("{}\n", when(world.now))),
         "advance" => {
             world.now = world.now.plus(Millis(span_ms(rest)?));
@@ -294,6 +295,16 @@ fn sessions(world: &World) -> String {
     }
     if out.is_empty() {
         out.push_str("no sessions\n");
+    }
+    out
+}
+
+fn routes(world: &World) -> String {
+    let mut out = String::new();
+    for route in world.observed.routes.values() {
+        let owner = route.access.owner.as_ref().map_or("nobody".to_owned(), ToString::to_string);
+        let ready = if route.ready { "answers" } else { "starting" };
+        let _ = writeln!(out, "{} {ready}, for {owner}", route.incarnation);
     }
     out
 }
