@@ -195,6 +195,9 @@ impl Reconciler {
         let generation = Generation(last.0.max(self.ledger.last_generation().0) + 1);
         let mark = InForce { generation, digest: Some(digest), since: now };
         let problems = problems.into();
+        // A line that is gone can be named as a cause as long as what it asked for is still there.
+        let mut lowered = lowered;
+        Arc::make_mut(&mut lowered).origins.follow(&self.lowered().origins);
         let mut site = SiteInForce { mark, files, lowered, problems, saved: false };
         self.save(&mut site);
         self.in_force = Some(site);
@@ -256,15 +259,25 @@ impl Reconciler {
         now: Moment,
     ) -> Report {
         let mut observed = self.look(now);
+        // The files in force may not speak yet of the accounts and workbenches that the new ones ask for.
+        observe::look_around(
+            &mut observed,
+            &mut *self.adapters.accounts,
+            &mut *self.adapters.workbenches,
+            &lowered.desired,
+            now,
+        );
         // What is planned for is taken as in force, so that an engine without any set can plan its first.
         observed.in_force.digest.get_or_insert(SiteDigest(engine_core::ids::Digest::of(b"")));
         let (requests, overrides) = self.people(now);
+        let in_force = self.lowered();
         let report_of = |lowered: &Lowered, options, warnings| {
             let desired = desired::merge(lowered.desired.clone(), &requests, &overrides, now);
-            let forecast = forecast::forecast(&desired, &lowered.origins, &observed, now);
+            let mut origins = lowered.origins.clone();
+            origins.follow(&in_force.origins);
+            let forecast = forecast::forecast(&desired, &origins, &observed, now);
             Report::new(about.clone(), options, &desired, &observed, &forecast, warnings)
         };
-        let in_force = self.lowered();
         let options = in_force.settings.changes(&lowered.settings);
         let report = report_of(lowered, options, warnings);
         // What happens without the new files just the same is not theirs.
