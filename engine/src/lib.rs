@@ -7,6 +7,7 @@ pub mod cli;
 pub mod control;
 pub mod demo;
 pub mod execute;
+mod hex;
 pub mod identity;
 pub mod instance;
 pub mod intake;

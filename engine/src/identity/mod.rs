@@ -10,6 +10,8 @@ pub mod links;
 
 use engine_core::ids::UserName;
 
+pub(crate) use crate::hex::{from_hex, hex};
+
 pub use cookie::{Cookies, SignedIn};
 pub use groups::{GroupLookup, Groups, SystemGroups};
 pub use key::{Key, KeyError};
@@ -55,26 +57,4 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], ring::error::Unspecifi
     let mut bytes = [0; N];
     ring::rand::SystemRandom::new().fill(&mut bytes)?;
     Ok(bytes)
-}
-
-/// Lower-case hex.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-/// The bytes that lower-case hex stands for; none if it is not that.
-pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
-    };
-    if !text.len().is_multiple_of(2) {
-        return None;
-    }
-    text.as_bytes().chunks_exact(2).map(|p| Some(digit(p[0])? << 4 | digit(p[1])?)).collect()
 }

@@ -53,29 +53,6 @@ impl Seal {
     }
 }
 
-/// Bytes as hex, for JSON.
-#[must_use]
-pub(super) fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
-        use std::fmt::Write;
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
-}
-
-/// Hex as bytes; none if it is no hex.
-#[must_use]
-pub(super) fn from_hex(hex: &str) -> Option<Vec<u8>> {
-    let digits = hex.as_bytes();
-    if !digits.len().is_multiple_of(2) {
-        return None;
-    }
-    digits
-        .chunks_exact(2)
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,13 +69,5 @@ mod tests {
         assert_eq!(seal.open(&changed), None);
         assert_eq!(seal.open(&sealed[..5]), None);
         assert_ne!(seal.seal(b"x"), seal.seal(b"x"), "a nonce is never used twice");
-    }
-
-    #[test]
-    fn hex_reads_back() {
-        assert_eq!(from_hex(&to_hex(b"\x00\xffa")).as_deref(), Some(&b"\x00\xffa"[..]));
-        assert_eq!(from_hex("0"), None);
-        assert_eq!(from_hex("zz"), None);
-        assert_eq!(from_hex("é0"), None);
     }
 }

@@ -4,7 +4,8 @@ use engine_core::ids::Generation;
 use engine_core::observed::InForce;
 use engine_core::site::SiteFiles;
 
-use super::{Ledger, encoded, seal, wire};
+use super::{Ledger, encoded, wire};
+use crate::hex::{from_hex, hex};
 use crate::ports::{Batch, StoreError};
 use crate::saved::SavedSite;
 use crate::store::keys;
@@ -24,7 +25,7 @@ impl Ledger {
     pub fn site(&self) -> Option<Saved> {
         let stored = self.store.get(keys::SITE_CURRENT).ok().flatten()?;
         let record: wire::SiteRecord = wire::decode(&stored.bytes).ok()?;
-        let sealed = seal::from_hex(&record.sealed)?;
+        let sealed = from_hex(&record.sealed)?;
         let text = self.seal.open(&sealed)?;
         let saved: SavedSite = serde_json::from_slice(&text).ok()?;
         let mark = record.mark();
@@ -50,7 +51,7 @@ impl Ledger {
             generation: mark.generation,
             digest,
             since: mark.since,
-            sealed: seal::to_hex(&sealed),
+            sealed: hex(&sealed),
         };
         let bytes = encoded(&record)?;
         let batch = Batch {
