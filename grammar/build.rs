@@ -26,6 +26,8 @@ struct Row {
     section: String,
     r#type: String,
     separator: Option<String>,
+    unit: Option<String>,
+    form: Option<String>,
     default: Option<String>,
     #[serde(default)]
     values: Vec<String>,
@@ -121,24 +123,21 @@ fn check_row(row: &Row) -> Result<(), String> {
     if row.r#type == "word" && row.values.is_empty() {
         return Err("a word needs `values`".into());
     }
-    if row.separator.is_some() && row.r#type != "list" {
-        return Err("only a list has a separator".into());
+    let columns = [
+        (row.separator.is_some(), "separator", ["list", "list"]),
+        (row.unit.is_some(), "unit", ["duration", "size"]),
+        (row.form.is_some(), "form", ["address", "address"]),
+    ];
+    for (given, column, types) in columns {
+        if given && !types.contains(&&*row.r#type) {
+            return Err(format!("`{}` has no `{column}`", row.r#type));
+        }
     }
     Ok(())
 }
 
 fn write_row(out: &mut String, file: &str, row: &Row) -> Result<(), String> {
-    let kind = match row.r#type.as_str() {
-        "bool" => "Bool".to_owned(),
-        "int" => "Int".to_owned(),
-        "text" => "Text".to_owned(),
-        "path" => "Path".to_owned(),
-        "address" => "Address".to_owned(),
-        "word" => "Word".to_owned(),
-        "url" => "Url".to_owned(),
-        "list" => format!("List(Separator::{})", separator(row.separator.as_deref())?),
-        other => return Err(format!("option `{}`: unknown type `{other}`", row.name)),
-    };
+    let kind = kind(row).map_err(|error| format!("option `{}`: {error}", row.name))?;
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     let state = match row.state.as_str() {
         "acts" => format!("Acts {{ test: {:?} }}", text(&row.test)),
@@ -174,6 +173,60 @@ fn write_row(out: &mut String, file: &str, row: &Row) -> Result<(), String> {
          summary: {summary:?}, note: {note:?}, source: {source:?} }},"
     )
     .map_err(|error| error.to_string())
+}
+
+/// The type of a row's value, as source of [`ValueKind`].
+fn kind(row: &Row) -> Result<String, String> {
+    Ok(match row.r#type.as_str() {
+        "bool" => "Bool".to_owned(),
+        "int" => "Int".to_owned(),
+        "decimal" => "Decimal".to_owned(),
+        "port" => "Port".to_owned(),
+        "port-range" => "PortRange".to_owned(),
+        "text" => "Text".to_owned(),
+        "account" => "Account".to_owned(),
+        "group" => "Group".to_owned(),
+        "pattern" => "Pattern".to_owned(),
+        "moment" => "Moment".to_owned(),
+        "path" => "Path".to_owned(),
+        "word" => "Word".to_owned(),
+        "url" => "Url".to_owned(),
+        "list" => format!("List(Separator::{})", separator(row.separator.as_deref())?),
+        "address" => format!("Address(AddressForm::{})", address_form(row.form.as_deref())?),
+        "duration" => format!("Duration(TimeUnit::{})", time_unit(row.unit.as_deref())?),
+        "size" => format!("Size(SizeUnit::{})", size_unit(row.unit.as_deref())?),
+        other => return Err(format!("unknown type `{other}`")),
+    })
+}
+
+fn address_form(word: Option<&str>) -> Result<&'static str, String> {
+    match word {
+        Some("host") => Ok("Host"),
+        Some("host-port") => Ok("HostPort"),
+        Some("host-or-socket") => Ok("HostOrSocket"),
+        Some("network") => Ok("Network"),
+        None => Ok("Any"),
+        Some(other) => Err(format!("unknown form `{other}`")),
+    }
+}
+
+fn time_unit(word: Option<&str>) -> Result<&'static str, String> {
+    match word {
+        Some("milliseconds") => Ok("Milliseconds"),
+        Some("seconds") => Ok("Seconds"),
+        Some("minutes") => Ok("Minutes"),
+        Some("hours") => Ok("Hours"),
+        Some("days") => Ok("Days"),
+        other => Err(format!("a duration has no unit {other:?}")),
+    }
+}
+
+fn size_unit(word: Option<&str>) -> Result<&'static str, String> {
+    match word {
+        Some("bytes") => Ok("Bytes"),
+        Some("megabytes") => Ok("Megabytes"),
+        other => Err(format!("a size has no unit {other:?}")),
+    }
 }
 
 fn separator(word: Option<&str>) -> Result<&'static str, String> {

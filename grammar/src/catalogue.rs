@@ -8,7 +8,9 @@
 //! missing here may still exist.
 
 use crate::suggest;
-use crate::value::{self, Separator, Value, ValueError, ValueKind};
+use crate::value::{
+    self, AddressForm, Separator, SizeUnit, TimeUnit, Value, ValueError, ValueKind,
+};
 
 include!(concat!(env!("OUT_DIR"), "/catalogue.rs"));
 
@@ -121,8 +123,8 @@ pub struct OptionRow {
     pub kind: ValueKind,
     /// Its default; none where it is not established or computed.
     pub default: Option<&'static str>,
-    /// The words it takes: all there are for a word, in place of a value for other types. A word in
-    /// angle brackets stands for any text.
+    /// The words it takes: all there are for a word or the items of a list, in place of a value for other
+    /// types. A word in angle brackets stands for any text.
     pub values: &'static [&'static str],
     /// Smallest number allowed.
     pub min: Option<i64>,
@@ -168,22 +170,49 @@ impl OptionRow {
         if self.kind != ValueKind::Word && self.values.contains(&text) {
             return Ok(Value::Word(text.into()));
         }
+        let (min, max) = (self.min.unwrap_or(i64::MIN), self.max.unwrap_or(i64::MAX));
         match self.kind {
             ValueKind::Bool if text.is_empty() => Err(ValueError::Empty),
             ValueKind::Bool => value::parse_bool(text).map(Value::Bool),
-            ValueKind::Int => {
-                let (min, max) = (self.min.unwrap_or(i64::MIN), self.max.unwrap_or(i64::MAX));
-                value::parse_int(text, min, max).map(Value::Int)
+            ValueKind::Int => value::parse_int(text, min, max).map(Value::Int),
+            ValueKind::Decimal => value::parse_decimal(text).map(Value::Decimal),
+            ValueKind::Duration(unit) => value::parse_count(text, unit.millis(), min, max)
+                .map(|ms| Value::Duration(value::Millis(ms))),
+            ValueKind::Size(unit) => {
+                value::parse_count(text, unit.bytes(), min, max).map(Value::Size)
             }
+            ValueKind::Port => {
+                let lowest = u16::try_from(min).unwrap_or(1);
+                let highest = u16::try_from(max).unwrap_or(u16::MAX);
+                value::parse_port(text, lowest, highest).map(Value::Port)
+            }
+            ValueKind::PortRange => value::parse_port_range(text).map(Value::PortRange),
             ValueKind::Text => Ok(Value::Text(text.into())),
+            ValueKind::Account | ValueKind::Group => value::parse_name(text).map(Value::Name),
+            ValueKind::Pattern => value::parse_pattern(text).map(Value::Pattern),
+            ValueKind::Moment => value::parse_moment(text).map(Value::Moment),
             ValueKind::Path => Ok(Value::Path(text.into())),
-            ValueKind::Address => value::parse_address(text).map(Value::Address),
-            ValueKind::List(separator) => Ok(Value::List(value::parse_list(text, separator))),
+            ValueKind::Address(form) => value::parse_address(text, form).map(Value::Address),
+            ValueKind::List(separator) => self.parse_items(text, separator),
             ValueKind::Word => value::parse_word(text, self.values).map(Value::Word),
             ValueKind::Url => value::parse_url(text).map(Value::Url),
-            ValueKind::Size => value::parse_size(text).map(Value::Size),
-            ValueKind::Duration => value::parse_duration(text).map(Value::Duration),
         }
+    }
+
+    /// The items of a list; those of a closed set are words of it.
+    fn parse_items(&self, text: &str, separator: Separator) -> Result<Value, ValueError> {
+        let items = value::parse_list(text, separator);
+        if self.values.is_empty() {
+            return Ok(Value::List(items));
+        }
+        let words = items.iter().map(|item| value::parse_word(item, self.values));
+        words.collect::<Result<_, _>>().map(Value::List)
+    }
+
+    /// The default in its type; none where it is not established, or computed.
+    #[must_use]
+    pub fn default_value(&self) -> Option<Value> {
+        self.parse_value(self.default?).ok()
     }
 }
 
@@ -292,6 +321,7 @@ mod tests {
         assert_eq!(row.parse_value("500"), Ok(Value::Int(500)));
         let row = find("rserver.conf", "", "www-port").expect("it is in the catalogue");
         assert_eq!(row.parse_value(""), Ok(Value::Word("".into())));
+        assert_eq!(row.parse_value("8787"), Ok(Value::Port(8787)));
         assert_eq!(row.parse_value("70000"), Err(ValueError::OutOfRange { min: 1, max: 65535 }));
     }
 }

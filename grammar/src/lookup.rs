@@ -182,7 +182,11 @@ impl<'s> Lookup<'s> {
                 Some(typed)
             }
             Err(error) => {
-                let as_written = (error == ValueError::NotAUrl).then(|| Value::Url(value.into()));
+                let as_written = match error {
+                    ValueError::NotAUrl => Some(Value::Url(value.into())),
+                    ValueError::BelowZero => Some(Value::Text(value.into())),
+                    _ => None,
+                };
                 self.mistake(Mistake::WrongValue { row, value: value_span, error });
                 as_written
             }
@@ -285,10 +289,11 @@ impl Mistake {
     }
 }
 
-/// The product passes a URL on unread, so one without a scheme does not stop it.
+/// The product passes a URL on unread, so one without a scheme does not stop it; and a number below zero is a
+/// number to it.
 fn wrong_value(source: &Source, row: &OptionRow, value: Span, error: &ValueError) -> Problem {
     let severity = match error {
-        ValueError::NotAUrl => Severity::Warning,
+        ValueError::NotAUrl | ValueError::BelowZero => Severity::Warning,
         _ => Severity::Error,
     };
     let message = match error {

@@ -3,11 +3,17 @@
 //! Knows types, not options: which type an option has stands in the [`crate::catalogue`], what a
 //! reader does to the text before it gets here (cutting, trimming, un-escaping) in that reader.
 
+mod address;
+mod error;
+mod ports;
+mod text;
 mod units;
 
-use std::fmt;
-
-pub use units::{Bytes, Millis, parse_duration, parse_size};
+pub use address::{AddressForm, parse_address};
+pub use error::ValueError;
+pub use ports::{PortRange, parse_port, parse_port_range};
+pub use text::{parse_moment, parse_name, parse_pattern};
+pub use units::{Bytes, Millis, SizeUnit, TimeUnit, parse_count, parse_duration, parse_size};
 
 /// A value in its type. Units are in the variant's doc.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,8 +22,20 @@ pub enum Value {
     Bool(bool),
     /// A whole number.
     Int(i64),
+    /// A decimal number, as written.
+    Decimal(Box<str>),
+    /// A port; 0 where its option takes it.
+    Port(u16),
+    /// A range of ports.
+    PortRange(PortRange),
     /// Free text.
     Text(Box<str>),
+    /// The name of an account or a group.
+    Name(Box<str>),
+    /// A regular expression, as written.
+    Pattern(Box<str>),
+    /// A moment, as written.
+    Moment(Box<str>),
     /// A path, as written.
     Path(Box<str>),
     /// A network address or host name, as written.
@@ -41,22 +59,36 @@ pub enum ValueKind {
     Bool,
     /// A whole number.
     Int,
+    /// A number with or without decimals.
+    Decimal,
+    /// A whole number that is a span of time in a fixed unit.
+    Duration(TimeUnit),
+    /// A whole number that is a size in a fixed unit.
+    Size(SizeUnit),
+    /// A port.
+    Port,
+    /// `lower-upper`.
+    PortRange,
     /// Free text.
     Text,
+    /// The name of an account.
+    Account,
+    /// The name of a group.
+    Group,
+    /// A regular expression, or a rewrite rule that begins with one.
+    Pattern,
+    /// A date, with or without a clock.
+    Moment,
     /// A path.
     Path,
-    /// A network address or host name, or a socket path where the option says so.
-    Address,
+    /// A network address.
+    Address(AddressForm),
     /// A list in one value.
     List(Separator),
     /// One word of a set.
     Word,
     /// A URL.
     Url,
-    /// A number with a unit of size; only in files of our own.
-    Size,
-    /// A span of time with units; only in files of our own.
-    Duration,
 }
 
 impl ValueKind {
@@ -65,15 +97,21 @@ impl ValueKind {
     pub fn name(self) -> &'static str {
         match self {
             ValueKind::Bool => "switch",
-            ValueKind::Int => "number",
+            ValueKind::Int | ValueKind::Decimal => "number",
+            ValueKind::Duration(unit) => unit.name(),
+            ValueKind::Size(unit) => unit.name(),
+            ValueKind::Port => "port",
+            ValueKind::PortRange => "range of ports",
             ValueKind::Text => "text",
+            ValueKind::Account => "name of an account",
+            ValueKind::Group => "name of a group",
+            ValueKind::Pattern => "regular expression",
+            ValueKind::Moment => "date",
             ValueKind::Path => "path",
-            ValueKind::Address => "address",
+            ValueKind::Address(_) => "address",
             ValueKind::List(_) => "list",
             ValueKind::Word => "word",
             ValueKind::Url => "URL",
-            ValueKind::Size => "size",
-            ValueKind::Duration => "duration",
         }
     }
 }
@@ -91,98 +129,6 @@ pub enum Separator {
     Line,
     /// The whole value is one item: the option is repeated instead.
     None,
-}
-
-/// Why a text is not a value of its option's type.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ValueError {
-    /// There is no text where a value is needed.
-    Empty,
-    /// Neither of the words for a switch.
-    NotASwitch,
-    /// Not a whole number.
-    NotANumber,
-    /// A whole number outside the option's range.
-    OutOfRange {
-        /// Smallest allowed.
-        min: i64,
-        /// Largest allowed.
-        max: i64,
-    },
-    /// None of the words of the set.
-    NotAWord {
-        /// The words, the empty one left out.
-        words: Vec<&'static str>,
-        /// The one that was probably meant.
-        nearest: Option<&'static str>,
-    },
-    /// Blanks or control characters in an address.
-    NotAnAddress,
-    /// Has no `scheme://`.
-    NotAUrl,
-    /// A quantity without its unit.
-    NoUnit {
-        /// The units to choose from.
-        units: &'static str,
-    },
-    /// A quantity with a unit that is none of ours.
-    UnknownUnit {
-        /// The units to choose from.
-        units: &'static str,
-    },
-    /// Units of time not from largest to smallest, or one twice.
-    UnitOrder,
-    /// A fraction of a unit.
-    Fraction,
-    /// Beyond 64 bits.
-    TooLarge,
-}
-
-impl fmt::Display for ValueError {
-    /// What is wrong, in a few words, to stand below the value.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ValueError::Empty => write!(f, "a value is needed here"),
-            ValueError::NotASwitch => write!(f, "not a switch"),
-            ValueError::NotANumber => write!(f, "not a whole number"),
-            ValueError::OutOfRange { min, max } if *max == i64::MAX => {
-                write!(f, "must be {min} or more")
-            }
-            ValueError::OutOfRange { min, max } => write!(f, "must be from {min} to {max}"),
-            ValueError::NotAWord { nearest: Some(word), .. } => {
-                write!(f, "did you mean `{word}`?")
-            }
-            ValueError::NotAWord { nearest: None, .. } => write!(f, "not one of the known words"),
-            ValueError::NotAnAddress => write!(f, "an address has no blanks"),
-            ValueError::NotAUrl => write!(f, "no `scheme://` in front"),
-            ValueError::NoUnit { .. } => write!(f, "a unit is missing"),
-            ValueError::UnknownUnit { .. } => write!(f, "unknown unit"),
-            ValueError::UnitOrder => write!(f, "units go from the largest to the smallest"),
-            ValueError::Fraction => write!(f, "fractions are not read here"),
-            ValueError::TooLarge => write!(f, "too large"),
-        }
-    }
-}
-
-impl ValueError {
-    /// What may be written instead, where that can be said in general.
-    #[must_use]
-    pub fn help(&self) -> Option<String> {
-        match self {
-            ValueError::NotASwitch => {
-                Some("write 1, true, yes or on; or 0, false, no or off".to_owned())
-            }
-            ValueError::NotAWord { words, .. } => Some(format!("one of: {}", words.join(", "))),
-            ValueError::NoUnit { units } | ValueError::UnknownUnit { units } => {
-                Some(format!("units are: {units}"))
-            }
-            ValueError::UnitOrder => Some("write it like 1h30m".to_owned()),
-            ValueError::Fraction => {
-                Some("use the next smaller unit, such as 90m or 1536MiB".into())
-            }
-            _ => None,
-        }
-    }
 }
 
 /// Reads a switch: `1 true yes on` or `0 false no off`, any case (files.md A).
@@ -247,15 +193,21 @@ fn letters(word: &str) -> impl Iterator<Item = char> {
     word.chars().filter(|c| !matches!(c, ' ' | '-' | '_')).map(|c| c.to_ascii_lowercase())
 }
 
-/// Reads an address or host name: anything without blanks and control characters.
+/// Reads a number with or without decimals: `2`, `0.5`, `-1`.
 ///
 /// # Errors
-/// [`ValueError::NotAnAddress`].
-pub fn parse_address(text: &str) -> Result<Box<str>, ValueError> {
-    if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err(ValueError::NotAnAddress);
+/// [`ValueError::Empty`] or [`ValueError::NotADecimal`].
+pub fn parse_decimal(text: &str) -> Result<Box<str>, ValueError> {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
+    let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if text.is_empty() {
+        Err(ValueError::Empty)
+    } else if whole.len() + part.len() > 0 && all_digits(whole) && all_digits(part) {
+        Ok(text.into())
+    } else {
+        Err(ValueError::NotADecimal)
     }
-    Ok(text.into())
 }
 
 /// Reads a URL: `scheme://` and something after it. An empty text is allowed: it unsets the option.
@@ -336,9 +288,17 @@ mod tests {
     }
 
     #[test]
-    fn addresses_have_no_blanks_and_urls_have_a_scheme() {
-        assert!(parse_address("[::1]").is_ok());
-        assert!(parse_address("local host").is_err());
+    fn decimals_may_have_a_point() {
+        for text in ["2", "0.5", "-1", ".5", "1."] {
+            assert!(parse_decimal(text).is_ok(), "{text}");
+        }
+        for text in ["", ".", "1,5", "1e3", "two", "1.2.3"] {
+            assert!(parse_decimal(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn urls_have_a_scheme() {
         assert!(parse_url("http://10.0.0.1:8787").is_ok());
         assert!(parse_url("").is_ok());
         assert!(parse_url("10.0.0.1:8787").is_err());

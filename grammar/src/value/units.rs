@@ -1,7 +1,7 @@
 //! Quantities that are written with a unit: spans of time and sizes.
 //!
-//! Only the files of our own use them (product.md §4, rule 5); Workbench's files put the unit into
-//! the option's name.
+//! The files of our own write the unit behind the number (product.md §4, rule 5); Workbench's files put it into
+//! the option's name, and the catalogue says which it is.
 
 use std::fmt;
 
@@ -44,6 +44,87 @@ impl fmt::Display for Bytes {
             SIZE_UNITS.iter().rfind(|row| row.0.ends_with("iB") && exact(row)).unwrap_or(&("B", 1));
         write!(f, "{}{unit}", self.0 / factor)
     }
+}
+
+/// The unit of a bare number that is a span of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TimeUnit {
+    /// Thousandths of a second.
+    Milliseconds,
+    /// Seconds.
+    Seconds,
+    /// Minutes.
+    Minutes,
+    /// Hours.
+    Hours,
+    /// Days of 24 hours.
+    Days,
+}
+
+impl TimeUnit {
+    /// How many milliseconds one is.
+    #[must_use]
+    pub fn millis(self) -> u64 {
+        match self {
+            TimeUnit::Milliseconds => 1,
+            TimeUnit::Seconds => 1000,
+            TimeUnit::Minutes => 60_000,
+            TimeUnit::Hours => 3_600_000,
+            TimeUnit::Days => 86_400_000,
+        }
+    }
+
+    /// What a number of it is called.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            TimeUnit::Milliseconds => "number of milliseconds",
+            TimeUnit::Seconds => "number of seconds",
+            TimeUnit::Minutes => "number of minutes",
+            TimeUnit::Hours => "number of hours",
+            TimeUnit::Days => "number of days",
+        }
+    }
+}
+
+/// The unit of a bare number that is a size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SizeUnit {
+    /// Bytes.
+    Bytes,
+    /// Megabytes of 1024 times 1024 bytes, as the product multiplies them.
+    Megabytes,
+}
+
+impl SizeUnit {
+    /// How many bytes one is.
+    #[must_use]
+    pub fn bytes(self) -> u64 {
+        match self {
+            SizeUnit::Bytes => 1,
+            SizeUnit::Megabytes => 1 << 20,
+        }
+    }
+
+    /// What a number of it is called.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            SizeUnit::Bytes => "number of bytes",
+            SizeUnit::Megabytes => "number of megabytes",
+        }
+    }
+}
+
+/// Reads a whole number that counts something of `factor` each, within `min..=max`.
+///
+/// # Errors
+/// As [`super::parse_int`]; [`ValueError::BelowZero`] for a number that counts less than nothing where no range
+/// says that it may not; [`ValueError::TooLarge`].
+pub fn parse_count(text: &str, factor: u64, min: i64, max: i64) -> Result<u64, ValueError> {
+    let number = super::parse_int(text, min, max)?;
+    let number = u64::try_from(number).map_err(|_| ValueError::BelowZero)?;
+    number.checked_mul(factor).ok_or(ValueError::TooLarge)
 }
 
 /// Longest first where one begins another, largest last.

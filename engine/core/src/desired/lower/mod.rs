@@ -203,6 +203,7 @@ impl<'a> Lowering<'a> {
         let entry = self.flat(kind, option)?;
         match entry.typed {
             Some(Value::Int(value)) => Some((value, entry.line)),
+            Some(Value::Port(port)) => Some((port.into(), entry.line)),
             _ => None,
         }
     }

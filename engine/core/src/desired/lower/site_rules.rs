@@ -102,6 +102,10 @@ impl Lowering<'_> {
 
     fn bad_address(&mut self) {
         let Some(entry) = self.flat(FileKind::RserverConf, "www-address") else { return };
+        if entry.typed.is_none() {
+            // It is no address at all, which has been said.
+            return;
+        }
         let problem = Problem::new(
             Code(341),
             Severity::Error,
