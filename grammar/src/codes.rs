@@ -60,6 +60,8 @@ codes! {
     FIELD_AMONG_BARE = 121;
     /// A quoted value that is no JSON string.
     BAD_QUOTES = 122;
+    /// A section's header without a name.
+    NAMELESS_SECTION = 123;
     /// More problems than are listed.
     NOT_LISTED = 199;
 
@@ -89,6 +91,10 @@ codes! {
     FIELD_IGNORED = 212;
     /// Two clusters of one type, one without a file of its own.
     SHARED_SETTINGS = 213;
+    /// A section that is more general than one above it.
+    SECTION_ORDER = 214;
+    /// A rule below one that decides for everybody.
+    NEVER_REACHED = 215;
 }
 
 #[cfg(test)]

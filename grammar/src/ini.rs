@@ -166,6 +166,12 @@ fn push_setting<'a>(
         mistakes.push(Mistake::NoName { at: builder.span(separator) });
     }
     let span = builder.span(value);
+    // Quotes do not protect anything, but what stands between them is not meant as a comment.
+    let quoted =
+        setting.value.len() > 1 && setting.value.starts_with('"') && setting.value.ends_with('"');
+    if quoted {
+        return true;
+    }
     if let Some(at) = [" #", " ;", "\t#", "\t;"].iter().filter_map(|c| setting.value.find(c)).min()
     {
         let start = span.start as usize + at + 1;

@@ -139,22 +139,12 @@ impl Mistake {
     }
 }
 
-const RULES: Rules = Rules {
-    file: "launcher.conf",
-    noun: "option",
-    any_case: false,
-    refuses_unknown: false,
-    first_wins: false,
-    empty_is_on: false,
-    switches: &[],
-};
-
 const TYPES: [&str; 3] = ["Local", "Slurm", "Kubernetes"];
 
 /// Reads `launcher.conf`.
 pub(crate) fn read(source: &Source) -> Read {
     let Parse { tree, mistakes } = ini::parse(&source.text);
-    let mut lookup = Lookup::new(source, RULES);
+    let mut lookup = Lookup::new(source, Rules::of(FileKind::LauncherConf));
     check_text(source, &mut lookup.problems);
     for mistake in mistakes {
         lookup.problems.push(|| mistake.problem(source));

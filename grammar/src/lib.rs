@@ -3,6 +3,7 @@
 //! Knows no session, no tokio and no file system: bytes come in, values and problems go out.
 //! Read next: [`source`], then a reader ([`options`] is the simplest), then [`document`].
 
+pub mod access;
 pub mod catalogue;
 pub mod check;
 pub mod codes;
@@ -10,6 +11,8 @@ pub mod document;
 pub mod error;
 pub mod exercise;
 pub mod ini;
+pub mod items;
+pub mod kind;
 pub mod launcher;
 mod line;
 pub mod load_balancer;
@@ -20,10 +23,14 @@ pub mod print;
 pub mod read;
 pub mod records;
 pub mod report;
+pub mod repositories;
 pub mod secret;
+pub mod sections;
 pub mod settings;
 pub mod source;
 pub mod span;
 pub mod suggest;
+pub mod text;
 pub mod tree;
 pub mod value;
+pub mod variables;

@@ -57,21 +57,11 @@ fn lists_nodes(section: &str) -> bool {
     ["nodes", "node", "cluster"].iter().any(|name| name.eq_ignore_ascii_case(section))
 }
 
-const RULES: Rules = Rules {
-    file: "load-balancer",
-    noun: "option",
-    any_case: false,
-    refuses_unknown: false,
-    first_wins: false,
-    empty_is_on: false,
-    switches: &[],
-};
-
 /// Reads `load-balancer`. Both forms give one unnamed section.
 pub(crate) fn read(source: &Source) -> Read {
     let Parse { tree, mistakes } = ini::parse(&source.text);
     let nodes = old_nodes(&tree, source);
-    let mut lookup = Lookup::new(source, RULES);
+    let mut lookup = Lookup::new(source, Rules::of(FileKind::LoadBalancer));
     check_text(source, &mut lookup.problems);
     for mistake in mistakes {
         // Lines of the old list are host names, not settings: the section has been spoken of.

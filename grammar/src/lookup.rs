@@ -10,6 +10,7 @@ use crate::catalogue::{self, OptionRow};
 use crate::codes;
 use crate::document::{Entry, Part};
 use crate::error::{Code, Problem, Problems, Severity, quoted};
+use crate::kind::{FileKind, Names, Reader};
 use crate::source::Source;
 use crate::span::Span;
 use crate::value::{Value, ValueError, ValueKind};
@@ -31,6 +32,39 @@ pub(crate) struct Rules {
     pub(crate) empty_is_on: bool,
     /// Words for switches that are known to work; empty for all eight.
     pub(crate) switches: &'static [&'static str],
+    /// What silently stands in for a word that is none of the option's, by option.
+    pub(crate) words_fall_back: &'static [(&'static str, &'static str)],
+}
+
+/// What an unknown word of `logging.conf` means (files.md 15).
+const LOGGING_WORDS: [(&str, &str); 3] =
+    [("log-level", "warn"), ("logger-type", "syslog"), ("log-message-format", "pretty")];
+
+impl Rules {
+    /// The rules of a kind of file.
+    pub(crate) fn of(kind: FileKind) -> Self {
+        let facts = kind.facts();
+        let (noun, switches): (_, &[&str]) = match facts.reader {
+            Reader::Records => ("field", &["true", "false"]),
+            Reader::Settings => ("setting", &["1", "0"]),
+            // Only these two were ever seen in files whose reader is closed.
+            Reader::Options if !facts.is_established() => ("option", &["1", "0"]),
+            _ => ("option", &[]),
+        };
+        Self {
+            file: facts.file_name,
+            noun,
+            any_case: facts.reader == Reader::Records && !facts.is_established(),
+            refuses_unknown: facts.names == Names::Refused,
+            first_wins: matches!(facts.reader, Reader::Settings | Reader::Records),
+            empty_is_on: facts.reader == Reader::Options && facts.is_established(),
+            switches,
+            words_fall_back: match kind {
+                FileKind::LoggingConf => &LOGGING_WORDS,
+                _ => &[],
+            },
+        }
+    }
 }
 
 /// A mistake about a name or a value.
@@ -50,6 +84,8 @@ pub(crate) enum Mistake {
     Second { name: Span, first: Span },
     /// Not of its type.
     WrongValue { row: &'static OptionRow, value: Span, error: ValueError },
+    /// No word of the option, which the product takes for another.
+    FallsBack { row: &'static OptionRow, value: Span, error: ValueError, other: &'static str },
     /// An empty switch, which is on.
     EmptyIsOn { row: &'static OptionRow, name: Span },
     /// A word for a switch that is not known to work here.
@@ -182,6 +218,11 @@ impl<'s> Lookup<'s> {
                 Some(typed)
             }
             Err(error) => {
+                let words = self.rules.words_fall_back;
+                if let Some(&(_, other)) = words.iter().find(|(name, _)| *name == row.name) {
+                    self.mistake(Mistake::FallsBack { row, value: value_span, error, other });
+                    return Some(Value::Word(other.into()));
+                }
                 let as_written = match error {
                     ValueError::NotAUrl => Some(Value::Url(value.into())),
                     ValueError::BelowZero => Some(Value::Text(value.into())),
@@ -271,6 +312,11 @@ impl Mistake {
                 at(found, first, "this one counts")
             }
             Mistake::WrongValue { row, value, error } => wrong_value(source, row, value, &error),
+            Mistake::FallsBack { row, value, error, other } => {
+                let mut found = wrong_value(source, row, value, &error);
+                found.severity = Warning;
+                found.note(format!("the product takes it for `{other}` without a word"))
+            }
             Mistake::EmptyIsOn { row, name: span } => {
                 let message = format!("an empty value turns `{}` on", row.name);
                 let help = format!("write `{}=1` or `{0}=0`", row.name);

@@ -1,12 +1,15 @@
-//! Reader of options files: `rserver.conf` (files.md A).
+//! Reader of options files: `rserver.conf` and others of its form (files.md A).
 //!
 //! One `name=value` a line, split at the first `=`, both sides without their blanks. `#` cuts a line
 //! anywhere, also inside a value; `;` makes a comment in column 0 only. `[name]` turns the keys below
-//! into `name.key`, which `rserver.conf` does not have. No quotes, no continuation, no variables.
+//! into `name.key`, which no such file has. No quotes, no continuation, no variables.
+//!
+//! `jupyter.conf`, `vscode.conf` and their like are read by the same rules, though the product's reader
+//! of them was never seen (files.md 14): what depends on a rule that may not hold is a warning there.
 
 use crate::codes;
 use crate::document::Document;
-use crate::error::{Code, Problem, Problems, Severity, quoted};
+use crate::error::{Code, Problem, Severity, quoted};
 use crate::line::{Setting, is_blank, lines, setting, trimmed};
 use crate::lookup::{Lookup, Rules, Seen, Written};
 use crate::read::{Read, new_section};
@@ -48,8 +51,10 @@ pub enum Mistake {
 
 impl Mistake {
     /// The mistake as a problem of its file.
+    ///
+    /// `established`: whether these rules are known to be the product's for this file.
     #[must_use]
-    pub fn problem(self, source: &Source) -> Problem {
+    pub fn problem(self, source: &Source, established: bool) -> Problem {
         let at = |code: Code, severity, message: &str, span, text: &str| {
             Problem::new(code, severity, message).label(&source.file, Some(span), text)
         };
@@ -61,7 +66,7 @@ impl Mistake {
                     Severity::Error,
                     message,
                     line,
-                    "the product refuses to start on it",
+                    if established { "the product refuses to start on it" } else { "no `=`" },
                 );
                 let text = source.slice(line);
                 if cut {
@@ -83,6 +88,15 @@ impl Mistake {
                 let label = "makes every name below it unknown";
                 at(codes::UNKNOWN_SECTION, Severity::Error, message, header, label)
                     .help(format!("remove the line {}", quoted(source.slice(header))))
+            }
+            Mistake::CutShort { cut } if !established => {
+                let message = "it is not known whether `#` cuts this value short";
+                at(codes::NOT_PROVEN, Severity::Warning, message, cut, "read as a comment here")
+            }
+            Mistake::LiteralQuotes { value } if !established => {
+                let message = "it is not known whether the quotes are part of this value";
+                at(codes::NOT_PROVEN, Severity::Warning, message, value, "")
+                    .help("write it without quotes")
             }
             Mistake::CutShort { cut } => {
                 let message = "`#` cuts this value short";
@@ -191,24 +205,17 @@ fn push_cut<'a>(
     }
 }
 
-const RULES: Rules = Rules {
-    file: "rserver.conf",
-    noun: "option",
-    any_case: false,
-    refuses_unknown: true,
-    first_wins: false,
-    empty_is_on: true,
-    switches: &[],
-};
-
-/// Reads `rserver.conf`.
+/// Reads an options file.
 ///
 /// Entries below a section's header are in a section of that name: to the product they are unknown.
-pub(crate) fn read(source: &Source) -> Read {
+pub(crate) fn read(kind: FileKind, source: &Source) -> Read {
     let Parse { tree, mistakes } = parse(&source.text);
-    let mut lookup = Lookup::new(source, RULES);
+    let mut lookup = Lookup::new(source, Rules::of(kind));
     check_text(source, &mut lookup.problems);
-    push_problems(source, &mut lookup.problems, &mistakes);
+    let established = kind.facts().is_established();
+    for mistake in mistakes {
+        lookup.problems.push(|| mistake.problem(source, established));
+    }
     let mut sections = vec![new_section(source, None, Span::default())];
     let mut seen = Seen::new();
     let mut below_header = false;
@@ -235,14 +242,8 @@ pub(crate) fn read(source: &Source) -> Read {
             }
         }
     }
-    let document = Document { kind: FileKind::RserverConf, bare: false, sections };
+    let document = Document { kind, bare: false, sections };
     Read { document, problems: lookup.problems.finish() }
-}
-
-fn push_problems(source: &Source, problems: &mut Problems, mistakes: &[Mistake]) {
-    for mistake in mistakes {
-        problems.push(|| mistake.problem(source));
-    }
 }
 
 /// An entry as it stands in a tree; none for one without a name.
@@ -268,7 +269,7 @@ mod tests {
     fn read_text(text: &str) -> Read {
         let tree = parse(text).tree;
         assert_eq!(print(&tree), text);
-        read(&Source::new("rserver.conf", text))
+        read(FileKind::RserverConf, &Source::new("rserver.conf", text))
     }
 
     /// The codes of the problems, in order.

@@ -4,10 +4,14 @@
 
 use crate::document::{Document, Section};
 use crate::error::Problem;
+use crate::kind::Reader;
 use crate::source::{FileKind, Source};
 use crate::span::Span;
 use crate::tree::Tree;
-use crate::{ini, launcher, load_balancer, options, records, settings};
+use crate::{
+    access, ini, items, launcher, load_balancer, options, records, repositories, sections,
+    settings, text, variables,
+};
 
 /// A file as read.
 #[derive(Clone, Debug)]
@@ -21,27 +25,37 @@ pub struct Read {
 /// Reads a file of a known kind.
 #[must_use]
 pub fn read_file(kind: FileKind, source: &Source) -> Read {
-    match kind {
-        FileKind::RserverConf => options::read(source),
-        FileKind::LauncherConf => launcher::read(source),
-        FileKind::DatabaseConf => settings::read(source),
-        FileKind::LoadBalancer => load_balancer::read(source),
-        FileKind::LauncherMounts | FileKind::LauncherEnv | FileKind::LauncherPorts => {
-            records::read(kind, source)
-        }
+    match kind.reader() {
+        Reader::Options => options::read(kind, source),
+        Reader::Launcher => launcher::read(source),
+        Reader::LoadBalancer => load_balancer::read(source),
+        Reader::Levels | Reader::Things => sections::read(kind, source),
+        Reader::Repositories => repositories::read(kind, source),
+        Reader::Settings => settings::read(kind, source),
+        Reader::Records => records::read(kind, source),
+        Reader::Variables => variables::read(kind, source),
+        Reader::Access => access::read(kind, source),
+        Reader::Items => items::read(kind, source),
+        Reader::Text => text::read(kind, source),
     }
 }
 
 /// The tree of a file, as its reader parses it.
 #[must_use]
 pub fn parse_tree(kind: FileKind, text: &str) -> Tree<'_> {
-    match kind {
-        FileKind::RserverConf => options::parse(text).tree,
-        FileKind::LauncherConf | FileKind::LoadBalancer => ini::parse(text).tree,
-        FileKind::DatabaseConf => settings::parse(text).tree,
-        FileKind::LauncherMounts | FileKind::LauncherEnv | FileKind::LauncherPorts => {
-            records::parse(kind, text).tree
-        }
+    match kind.reader() {
+        Reader::Options => options::parse(text).tree,
+        Reader::Launcher
+        | Reader::LoadBalancer
+        | Reader::Levels
+        | Reader::Things
+        | Reader::Repositories => ini::parse(text).tree,
+        Reader::Settings => settings::parse(text).tree,
+        Reader::Records => records::parse(kind, text).tree,
+        Reader::Variables => variables::parse(text).tree,
+        Reader::Access => access::parse(text).tree,
+        Reader::Items => items::parse(text).tree,
+        Reader::Text => text::parse(text).tree,
     }
 }
 

@@ -1,7 +1,8 @@
-//! Reader of records: `launcher-mounts`, `launcher-env`, `launcher-ports` (files.md D and §6-§8).
+//! Reader of records: `launcher-mounts`, `launcher-env`, `launcher-ports`, `r-versions`,
+//! `notifications.conf` (files.md D, §6-§8, §18, §19).
 //!
 //! Records are separated by a blank line. A field is `Key: value`, its key in column 0 and without
-//! blanks, in any letter case; an indented line continues the field above it, whatever it looks like;
+//! blanks, in any letter case (but in `r-versions`); an indented line continues the field above it, whatever it looks like;
 //! `#` makes a comment in column 0 only. Of two fields of one name in a record the first wins.
 //! Blanks at the end of a value are dropped.
 //!
@@ -11,6 +12,9 @@
 //! whole file: it is bare if its `=` comes before any `:` (`PATH=/a:/b` is a pair,
 //! `Environment: A=B` a field), or, among ports, if it begins with a digit. A line of the other form
 //! further down is an error, so a wrong guess cannot pass unseen.
+//!
+//! `r-versions` is read record by record: one that begins with a path is a list of paths, each a
+//! version. There a line of nothing but blanks separates nothing.
 
 mod mistake;
 mod rules;
@@ -37,13 +41,14 @@ pub fn parse(kind: FileKind, text: &str) -> Parse<'_, Mistake> {
         builder: Builder::new(text),
         mistakes: Vec::new(),
         above: Above::Nothing,
+        bare: is_bare(kind, text),
         began: false,
         first_bare: None,
+        blanks: None,
     };
-    let bare = is_bare(kind, text);
     for line in lines(text) {
         reader.builder.piece(TokenKind::Junk, line.mark);
-        let kind = reader.line(line, bare);
+        let kind = reader.line(line);
         reader.builder.end_line(kind, line.eol);
     }
     Parse { tree: reader.builder.finish(), mistakes: reader.mistakes }
@@ -65,6 +70,7 @@ fn is_item(kind: FileKind, text: &str) -> bool {
             text.find(['=', ':']).is_some_and(|at| text[at..].starts_with('='))
         }
         FileKind::LauncherPorts => text.starts_with(|c: char| c.is_ascii_digit()),
+        FileKind::RVersions => text.starts_with('/'),
         _ => false,
     }
 }
@@ -74,6 +80,7 @@ fn is_item(kind: FileKind, text: &str) -> bool {
 enum Above {
     Nothing,
     Field,
+    Bare,
     Refused,
 }
 
@@ -82,28 +89,45 @@ struct Reader<'a> {
     builder: Builder<'a>,
     mistakes: Vec<Mistake>,
     above: Above,
+    /// Whether lines are bare: of the whole file, or of this record of `r-versions`.
+    bare: bool,
     /// Whether a bare line was read, and which is the first, until a field among them was named.
     began: bool,
     first_bare: Option<Span>,
+    /// A line of blanks in `r-versions` that separates nothing.
+    blanks: Option<Span>,
 }
 
 impl<'a> Reader<'a> {
-    fn line(&mut self, line: RawLine<'a>, bare: bool) -> LineKind {
+    fn line(&mut self, line: RawLine<'a>) -> LineKind {
         let (indent, inner, trail) = trimmed(line.body, is_space);
         if inner.is_empty() {
+            let blanks = self.builder.next_span(line.body);
             self.builder.piece(TokenKind::Space, line.body);
-            self.above = Above::Nothing;
+            if self.kind != FileKind::RVersions || line.body.is_empty() {
+                self.above = Above::Nothing;
+                self.blanks = None;
+            } else if self.above != Above::Nothing {
+                self.blanks.get_or_insert(blanks);
+            }
             return LineKind::Blank;
         }
         if line.body.starts_with('#') {
             self.builder.token(TokenKind::Comment, line.body);
             return LineKind::Comment;
         }
+        if let Some(at) = self.blanks.take() {
+            self.mistakes.push(Mistake::BlanksOnly { at });
+        }
+        if self.kind == FileKind::RVersions && self.above == Above::Nothing {
+            self.bare = is_item(self.kind, inner);
+            self.began = false;
+        }
         self.builder.piece(TokenKind::Space, indent);
-        let kind = if bare {
+        let kind = if self.bare {
             self.bare_line(inner, line.number)
         } else if !indent.is_empty() {
-            self.continuation(inner)
+            self.continuation(inner, line.number)
         } else {
             self.field_line(&line.body[..line.body.len() - trail.len()], line.number)
         };
@@ -124,6 +148,7 @@ impl<'a> Reader<'a> {
         }
         let value = self.builder.token(TokenKind::Value, inner);
         self.builder.entry(None, value, line);
+        self.above = Above::Bare;
         if !self.began {
             self.began = true;
             self.first_bare = Some(self.builder.span(value));
@@ -131,7 +156,7 @@ impl<'a> Reader<'a> {
         LineKind::Entry
     }
 
-    fn continuation(&mut self, inner: &'a str) -> LineKind {
+    fn continuation(&mut self, inner: &'a str, line: u32) -> LineKind {
         if self.above == Above::Field {
             let value = self.builder.token(TokenKind::Value, inner);
             self.builder.more(value);
@@ -139,6 +164,7 @@ impl<'a> Reader<'a> {
         }
         let refused = self.builder.token(TokenKind::Error, inner);
         if self.above == Above::Nothing {
+            self.builder.section(None, line);
             self.mistakes.push(Mistake::NothingAbove { at: self.builder.span(refused) });
             self.above = Above::Refused;
         }
@@ -160,6 +186,9 @@ impl<'a> Reader<'a> {
                 Mistake::NotAField { at }
             };
             self.mistakes.push(mistake);
+            if self.above == Above::Nothing {
+                self.builder.section(None, line);
+            }
             // A record goes on behind such a line; what is indented below it is passed over.
             self.above = Above::Refused;
             return LineKind::Refused;
@@ -187,21 +216,12 @@ fn known_field(kind: FileKind, name: &str) -> Option<&'static str> {
 /// Reads a file of records, or its bare form.
 pub(crate) fn read(kind: FileKind, source: &Source) -> Read {
     let Parse { tree, mistakes } = parse(kind, &source.text);
-    let rules = Rules {
-        file: kind.file_name(),
-        noun: "field",
-        any_case: true,
-        refuses_unknown: false,
-        first_wins: true,
-        empty_is_on: false,
-        switches: &["true", "false"],
-    };
-    let mut lookup = Lookup::new(source, rules);
+    let mut lookup = Lookup::new(source, Rules::of(kind));
     check_text(source, &mut lookup.problems);
     for mistake in mistakes {
         lookup.problems.push(|| mistake.problem(source));
     }
-    let bare = is_bare(kind, &source.text);
+    let bare = is_bare(kind, &source.text) && kind != FileKind::RVersions;
     let mut found = Vec::new();
     let sections = if bare {
         bare_section(kind, &tree, source).into_iter().collect()
@@ -232,11 +252,14 @@ fn read_records(
                 record = Record::default();
             }
             Item::Entry(entry) => {
-                let Some(key) = entry.key.map(|key| tree.token(key)) else { continue };
-                if sections.is_empty() {
-                    // The record began with a refused line.
-                    sections.push(None);
-                }
+                let Some(key) = entry.key.map(|key| tree.token(key)) else {
+                    sections.push(Some(version(
+                        kind,
+                        written(tree, entry, lookup.source),
+                        lookup.source,
+                    )));
+                    continue;
+                };
                 let slot = sections.last_mut().expect("a record was begun above");
                 let section: &mut Section =
                     slot.get_or_insert_with(|| new_section(lookup.source, None, key.span));
@@ -251,6 +274,23 @@ fn read_records(
         }
     }
     sections.into_iter().flatten().collect()
+}
+
+/// A version of `r-versions` that is nothing but its path.
+fn version(kind: FileKind, written: Written<'_>, source: &Source) -> Section {
+    let mut section = new_section(source, None, written.value_span);
+    let name = "Path";
+    section.entries.push(Entry {
+        name: name.into(),
+        name_span: Span { end: written.value_span.start, ..written.value_span },
+        value: written.value.into(),
+        value_span: written.value_span,
+        line: written.line,
+        row: catalogue::find(kind.file_name(), RECORD, name),
+        typed: Some(crate::value::Value::Path(written.value.into())),
+        parts: written.parts,
+    });
+    section
 }
 
 /// What is known of the record that is being read.

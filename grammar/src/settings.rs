@@ -1,4 +1,4 @@
-//! Reader of settings files: `database.conf` (files.md C).
+//! Reader of settings files: `database.conf` and others of its form (files.md C).
 //!
 //! Lines are trimmed; blank ones and ones without `=` are passed over by the product without a word.
 //! There is no comment: `#host=x` is a setting called `#host`, which nobody reads. A value that begins
@@ -185,20 +185,10 @@ fn json_reason(error: &serde_json::Error) -> String {
     text.split_once(" at line").map_or(text.clone(), |(reason, _)| reason.to_owned())
 }
 
-const RULES: Rules = Rules {
-    file: "database.conf",
-    noun: "setting",
-    any_case: false,
-    refuses_unknown: false,
-    first_wins: true,
-    empty_is_on: false,
-    switches: &["1", "0"],
-};
-
-/// Reads `database.conf`. Values are un-escaped; settings called `#...` are left out.
-pub(crate) fn read(source: &Source) -> Read {
+/// Reads a settings file. Values are un-escaped; settings called `#...` are left out.
+pub(crate) fn read(kind: FileKind, source: &Source) -> Read {
     let Parse { tree, mistakes } = parse(&source.text);
-    let mut lookup = Lookup::new(source, RULES);
+    let mut lookup = Lookup::new(source, Rules::of(kind));
     check_text(source, &mut lookup.problems);
     for mistake in mistakes {
         lookup.problems.push(|| mistake.problem(source));
@@ -221,7 +211,7 @@ pub(crate) fn read(source: &Source) -> Read {
     for mistake in overridden(&section) {
         lookup.problems.push(|| mistake.problem(source));
     }
-    let document = Document { kind: FileKind::DatabaseConf, bare: false, sections: vec![section] };
+    let document = Document { kind, bare: false, sections: vec![section] };
     Read { document, problems: lookup.problems.finish() }
 }
 
@@ -248,7 +238,7 @@ mod tests {
 
     fn read_text(text: &str) -> Read {
         assert_eq!(print(&parse(text).tree), text);
-        read(&Source::new("database.conf", text))
+        read(FileKind::DatabaseConf, &Source::new("database.conf", text))
     }
 
     fn codes_of(text: &str) -> Vec<u16> {

@@ -9,15 +9,12 @@ use std::path::{Path, PathBuf};
 use grammar::exercise::exercise;
 use grammar::source::FileKind;
 
-const SAMPLES: [(FileKind, &str); 7] = [
-    (FileKind::RserverConf, include_str!("samples/rserver.conf")),
-    (FileKind::LauncherConf, include_str!("samples/launcher.conf")),
-    (FileKind::DatabaseConf, include_str!("samples/database.conf")),
-    (FileKind::LoadBalancer, include_str!("samples/load-balancer")),
-    (FileKind::LauncherMounts, include_str!("samples/launcher-mounts")),
-    (FileKind::LauncherEnv, include_str!("samples/launcher-env")),
-    (FileKind::LauncherPorts, include_str!("samples/launcher-ports")),
-];
+/// Our own sample of a kind.
+fn sample(kind: FileKind) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples");
+    let path = folder.join(kind.file_name());
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
 
 fn corpus() -> PathBuf {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -25,26 +22,45 @@ fn corpus() -> PathBuf {
     std::env::var_os("WHARF_CORPUS").map_or(beside, PathBuf::from)
 }
 
-/// The files of a corpus: `<kind>/<number>.<anything>`, one directory a kind.
+/// The files of a corpus: `<kind>/<number>.<anything>`, one directory a kind; in `other` each file has
+/// its own name behind the number.
 fn files(corpus: &Path) -> Vec<(FileKind, PathBuf)> {
+    let paths = |folder: &str| {
+        let entries = fs::read_dir(corpus.join(folder)).into_iter().flatten();
+        let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
+        paths.filter(|path| path.is_file()).collect::<Vec<_>>()
+    };
     let mut found = Vec::new();
     for kind in FileKind::ALL {
-        let Ok(entries) = fs::read_dir(corpus.join(kind.file_name())) else { continue };
-        let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
-        found.extend(paths.filter(|path| path.is_file()).map(|path| (kind, path)));
+        found.extend(paths(kind.file_name()).into_iter().map(|path| (kind, path)));
+    }
+    for path in paths("other") {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let kind = name.split_once('.').and_then(|(_, name)| kind_of(name));
+        found.extend(kind.map(|kind| (kind, path)));
     }
     found.sort();
     found
 }
 
+/// The kind of a name; names of clusters beside the product's are of Slurm.
+fn kind_of(name: &str) -> Option<FileKind> {
+    let slurm = |name: &str| {
+        Some(format!("launcher.slurm.{}", name.split_once("launcher.slurm")?.1.split_once('.')?.1))
+    };
+    FileKind::of_file_name(name).or_else(|| FileKind::of_file_name(&slurm(name)?))
+}
+
 #[test]
 fn our_own_samples_are_read_without_a_problem() {
-    for (kind, text) in SAMPLES {
+    let mut found = Vec::new();
+    for kind in FileKind::ALL {
+        let text = sample(kind);
         exercise(kind, text.as_bytes());
         let source = grammar::source::Source::new(kind.file_name(), text);
-        let problems = grammar::read::read_file(kind, &source).problems;
-        assert!(problems.is_empty(), "{kind:?}: {problems:?}");
+        found.extend(grammar::read::read_file(kind, &source).problems);
     }
+    assert!(found.is_empty(), "{found:#?}");
 }
 
 #[test]

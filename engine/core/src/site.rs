@@ -137,7 +137,9 @@ impl SiteFiles {
     #[must_use]
     pub fn digest(&self) -> SiteDigest {
         let mut frames = Frames::default();
-        for (kind, file) in &self.workbench {
+        // An absent file is no frame, so that a new kind of file changes no digest.
+        for (kind, file) in self.workbench.iter().filter(|(_, file)| !matches!(file, Known::Absent))
+        {
             frames.file(kind.file_name(), file);
         }
         frames.file(WHARF_TOML, &self.wharf);

@@ -39,6 +39,11 @@ pub enum Mistake {
         /// The same field of the record that it runs into.
         first: Span,
     },
+    /// A line of blanks between records, where only an empty one separates.
+    BlanksOnly {
+        /// The line.
+        at: Span,
+    },
     /// A continuation line that looks like a field.
     LooksLikeField {
         /// What stands there.
@@ -74,7 +79,9 @@ pub enum Mistake {
         record: Span,
         /// The field.
         field: &'static str,
-        /// The type of mount that needs it; none = every mount does.
+        /// What the record stands for: a mount, a version, a notice.
+        noun: &'static str,
+        /// The type of mount that needs it; none = every one does.
         mount: Option<&'static str>,
         /// Whether the record has the fields of the older form without `MountType`.
         old_form: bool,
@@ -141,6 +148,11 @@ impl Mistake {
                     .note("fields that the record above has already are lost")
                     .help("separate records by a blank line")
             }
+            Mistake::BlanksOnly { at: span } => {
+                let message = "a line of blanks does not separate records in this file";
+                at(codes::RECORDS_RUN_TOGETHER, Warning, message, span, "not empty")
+                    .help("remove the blanks")
+            }
             Mistake::LooksLikeField { at: span, field } => {
                 let message = "an indented line is never a field";
                 let label = format!("part of the value above, not `{field}`");
@@ -178,13 +190,15 @@ impl Mistake {
                     comment_help(problem, text)
                 }
             }
-            Mistake::Missing { record, field, mount, old_form } => {
+            Mistake::Missing { record, field, noun, mount, old_form } => {
                 let message = match mount {
                     Some(mount) => format!("a mount of type {mount} needs `{field}`"),
-                    None => format!("this mount has no `{field}`"),
+                    None => format!("this {noun} has no `{field}`"),
                 };
+                // Without a mount sessions break; a version or notice is passed over.
+                let severity = if noun == "mount" { Error } else { Warning };
                 let label = format!("this record has no `{field}`");
-                let problem = at(codes::MISSING, Error, &message, record, &label);
+                let problem = at(codes::MISSING, severity, &message, record, &label);
                 if old_form {
                     problem
                         .note("an older form took Host and Path for NFS")

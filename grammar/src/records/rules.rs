@@ -40,12 +40,30 @@ pub(super) fn check_record(kind: FileKind, record: &Section, mistakes: &mut Vec<
         match &*entry.name {
             "Environment" => check_lines(kind, entry, mistakes, pair_mistake),
             "Ports" => check_lines(kind, entry, mistakes, port_mistake),
+            "Message" => check_lines(kind, entry, mistakes, |_, _| None),
             _ => check_one_line(kind, entry, mistakes),
         }
     }
-    if kind == FileKind::LauncherMounts {
-        check_mount(record, mistakes);
+    match kind {
+        FileKind::LauncherMounts => check_mount(record, mistakes),
+        FileKind::RVersions if !has(record, "Path") && !has(record, "Module") => {
+            mistakes.push(missing(record, "Path", "version"));
+        }
+        FileKind::NotificationsConf => {
+            let needed = ["EndTime", "Message"].into_iter().filter(|field| !has(record, field));
+            mistakes.extend(needed.map(|field| missing(record, field, "notice")));
+        }
+        _ => {}
     }
+}
+
+fn has(record: &Section, field: &str) -> bool {
+    let given = |entry: &Entry| !entry.value.is_empty() || !entry.parts.is_empty();
+    record.get(field).is_some_and(given)
+}
+
+fn missing(record: &Section, field: &'static str, noun: &'static str) -> Mistake {
+    Mistake::Missing { record: record.span, field, noun, mount: None, old_form: false }
 }
 
 fn check_lines(
@@ -95,10 +113,11 @@ fn check_mount(record: &Section, mistakes: &mut Vec<Mistake>) {
     let missing = |field: &'static str, mount, old_form| Mistake::Missing {
         record: record.span,
         field,
+        noun: "mount",
         mount,
         old_form,
     };
-    let has = |field: &str| record.get(field).is_some_and(|entry| !entry.value.is_empty());
+    let has = |field: &str| has(record, field);
     if record.get("MountType").is_none() {
         mistakes.push(missing("MountType", None, has("Host") && has("Path")));
     }
