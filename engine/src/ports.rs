@@ -7,9 +7,10 @@
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 
+pub use engine_core::desired::Secrets;
 use engine_core::desired::{BalancerMethod, ListenAddress, ListenerId, StopSpec, WorkbenchSpec};
 use engine_core::ids::{
-    Digest, Epoch, GatewayId, Incarnation, Moment, NodeId, SessionId, UserName, WorkbenchName,
+    Epoch, GatewayId, Incarnation, Moment, NodeId, SessionId, UserName, WorkbenchName,
 };
 use engine_core::known::Known;
 use engine_core::observed::{
@@ -65,9 +66,6 @@ pub enum WardenError {
         source: std::io::Error,
     },
 }
-
-/// The texts of secrets, by their keyed digest, at the moment of use.
-pub type Secrets = BTreeMap<Digest, String>;
 
 /// Starts and ends sessions in one cluster.
 pub trait Launcher: Send {

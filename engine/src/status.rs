@@ -8,7 +8,7 @@ use std::sync::Arc;
 use engine_core::desired::{Desired, Effect, Override, SessionSpec, WantedState};
 use engine_core::ids::{Generation, Moment, SessionId};
 use engine_core::known::Known;
-use engine_core::observed::{IncarnationSeen, Observed, Phase, WorkbenchSeen};
+use engine_core::observed::{IncarnationSeen, InstallationSeen, Observed, Phase};
 use engine_core::plan::{Hold, HoldKind, Plan, Resource, WaitingOn};
 use engine_core::report;
 use serde::{Deserialize, Serialize};
@@ -298,8 +298,9 @@ fn session_view(
     if let (true, Some(hold)) = (view.reason.is_empty(), hold) {
         view.reason = format!("{}: {}", hold.wanted, report::text::waiting(&hold.waiting_on));
     }
-    if let Some(Known::Present(WorkbenchSeen::Installing { done, total })) =
+    if let Some(Known::Present(seen)) =
         spec.and_then(|spec| observed.workbenches.get(&spec.launch.workbench))
+        && let Some(InstallationSeen::Installing { done, total }) = &seen.ours
         && view.incarnation == 0
     {
         view.progress = Some((*done, *total));

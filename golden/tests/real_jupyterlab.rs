@@ -17,7 +17,7 @@ use engine::session_socket::open_session_socket;
 use engine_core::desired::{HealthSpec, StopSpec, WorkbenchSpec, builtins};
 use engine_core::ids::{Incarnation, Moment, NodeId, WorkbenchName};
 use engine_core::known::Known;
-use engine_core::observed::{IncarnationSeen, Phase, WorkbenchSeen};
+use engine_core::observed::{IncarnationSeen, InstallationSeen, Phase, ProgramSeen};
 
 use instance::{Instance, wharf};
 
@@ -48,27 +48,33 @@ fn install(instance: &Instance) -> String {
     let account = Account { uid: user.uid, gid: user.gid, home: user.home.into() };
     let mut workbenches = LocalWorkbenches::new(&golden::real::jupyter::cache(), Some(account));
     let mut counts = Vec::new();
-    wait_for("installation", || match workbenches.observe(&name, &spec, Moment(1)) {
-        Known::Present(WorkbenchSeen::NotInstalled) => {
-            workbenches.provide(&name, &spec).unwrap();
-            None
+    wait_for("installation", || {
+        let Known::Present(seen) = workbenches.observe(&name, &spec, Moment(1)) else {
+            return None;
+        };
+        match (seen.found, seen.ours) {
+            (ProgramSeen::Works { exe, version }, _) => {
+                println!("{exe}: {version}, found");
+                Some(exe)
+            }
+            (ProgramSeen::Asked { .. }, _) => None,
+            (_, Some(InstallationSeen::NotInstalled)) => {
+                workbenches.provide(&name, &spec).unwrap();
+                None
+            }
+            (_, Some(InstallationSeen::Installing { done, total })) => {
+                assert!(done <= total, "{done} of {total}");
+                counts.push(done);
+                None
+            }
+            (_, Some(InstallationSeen::Installed { version, .. })) if version.is_empty() => None,
+            (_, Some(InstallationSeen::Installed { exe, version })) => {
+                println!("{exe}: {version}; counted {:?}", counts.last());
+                assert!(version.starts_with("4.6."), "{version}");
+                Some(exe)
+            }
+            other => panic!("{other:?}"),
         }
-        Known::Present(WorkbenchSeen::Installing { done, total }) => {
-            assert!(done <= total, "{done} of {total}");
-            counts.push(done);
-            None
-        }
-        Known::Present(WorkbenchSeen::Available { exe, version }) if version.is_empty() => {
-            drop(exe);
-            None
-        }
-        Known::Present(WorkbenchSeen::Available { exe, version }) => {
-            println!("{exe}: {version}; counted {:?}", counts.last());
-            assert!(version.starts_with("4.6."), "{version}");
-            Some(exe)
-        }
-        Known::Unknown { .. } => None,
-        other => panic!("{other:?}"),
     })
 }
 

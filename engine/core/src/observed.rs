@@ -144,23 +144,66 @@ pub struct UserSeen {
     pub reachable: bool,
 }
 
-/// Whether a workbench can be started here.
+/// What there is of a workbench here: a program that was found, and one of our making. Which of the two is
+/// started is the planner's business.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "workbench")]
-pub enum WorkbenchSeen {
-    /// It can.
-    Available {
-        /// The executable.
-        exe: String,
-        /// What it calls itself; empty where it was not asked.
-        version: String,
-    },
-    /// It is not here, and no file asks for it to be installed.
+#[serde(rename_all = "kebab-case")]
+pub struct WorkbenchSeen {
+    /// A program that somebody else put there.
+    pub found: ProgramSeen,
+    /// What is installed below our state directory; none = no file asks for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ours: Option<InstallationSeen>,
+}
+
+impl WorkbenchSeen {
+    /// A program that works, and no file that asks for one to be installed.
+    #[must_use]
+    pub fn works(exe: String, version: String) -> Self {
+        Self { found: ProgramSeen::Works { exe, version }, ours: None }
+    }
+
+    /// No program, and an installation that a file asks for.
+    #[must_use]
+    pub fn of_ours(ours: InstallationSeen) -> Self {
+        let help = "none is installed".to_owned();
+        Self { found: ProgramSeen::Missing { help }, ours: Some(ours) }
+    }
+}
+
+/// A program that starts a workbench, as found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "program")]
+pub enum ProgramSeen {
+    /// There is none.
     Missing {
         /// What to do about it.
         help: String,
     },
-    /// A file asks for it to be installed; nothing runs yet.
+    /// It is there, and was asked for its version; no answer yet.
+    Asked {
+        /// The executable.
+        exe: String,
+    },
+    /// It is there, and does not say its version when asked.
+    Silent {
+        /// The executable.
+        exe: String,
+    },
+    /// It is there, and says what it is.
+    Works {
+        /// The executable.
+        exe: String,
+        /// What it calls itself.
+        version: String,
+    },
+}
+
+/// An installation of our own, as found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "installation")]
+pub enum InstallationSeen {
+    /// Nothing is installed and nothing runs yet.
     NotInstalled,
     /// It is being installed.
     Installing {
@@ -173,6 +216,13 @@ pub enum WorkbenchSeen {
     Failed {
         /// Why, and what to do.
         reason: String,
+    },
+    /// It is installed.
+    Installed {
+        /// The executable.
+        exe: String,
+        /// What it calls itself; empty while it was not asked.
+        version: String,
     },
 }
 

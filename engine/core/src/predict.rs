@@ -6,8 +6,8 @@
 use crate::ids::{Incarnation, Moment, SessionId};
 use crate::known::Known;
 use crate::observed::{
-    BalancerSeen, ENDS_KEPT, EndRecord, Exit, IncarnationSeen, Memory, Observed, Phase, Placed,
-    Records, Terms, WorkbenchSeen,
+    BalancerSeen, ENDS_KEPT, EndRecord, Exit, IncarnationSeen, InstallationSeen, Memory, Observed,
+    Phase, Placed, Records, Terms, WorkbenchSeen,
 };
 use crate::plan::{Action, Because, EndPurpose, Plan, Resource, RouteSpec, StartOrder, Step};
 
@@ -94,8 +94,9 @@ fn apply(world: &mut Observed, step: &Step, now: Moment) {
             records.terms.insert(session.clone(), terms.clone());
         }),
         Action::Provide { workbench } => {
-            let seen = WorkbenchSeen::Installing { done: 0, total: 0 };
-            world.workbenches.insert(workbench.clone(), Known::Present(seen));
+            if let Some(Known::Present(seen)) = world.workbenches.get_mut(workbench) {
+                seen.ours = Some(InstallationSeen::Installing { done: 0, total: 0 });
+            }
         }
         Action::SetRoute(route) => {
             world.routes.insert(route.incarnation.session.clone(), RouteSpec::clone(route));
@@ -192,11 +193,10 @@ pub fn in_flight_done(mut world: Observed, now: Moment) -> Observed {
         }
     }
     for known in world.workbenches.values_mut() {
-        if let Known::Present(WorkbenchSeen::Installing { .. }) = known {
-            *known = Known::Present(WorkbenchSeen::Available {
-                exe: String::new(),
-                version: String::new(),
-            });
+        if let Known::Present(WorkbenchSeen { ours: Some(ours), .. }) = known
+            && matches!(ours, InstallationSeen::Installing { .. })
+        {
+            *ours = InstallationSeen::Installed { exe: String::new(), version: String::new() };
         }
     }
     world

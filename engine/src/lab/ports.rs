@@ -214,10 +214,7 @@ impl Workbenches for SimWorkbenches {
         _spec: &WorkbenchSpec,
         _now: Moment,
     ) -> Known<WorkbenchSeen> {
-        Known::Present(WorkbenchSeen::Available {
-            exe: format!("/opt/{workbench}"),
-            version: "1".to_owned(),
-        })
+        Known::Present(WorkbenchSeen::works(format!("/opt/{workbench}"), "1".to_owned()))
     }
 
     fn provide(&mut self, _workbench: &WorkbenchName, _spec: &WorkbenchSpec) -> Result<(), String> {

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use engine_core::desired::WorkbenchSpec;
 use engine_core::ids::{Moment, WorkbenchName};
 use engine_core::known::Known;
-use engine_core::observed::WorkbenchSeen;
+use engine_core::observed::{InstallationSeen, ProgramSeen, WorkbenchSeen};
 
 use crate::ports::Workbenches;
 use discovery::{Account, Found};
@@ -139,17 +139,17 @@ impl LocalWorkbenches {
         workbench: &WorkbenchName,
         definition: &Definition,
         requirements: &Path,
-    ) -> WorkbenchSeen {
+    ) -> InstallationSeen {
         let dir = self.state.join(workbench.as_str());
         let running = self.installations.get(workbench).map(Installation::seen);
         match running.unwrap_or_else(|| install::look(&dir, requirements)) {
             install::Seen::Done { exe } => {
                 let version = self.version(definition, &exe).unwrap_or_default();
-                WorkbenchSeen::Available { exe, version }
+                InstallationSeen::Installed { exe, version }
             }
-            install::Seen::Not => WorkbenchSeen::NotInstalled,
-            install::Seen::Running { done, total } => WorkbenchSeen::Installing { done, total },
-            install::Seen::Failed { reason } => WorkbenchSeen::Failed { reason },
+            install::Seen::Not => InstallationSeen::NotInstalled,
+            install::Seen::Running { done, total } => InstallationSeen::Installing { done, total },
+            install::Seen::Failed { reason } => InstallationSeen::Failed { reason },
         }
     }
 }
@@ -159,33 +159,24 @@ impl Workbenches for LocalWorkbenches {
         &mut self,
         workbench: &WorkbenchName,
         spec: &WorkbenchSpec,
-        now: Moment,
+        _now: Moment,
     ) -> Known<WorkbenchSeen> {
         let definition = definition(workbench, spec);
-        let found = self.find(workbench, &definition);
-        Known::Present(match (found, &definition.install) {
-            (Found::At(exe), None) => {
-                let version = self.version(&definition, &exe).unwrap_or_default();
-                WorkbenchSeen::Available { exe, version }
+        let found = match self.find(workbench, &definition) {
+            Found::Not { help } => {
+                ProgramSeen::Missing { help: help.replace("{NAME}", workbench.as_str()) }
             }
-            (Found::Not { help }, None) => {
-                WorkbenchSeen::Missing { help: help.replace("{NAME}", workbench.as_str()) }
-            }
-            // One that is there and works comes before one of our making.
-            (Found::At(exe), Some(requirements)) => match self.version(&definition, &exe) {
-                None => {
-                    let reason = format!("{exe} was asked for its version");
-                    return Known::Unknown { since: now, reason };
-                }
-                Some(version) if version.is_empty() => {
-                    self.installed(workbench, &definition, requirements)
-                }
-                Some(version) => WorkbenchSeen::Available { exe, version },
+            Found::At(exe) => match self.version(&definition, &exe) {
+                None => ProgramSeen::Asked { exe },
+                Some(version) if version.is_empty() => ProgramSeen::Silent { exe },
+                Some(version) => ProgramSeen::Works { exe, version },
             },
-            (Found::Not { .. }, Some(requirements)) => {
-                self.installed(workbench, &definition, requirements)
-            }
-        })
+        };
+        let ours = definition
+            .install
+            .as_deref()
+            .map(|requirements| self.installed(workbench, &definition, requirements));
+        Known::Present(WorkbenchSeen { found, ours })
     }
 
     fn provide(&mut self, workbench: &WorkbenchName, spec: &WorkbenchSpec) -> Result<(), String> {
@@ -216,7 +207,11 @@ mod tests {
         let mut workbenches = LocalWorkbenches::new(state.path(), None);
         let seen = workbenches.observe(&lab, &spec, Moment(1));
         assert!(
-            matches!(&seen, Known::Present(WorkbenchSeen::Missing { help }) if help.contains("/no/such/jupyter")),
+            matches!(
+                &seen,
+                Known::Present(WorkbenchSeen { found: ProgramSeen::Missing { help }, ours: None })
+                    if help.contains("/no/such/jupyter")
+            ),
             "{seen:?}"
         );
         assert!(workbenches.provide(&lab, &spec).unwrap_err().contains("no file asks"));
@@ -228,6 +223,7 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         let mut workbenches = LocalWorkbenches::new(state.path(), None);
         let seen = workbenches.observe(&demo, &WorkbenchSpec::default(), Moment(1));
-        assert!(matches!(seen, Known::Present(WorkbenchSeen::Available { .. })), "{seen:?}");
+        let Known::Present(seen) = seen else { panic!("{seen:?}") };
+        assert!(matches!(seen.found, ProgramSeen::Works { .. }), "{seen:?}");
     }
 }

@@ -100,7 +100,7 @@ fn an_incarnation_is_started_once() {
     let order = world.order("once", 1, "/bin/sleep", &["1000"]);
     world.start(&order);
     let seen = world.wait_until_running(&order.incarnation);
-    let again = world.launcher.start(&order, &Secrets::new(), Moment(2));
+    let again = world.launcher.start(&order, &Secrets::default(), Moment(2));
     assert!(matches!(again, Err(LaunchError::Exists { .. })), "{again:?}");
     assert_eq!(world.observe(&order.incarnation).present().unwrap().pid, seen.pid);
 }
@@ -166,11 +166,16 @@ fn the_environment_is_whole_and_its_secrets_are_nowhere_else() {
     let mut order = world.order("env", 1, "/bin/sh", &["-c", "env; echo base {BASE} id {ID}"]);
     let launch = std::sync::Arc::make_mut(&mut order.launch);
     launch.env.insert("TOKEN".to_owned(), EnvValue::Secret(digest));
+    let of_user = format!("{}-{canary}", world.user.0.as_str());
+    let digest_of_user = Digest::keyed(b"k", of_user.as_bytes());
+    launch.env.insert("USER_TOKEN".to_owned(), EnvValue::Secret(digest_of_user));
     launch.env.insert("SCRATCH".to_owned(), EnvValue::Plain("/scratch/{USER}".to_owned()));
     launch.program.env.insert("SOCK".to_owned(), "{SOCKET}".to_owned());
-    let missing = world.launcher.start(&order, &Secrets::new(), Moment(1)).unwrap_err();
+    let missing = world.launcher.start(&order, &Secrets::default(), Moment(1)).unwrap_err();
     assert!(missing.to_string().contains("TOKEN"), "{missing}");
-    let secrets = Secrets::from([(digest, canary.to_owned())]);
+    let mut secrets = Secrets::new(b"k");
+    assert_eq!(secrets.keep(canary.to_owned()), digest);
+    secrets.keep(format!("{{USER}}-{canary}"));
     world.launcher.start(&order, &secrets, Moment(1)).unwrap();
     world.wait_for_exit(&order.incarnation);
     let log = world.log(&order.incarnation);
@@ -178,6 +183,7 @@ fn the_environment_is_whole_and_its_secrets_are_nowhere_else() {
     let socket = world.layout.user_dir(&order.incarnation).join("app.sock");
     for line in [
         format!("TOKEN={canary}"),
+        format!("USER_TOKEN={of_user}"),
         format!("SCRATCH=/scratch/{name}"),
         format!("SOCK={}", socket.display()),
         format!("USER={name}"),
@@ -362,12 +368,12 @@ fn the_wrong_account_is_refused() {
     let mut world = World::new();
     let mut order = world.order("forged", 1, "/bin/true", &[]);
     order.user.uid += 1;
-    let error = world.launcher.start(&order, &Secrets::new(), Moment(1)).unwrap_err();
+    let error = world.launcher.start(&order, &Secrets::default(), Moment(1)).unwrap_err();
     assert!(error.to_string().contains("the order says"), "{error}");
     let mut order = world.order("rooted", 1, "/bin/true", &[]);
     std::sync::Arc::make_mut(&mut order.launch).user = "root".parse().unwrap();
     (order.user.uid, order.user.gid) = (0, 0);
-    let error = world.launcher.start(&order, &Secrets::new(), Moment(1)).unwrap_err();
+    let error = world.launcher.start(&order, &Secrets::default(), Moment(1)).unwrap_err();
     assert!(error.to_string().contains("never run as root"), "{error}");
     assert!(world.launcher.observe(Moment(1)).unwrap().is_empty(), "nothing was left behind");
 }

@@ -4,7 +4,8 @@ use engine_core::desired::{LaunchSpec, ListenAddress};
 use engine_core::ids::{Incarnation, Moment, SessionId};
 use engine_core::known::Known;
 use engine_core::observed::{
-    IncarnationSeen, NodeSeen, Phase, PortRefusal, Records, UserSeen, WorkbenchSeen,
+    IncarnationSeen, InstallationSeen, NodeSeen, Phase, PortRefusal, ProgramSeen, Records,
+    UserSeen, WorkbenchSeen,
 };
 
 use super::run::two;
@@ -176,14 +177,19 @@ fn workbench(world: &mut World, rest: &str) -> Result<(), String> {
     let id = name.parse().map_err(|_| format!("`{name}` is no workbench"))?;
     let (word, more) = how.split_once(' ').unwrap_or((how, ""));
     let seen = match word {
-        "missing" => WorkbenchSeen::Missing { help: "apt install it".to_owned() },
+        "missing" => {
+            let found = ProgramSeen::Missing { help: "apt install it".to_owned() };
+            WorkbenchSeen { found, ours: None }
+        }
         "available" => available(&id),
-        "not-installed" => WorkbenchSeen::NotInstalled,
-        "failed" => WorkbenchSeen::Failed { reason: more.to_owned() },
+        "asked" | "silent" => found_beside_ours(word, more),
+        "not-installed" => WorkbenchSeen::of_ours(InstallationSeen::NotInstalled),
+        "failed" => WorkbenchSeen::of_ours(InstallationSeen::Failed { reason: more.to_owned() }),
         "installing" => {
             let (done, total) = two(more)?;
             let number = |text: &str| text.parse().map_err(|_| format!("`{text}` is no number"));
-            WorkbenchSeen::Installing { done: number(done)?, total: number(total)? }
+            let (done, total) = (number(done)?, number(total)?);
+            WorkbenchSeen::of_ours(InstallationSeen::Installing { done, total })
         }
         "unknown" => {
             let unknown = Known::Unknown { since: world.now, reason: more.to_owned() };
@@ -194,4 +200,13 @@ fn workbench(world: &mut World, rest: &str) -> Result<(), String> {
     };
     world.observed.workbenches.insert(id, Known::Present(seen));
     Ok(())
+}
+
+/// A program that says nothing, yet or at all; beside nothing (`only`) or an installation that was not begun.
+fn found_beside_ours(word: &str, more: &str) -> WorkbenchSeen {
+    let exe = "/opt/found".to_owned();
+    let found =
+        if word == "asked" { ProgramSeen::Asked { exe } } else { ProgramSeen::Silent { exe } };
+    let ours = (more != "only").then_some(InstallationSeen::NotInstalled);
+    WorkbenchSeen { found, ours }
 }

@@ -6,7 +6,8 @@ use engine_core::desired::{self, Desired, Ground, Lowered, Origins, Override, Re
 use engine_core::ids::{Generation, Incarnation, Moment, SessionId, UserName, WorkbenchName};
 use engine_core::known::Known;
 use engine_core::observed::{
-    Exit, InForce, IncarnationSeen, NodeSeen, Observed, Phase, Records, UserSeen, WorkbenchSeen,
+    Exit, InForce, IncarnationSeen, InstallationSeen, NodeSeen, Observed, Phase, Records, UserSeen,
+    WorkbenchSeen,
 };
 use engine_core::plan::{Action, Plan};
 use engine_core::planner::{self, Input};
@@ -155,17 +156,13 @@ impl World {
                 seen.pid = Some(4_000 + incarnation.n);
             }
         }
-        let exes: Vec<WorkbenchName> = self
-            .observed
-            .workbenches
-            .iter()
-            .filter(|(_, known)| {
-                matches!(known.present(), Some(WorkbenchSeen::Available { exe, .. }) if exe.is_empty())
-            })
-            .map(|(name, _)| name.clone())
-            .collect();
-        for name in exes {
-            self.observed.workbenches.insert(name.clone(), Known::Present(available(&name)));
+        for (name, known) in &mut self.observed.workbenches {
+            if let Known::Present(WorkbenchSeen { ours: Some(ours), .. }) = known
+                && let InstallationSeen::Installed { exe, .. } = ours
+                && exe.is_empty()
+            {
+                *exe = format!("/var/lib/wharf/workbenches/{name}/bin/{name}");
+            }
         }
     }
 
@@ -236,7 +233,9 @@ fn account(user: &UserName, known: usize) -> UserSeen {
 
 fn workbench(name: &WorkbenchName, desired: &Desired) -> WorkbenchSeen {
     match desired.workbenches.get(name) {
-        Some(spec) if spec.install_from.is_some() => WorkbenchSeen::NotInstalled,
+        Some(spec) if spec.install_from.is_some() => {
+            WorkbenchSeen::of_ours(InstallationSeen::NotInstalled)
+        }
         _ => available(name),
     }
 }
@@ -244,5 +243,5 @@ fn workbench(name: &WorkbenchName, desired: &Desired) -> WorkbenchSeen {
 /// A workbench that is there.
 #[must_use]
 pub fn available(name: &WorkbenchName) -> WorkbenchSeen {
-    WorkbenchSeen::Available { exe: format!("/usr/bin/{name}"), version: String::new() }
+    WorkbenchSeen::works(format!("/usr/bin/{name}"), String::new())
 }

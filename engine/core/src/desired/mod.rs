@@ -5,11 +5,13 @@
 mod lower;
 mod merge;
 mod origins;
+mod secrets;
 mod spec;
 
 pub use lower::*;
 pub use merge::*;
 pub use origins::*;
+pub use secrets::{Secrets, for_user};
 pub use spec::*;
 
 use std::collections::BTreeMap;

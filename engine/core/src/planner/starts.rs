@@ -10,9 +10,9 @@ use grammar::value::Millis;
 use super::sessions::{on_here, session};
 use super::{Draft, Input, choose, seen};
 use crate::desired::{BackOff, Restart, SessionSpec};
-use crate::ids::{Incarnation, Moment, NodeId, SpecDigest};
+use crate::ids::{Incarnation, Moment, NodeId, SpecDigest, WorkbenchName};
 use crate::known::Known;
-use crate::observed::{EndRecord, Records, UserSeen, WorkbenchSeen};
+use crate::observed::{EndRecord, InstallationSeen, ProgramSeen, Records, UserSeen};
 use crate::plan::{Action, Because, Impact, On, StartOrder, WaitingOn};
 
 /// Why a start does not happen now.
@@ -181,15 +181,44 @@ fn is_local(input: &Input<'_>, spec: &SessionSpec) -> Result<(), Wait> {
     }
 }
 
+/// The program to start, or what is waited for until there is one.
 fn find_exe(input: &Input<'_>, draft: &mut Draft, spec: &SessionSpec) -> Result<String, Wait> {
     let workbench = &spec.launch.workbench;
-    let installing = |what: String| Err(Wait::on(WaitingOn::InFlight { what }));
-    match input.observed.workbenches.get(workbench) {
-        Some(Known::Present(WorkbenchSeen::Available { exe, .. })) => Ok(exe.clone()),
-        Some(Known::Present(WorkbenchSeen::Missing { help })) => {
+    let seen = match input.observed.workbenches.get(workbench) {
+        Some(Known::Present(seen)) => seen,
+        Some(Known::Absent) => {
+            return Err(Wait::problem(format!("no workbench is called `{workbench}`")));
+        }
+        Some(Known::Unknown { reason, .. }) => return Err(Wait::unknown(reason)),
+        None => return Err(Wait::unknown(format!("{workbench} was not looked for yet"))),
+    };
+    match (&seen.found, &seen.ours) {
+        // One that is there and works comes before one of our making.
+        (ProgramSeen::Works { exe, .. }, _)
+        | (ProgramSeen::Asked { exe } | ProgramSeen::Silent { exe }, None) => Ok(exe.clone()),
+        (ProgramSeen::Asked { exe }, Some(_)) => {
+            Err(Wait::unknown(&format!("{exe} was asked for its version")))
+        }
+        (ProgramSeen::Missing { help }, None) => {
             Err(Wait::problem(format!("{workbench} is not installed here: {help}")))
         }
-        Some(Known::Present(WorkbenchSeen::NotInstalled)) => {
+        (ProgramSeen::Missing { .. } | ProgramSeen::Silent { .. }, Some(ours)) => {
+            installed(input, draft, workbench, ours)
+        }
+    }
+}
+
+/// The program that a file asks to be installed; the installation itself is a step.
+fn installed(
+    input: &Input<'_>,
+    draft: &mut Draft,
+    workbench: &WorkbenchName,
+    ours: &InstallationSeen,
+) -> Result<String, Wait> {
+    let installing = |what: String| Err(Wait::on(WaitingOn::InFlight { what }));
+    match ours {
+        InstallationSeen::Installed { exe, .. } => Ok(exe.clone()),
+        InstallationSeen::NotInstalled => {
             if draft.provided.insert(workbench.clone()) {
                 let what = format!("workbench/{workbench}");
                 draft.step(
@@ -202,16 +231,13 @@ fn find_exe(input: &Input<'_>, draft: &mut Draft, spec: &SessionSpec) -> Result<
             }
             installing(format!("installing {workbench}"))
         }
-        Some(Known::Present(WorkbenchSeen::Installing { done, total: 0 })) => {
+        InstallationSeen::Installing { done, total: 0 } => {
             installing(format!("installing {workbench} ({done} packages so far)"))
         }
-        Some(Known::Present(WorkbenchSeen::Installing { done, total })) => {
+        InstallationSeen::Installing { done, total } => {
             installing(format!("installing {workbench} ({done} of {total} packages)"))
         }
-        Some(Known::Present(WorkbenchSeen::Failed { reason })) => Err(Wait::problem(reason)),
-        Some(Known::Absent) => Err(Wait::problem(format!("no workbench is called `{workbench}`"))),
-        Some(Known::Unknown { reason, .. }) => Err(Wait::unknown(reason)),
-        None => Err(Wait::unknown(format!("{workbench} was not looked for yet"))),
+        InstallationSeen::Failed { reason } => Err(Wait::problem(reason)),
     }
 }
 

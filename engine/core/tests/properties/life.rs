@@ -9,8 +9,8 @@ use engine_core::forecast;
 use engine_core::ids::{Generation, Incarnation, Moment, SessionId, UserName, WorkbenchName};
 use engine_core::known::Known;
 use engine_core::observed::{
-    Exit, InForce, IncarnationSeen, NodeSeen, Observed, Phase, PortRefusal, Records, UserSeen,
-    WorkbenchSeen,
+    Exit, InForce, IncarnationSeen, InstallationSeen, NodeSeen, Observed, Phase, PortRefusal,
+    ProgramSeen, Records, UserSeen, WorkbenchSeen,
 };
 use engine_core::plan::Plan;
 use engine_core::planner::{self, Input};
@@ -315,11 +315,13 @@ impl Life {
             }
             Event::UserBack => drop(self.observed.users.insert(carol, Known::Present(account()))),
             Event::WorkbenchMissing => {
-                let missing = WorkbenchSeen::Missing { help: "install it".to_owned() };
+                let found = ProgramSeen::Missing { help: "install it".to_owned() };
+                let missing = WorkbenchSeen { found, ours: None };
                 self.observed.workbenches.insert(lab, Known::Present(missing));
             }
             Event::WorkbenchInstalling => {
-                let installing = WorkbenchSeen::Installing { done: 1, total: 2 };
+                let installing = InstallationSeen::Installing { done: 1, total: 2 };
+                let installing = WorkbenchSeen::of_ours(installing);
                 self.observed.workbenches.insert(lab, Known::Present(installing));
             }
             Event::WorkbenchBack => drop(self.observed.workbenches.insert(lab, available())),
@@ -408,8 +410,5 @@ fn account() -> UserSeen {
 }
 
 fn available() -> Known<WorkbenchSeen> {
-    Known::Present(WorkbenchSeen::Available {
-        exe: "/usr/bin/x".to_owned(),
-        version: String::new(),
-    })
+    Known::Present(WorkbenchSeen::works("/usr/bin/x".to_owned(), String::new()))
 }

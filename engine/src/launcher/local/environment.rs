@@ -101,9 +101,8 @@ pub fn environment(
             // Of launcher-env only `{USER}` is a token (files.md); anything else is the value's own.
             EnvValue::Plain(text) => text.replace("{USER}", tokens.user),
             EnvValue::Secret(digest) => secrets
-                .get(digest)
-                .ok_or_else(|| format!("the text of the secret {name} is not at hand"))?
-                .clone(),
+                .text(digest, tokens.user)
+                .ok_or_else(|| format!("the text of the secret {name} is not at hand"))?,
         };
         env.insert(name.clone(), text);
     }

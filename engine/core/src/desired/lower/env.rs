@@ -8,8 +8,8 @@ use grammar::secret;
 use grammar::source::FileKind;
 
 use super::Lowering;
-use crate::desired::{EnvValue, Origin};
-use crate::ids::{ClusterName, Digest, UserName, WorkbenchName};
+use crate::desired::{EnvValue, Origin, Secrets, for_user};
+use crate::ids::{ClusterName, UserName, WorkbenchName};
 use crate::settings::{Setting, SettingKey, Takes};
 
 /// Whether a value is a secret: its name says so, or there is one in it (`postgresql://user:password@host`).
@@ -56,44 +56,39 @@ impl Lowering<'_> {
     ) -> BTreeMap<String, (EnvValue, Origin)> {
         let mut env = BTreeMap::new();
         let Some(document) = self.documents.get(&FileKind::LauncherEnv) else { return env };
-        let mut secrets = Vec::new();
         for record in document.sections.iter().filter(|record| selected.matches(record)) {
             let entries = record.entries.iter().filter(|entry| &*entry.name == "Environment");
             for part in entries.flat_map(|entry| &entry.parts) {
                 let Some((name, value)) = part.text.split_once('=') else { continue };
                 let name = name.trim();
-                let value = value.replace("{USER}", selected.user.as_str());
+                let value = for_user(value, selected.user);
                 let origin = self.origin(FileKind::LauncherEnv, part.line, name);
-                let value = self.sealed(name, value, &mut secrets);
+                let value = sealed(&mut self.out.secrets, name, value);
                 env.insert(name.to_owned(), (value, origin));
             }
         }
-        self.out.secrets.extend(secrets);
         env
     }
 
     /// Keeps the secrets of variables that only sessions of later will have: of templates and workbenches.
     pub(super) fn keep_secrets(&mut self, env: &BTreeMap<String, String>) {
-        let mut secrets = Vec::new();
         for (name, value) in env {
-            self.sealed(name, value.clone(), &mut secrets);
+            self.sealed(name, value.clone());
         }
-        self.out.secrets.extend(secrets);
     }
 
     /// A value as it may be compared and stored.
-    pub(super) fn sealed(
-        &self,
-        name: &str,
-        value: String,
-        secrets: &mut Vec<(Digest, String)>,
-    ) -> EnvValue {
-        if !is_secret(name, &value) {
-            return EnvValue::Plain(value);
-        }
-        let digest = Digest::keyed(&self.ground.digest_key, value.as_bytes());
-        secrets.push((digest, value));
-        EnvValue::Secret(digest)
+    pub(super) fn sealed(&mut self, name: &str, value: String) -> EnvValue {
+        sealed(&mut self.out.secrets, name, value)
+    }
+}
+
+/// See [`Lowering::sealed`]; for where something else of the lowering is borrowed.
+pub(super) fn sealed(secrets: &mut Secrets, name: &str, value: String) -> EnvValue {
+    if is_secret(name, &value) {
+        EnvValue::Secret(secrets.keep(value))
+    } else {
+        EnvValue::Plain(value)
     }
 }
 
@@ -105,10 +100,8 @@ pub(super) fn record_env(lowering: &mut Lowering<'_>, file: &Arc<str>, document:
         for part in entries.flat_map(|entry| &entry.parts) {
             let (name, value) = part.text.split_once('=').unwrap_or((&part.text, ""));
             let secret = is_secret(name, value);
-            let digest =
-                secret.then(|| Digest::keyed(&lowering.ground.digest_key, value.as_bytes()));
             // At hand also for sessions that somebody asks for later.
-            lowering.out.secrets.extend(digest.map(|digest| (digest, value.to_owned())));
+            let digest = secret.then(|| lowering.out.secrets.keep(value.to_owned()));
             let setting = Setting {
                 line: part.line,
                 value: if secret { "(secret)".to_owned() } else { value.to_owned() },

@@ -23,7 +23,7 @@ use grammar::error::{Problem, sort_problems};
 use grammar::source::FileKind;
 use grammar::value::{Millis, Value};
 
-use super::{Desired, Origin, Origins};
+use super::{Desired, Origin, Origins, Secrets};
 use crate::accept::Settle;
 use crate::ids::{Digest, NodeId, UserName, WorkbenchName};
 use crate::known::Known;
@@ -52,8 +52,8 @@ pub struct Lowered {
     pub origins: Origins,
     /// Every option it sets.
     pub settings: Settings,
-    /// Texts of secrets by their keyed digest; read at the moment of use.
-    pub secrets: BTreeMap<Digest, String>,
+    /// Texts of secrets; read at the moment of use.
+    pub secrets: Secrets,
     /// Everything that is wrong with it, by place.
     pub problems: Vec<Problem>,
     /// How many of the problems are errors of the site and not of one thing's own file.
@@ -168,7 +168,7 @@ impl<'a> Lowering<'a> {
             workbench_tables: BTreeMap::new(),
             own_www_port: None,
             accepted_codes: BTreeMap::new(),
-            out: Lowered::default(),
+            out: Lowered { secrets: Secrets::new(&ground.digest_key), ..Lowered::default() },
         }
     }
 

@@ -11,14 +11,14 @@ use grammar::own::session::{SessionFile, SessionState};
 use grammar::source::Source;
 use grammar::value::Millis;
 
-use super::env::Selected;
+use super::env::{Selected, sealed};
 use super::fields::{access_of, on_removal_of, placement_of, resources_of, restart_of, stop_of};
 use super::own::{is_managed, refused, renew_of};
 use super::workbench::Builtin;
 use super::{Lowering, TemplateSpec};
 use crate::desired::{
     AskedBy, BasePath, EnvValue, HealthSpec, LaunchSpec, Program, Publish, Restart, SessionSpec,
-    UpdateSpec, WantedState, WorkbenchSpec,
+    UpdateSpec, WantedState, WorkbenchSpec, for_user,
 };
 use crate::ids::{ClusterName, GatewayId, SessionId, UserName, WorkbenchName};
 use crate::known::Known;
@@ -203,15 +203,13 @@ impl Lowering<'_> {
         own: &Own<SessionFile>,
     ) -> BTreeMap<String, EnvValue> {
         let mut env = BTreeMap::new();
-        let mut secrets = Vec::new();
         for (name, value) in own.value.fields.env.iter().flatten() {
             let value = for_user(value, &head.user);
-            env.insert(name.clone(), self.sealed(name, value, &mut secrets));
+            env.insert(name.clone(), self.sealed(name, value));
             let mut origin = self.own_origin(source, &own.lines, &format!("env.{name}"));
             origin.option.clone_from(name);
             self.out.origins.add(format!("session/{}/env {name}", head.id), origin);
         }
-        self.out.secrets.extend(secrets);
         env
     }
 
@@ -334,7 +332,6 @@ impl Lowering<'_> {
             Some(builtin) => Made::from(builtin),
             None => Made::default(),
         };
-        let mut secrets = Vec::new();
         if let Some(table) = table {
             made.program.exe.clone_from(&table.exe);
             if let Some(args) = &table.args {
@@ -345,7 +342,7 @@ impl Lowering<'_> {
                 table_env.into_iter().partition(|(name, value)| super::is_secret(name, value));
             made.program.env.extend(plain);
             for (name, value) in secret {
-                let value = self.sealed(&name, value, &mut secrets);
+                let value = sealed(&mut self.out.secrets, &name, value);
                 made.secret_env.insert(name, value);
             }
             if let Some(path) = &table.ready_path {
@@ -357,7 +354,6 @@ impl Lowering<'_> {
                 None => made.base,
             };
         }
-        self.out.secrets.extend(secrets);
         self.out.desired.workbenches.entry(name.clone()).or_insert_with(|| WorkbenchSpec {
             display_name: made.display_name.clone(),
             ..WorkbenchSpec::default()
@@ -402,14 +398,10 @@ impl Lowering<'_> {
         user: UserName,
         asked_by: AskedBy,
     ) -> Result<SessionSpec, String> {
-        let mut secrets = Vec::new();
         let own_env = template.fields.env.iter().flatten();
         let own_env = own_env
-            .map(|(name, value)| {
-                (name.clone(), self.sealed(name, for_user(value, &user), &mut secrets))
-            })
+            .map(|(name, value)| (name.clone(), self.sealed(name, for_user(value, &user))))
             .collect();
-        self.out.secrets.extend(secrets);
         let head = Head {
             id,
             user,
@@ -420,11 +412,6 @@ impl Lowering<'_> {
         };
         self.spec_of(&head, own_env).map_err(|wrong| wrong.message)
     }
-}
-
-/// A value of `[env]` with the account's name in it, as launcher-env has it.
-fn for_user(value: &str, user: &UserName) -> String {
-    value.replace("{USER}", user.as_str())
 }
 
 /// What is wrong with one field.
