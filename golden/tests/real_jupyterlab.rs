@@ -125,7 +125,7 @@ fn it_starts_serves_a_kernel_without_tcp_and_ends_with_all_its_processes() {
     let node = NodeId::new("here").unwrap();
     let mut launcher = LocalLauncher::new(warden, layout, node, || {}).unwrap();
     let before = listening(order.user.uid);
-    launcher.start(&order, &Secrets::new(), Moment(1)).unwrap();
+    launcher.start(&order, &Secrets::default(), Moment(1)).unwrap();
     let lab = order.incarnation.clone();
     let seen = wait_for("ready", || match observe(&mut launcher, &lab) {
         seen if seen.phase == Phase::Ready => Some(seen),

@@ -117,7 +117,7 @@ impl World {
     }
 
     pub(crate) fn start(&mut self, order: &StartOrder) {
-        self.launcher.start(order, &Secrets::new(), Moment(1)).unwrap();
+        self.launcher.start(order, &Secrets::default(), Moment(1)).unwrap();
     }
 
     pub(crate) fn shell(&mut self, id: &str, script: &str) -> Incarnation {

@@ -16,12 +16,13 @@ type Leases = BTreeMap<(GatewayId, u16), SessionId>;
 pub(super) fn plan_gateways(input: &Input<'_>, draft: &mut Draft) {
     let Some(records) = input.observed.records.present() else { return };
     let mut leases = records.leases.clone();
+    // First what is given back: who waits for such a port gets it in the same round, and it stays open.
+    release(input, draft, records, &mut leases);
     for (id, spec) in input.desired.sessions.known() {
         if let Some(publish) = &spec.publish {
             lease(input, draft, &mut leases, id, spec, publish);
         }
     }
-    release(input, draft, records, &mut leases);
     lead(input, draft, &leases);
     listen_for(input, draft, &leases);
     let kept = input.desired.gateways.known();

@@ -197,7 +197,7 @@ fn find_exe(input: &Input<'_>, draft: &mut Draft, spec: &SessionSpec) -> Result<
         (ProgramSeen::Works { exe, .. }, _)
         | (ProgramSeen::Asked { exe } | ProgramSeen::Silent { exe }, None) => Ok(exe.clone()),
         (ProgramSeen::Asked { exe }, Some(_)) => {
-            Err(Wait::unknown(&format!("{exe} was asked for its version")))
+            Err(Wait::unknown(format!("{exe} was asked for its version")))
         }
         (ProgramSeen::Missing { help }, None) => {
             Err(Wait::problem(format!("{workbench} is not installed here: {help}")))

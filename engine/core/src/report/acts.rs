@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Act, Mark, People};
 use crate::desired::Desired;
 use crate::forecast::Forecast;
-use crate::ids::Moment;
+use crate::ids::{GatewayId, Moment};
 use crate::known::Known;
 use crate::observed::Observed;
-use crate::plan::{Action, EndPurpose, Impact, Resource, Step, WaitingOn};
+use crate::plan::{Action, EndPurpose, Impact, Plan, Resource, Step, WaitingOn};
 
 /// One act per resource over all rounds, worst first.
 pub(super) fn acts(
@@ -20,7 +20,12 @@ pub(super) fn acts(
     let delayed = delays(forecast);
     let mut acts: BTreeMap<Resource, Act> = BTreeMap::new();
     for round in &forecast.rounds {
+        let passed_on = leased(&round.plan);
         for step in &round.plan.steps {
+            if matches!(&step.action, Action::Release { gateway, port } if passed_on.contains(&(gateway, *port)))
+            {
+                continue;
+            }
             for (resource, mark, what) in told(step, desired, observed) {
                 let user = people.user(&resource);
                 let act = acts.entry(resource.clone()).or_insert_with(|| Act {
@@ -43,9 +48,34 @@ pub(super) fn acts(
         balancer.note = super::next::next_session(desired, observed);
     }
     let mut acts: Vec<Act> = acts.into_values().collect();
+    acts.iter_mut().for_each(shorten);
     acts.sort_by(|a, b| a.mark.cmp(&b.mark).then_with(|| a.resource.cmp(&b.resource)));
     acts
 }
+
+/// The ports that a plan leases: one that is given back in the same plan passes on.
+fn leased(plan: &Plan) -> BTreeSet<(&GatewayId, u16)> {
+    let leases = plan.steps.iter().filter_map(|step| match &step.action {
+        Action::Lease { gateway, port, .. } => Some((gateway, *port)),
+        _ => None,
+    });
+    leases.collect()
+}
+
+/// A gateway's ports are told in one line, of many only the first.
+fn shorten(act: &mut Act) {
+    const SHOWN: usize = 4;
+    if matches!(act.resource, Resource::Gateway(_)) {
+        let ports: Vec<&str> = act.what.split(PORTS).collect();
+        if ports.len() > SHOWN {
+            let shown = ports[..SHOWN].join(PORTS);
+            act.what = format!("{shown}{PORTS}and {} more", ports.len() - SHOWN);
+        }
+    }
+}
+
+/// What stands between the ports of one gateway.
+const PORTS: &str = ", ";
 
 /// Joins a further step to what is told of its resource.
 fn absorb(act: &mut Act, mark: Mark, what: &str, step: &Step) {
@@ -57,6 +87,9 @@ fn absorb(act: &mut Act, mark: Mark, what: &str, step: &Step) {
         act.mark = mark;
         what.clone_into(&mut act.what);
         act.impact = step.impact;
+    } else if matches!(act.resource, Resource::Gateway(_)) && !act.steps.is_empty() {
+        act.what.push_str(PORTS);
+        act.what.push_str(what);
     }
     if !restarted && !step.id.starts_with("start/") || act.because.is_empty() {
         for because in &step.because {
@@ -110,7 +143,12 @@ fn told(step: &Step, desired: &Desired, observed: &Observed) -> Vec<(Resource, M
             one(Resource::Listener(listener.clone()), Mark::Change, what)
         }
         Action::Lease { gateway, port, session } => {
-            let what = format!("port {port} -> {session}");
+            let leases = observed.records.present().map(|records| &records.leases);
+            let before = leases.and_then(|leases| leases.get(&(gateway.clone(), *port)));
+            let what = match before {
+                Some(before) => format!("port {port}: {before} -> {session}"),
+                None => format!("port {port} -> {session}"),
+            };
             one(Resource::Gateway(gateway.clone()), Mark::Change, what)
         }
         Action::Release { gateway, port } => {
