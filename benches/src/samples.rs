@@ -77,18 +77,18 @@ impl FromIterator<f64> for Samples {
     }
 }
 
-/// Raw samples as a CSV file below `benches/out/`.
+/// Raw samples as a CSV file below `benches/results/`.
 pub struct Raw {
     file: io::BufWriter<fs::File>,
 }
 
 impl Raw {
-    /// Begins `benches/out/<name>.csv` anew.
+    /// Begins `benches/results/<name>.csv` anew.
     ///
     /// # Errors
     /// It cannot be written.
     pub fn create(name: &str, columns: &str) -> io::Result<Self> {
-        let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("out");
+        let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("results");
         fs::create_dir_all(&dir)?;
         let mut file = io::BufWriter::new(fs::File::create(dir.join(format!("{name}.csv")))?);
         writeln!(file, "{columns}")?;
