@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use engine_core::facts::Facts;
 use engine_core::known::Known;
 use engine_core::site::{DropIn, Managed, SiteFiles};
 use grammar::source::{FileKind, Source};
@@ -109,6 +110,7 @@ impl SavedSite {
             nodes: Managed::NotManaged,
             stray: Vec::new(),
             unreadable: Vec::new(),
+            facts: Facts::default(),
         };
         for kind in FileKind::ALL {
             let file = self.workbench.remove(kind.file_name()).unwrap_or(Known::Absent);

@@ -4,6 +4,7 @@
 
 pub mod cases;
 pub mod converge;
+pub mod lint_cases;
 pub mod own_cases;
 pub mod parse_cases;
 pub mod real;

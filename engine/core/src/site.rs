@@ -10,12 +10,15 @@ use std::sync::Arc;
 use grammar::error::{Problem, Severity};
 use grammar::source::{FileKind, Source};
 
+use crate::facts::Facts;
 use crate::ids::{Digest, Moment, SiteDigest};
 use crate::known::Known;
 
 mod problem;
+mod wanted;
 
 pub use self::problem::{FileProblem, FileProblemKind, Stray, StrayKind};
+pub use self::wanted::Wanted;
 
 /// Files up to this many bytes are read; greater ones are a problem.
 pub const MAX_FILE_BYTES: u64 = 8 * 1024 * 1024;
@@ -106,6 +109,8 @@ pub struct SiteFiles {
     pub stray: Vec<Stray>,
     /// What could not be read, ordered by path.
     pub unreadable: Vec<FileProblem>,
+    /// What is known of the machine around them.
+    pub facts: Facts,
 }
 
 impl SiteFiles {
@@ -133,7 +138,8 @@ impl SiteFiles {
     /// Hash of what the files say: names, presence and bytes, whatever directory they were found in.
     ///
     /// An unreadable file counts as such, with the reason, never as empty or absent. So do files
-    /// whose mere presence is an error; other files that nobody reads do not count.
+    /// whose mere presence is an error; other files that nobody reads do not count. So do facts of the
+    /// machine that refuse the set ([`Facts::refusing`]), and no others.
     #[must_use]
     pub fn digest(&self) -> SiteDigest {
         let mut frames = Frames::default();
@@ -148,6 +154,9 @@ impl SiteFiles {
         }
         for stray in self.stray.iter().filter(|stray| stray.kind == StrayKind::OwnInWorkbench) {
             frames.frame(b'!', self.short_name(&stray.file).as_bytes());
+        }
+        for fact in self.facts.refusing() {
+            frames.frame(b'f', fact.as_bytes());
         }
         SiteDigest(Digest::of(&frames.0))
     }
@@ -298,6 +307,7 @@ mod tests {
             nodes: Managed::NotManaged,
             stray: Vec::new(),
             unreadable: Vec::new(),
+            facts: Facts::default(),
         }
     }
 

@@ -5,7 +5,9 @@
 //! staged file is put over a site by [`mod@overlay`]. Read next: `read` for one file, `watch::set` for
 //! what is watched, `intake` for when all this happens.
 
+mod certificate;
 mod dirs;
+mod facts;
 mod overlay;
 mod read;
 
@@ -15,6 +17,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use engine_core::facts::Facts;
 use engine_core::ids::Moment;
 use engine_core::known::Known;
 use engine_core::site::{
@@ -60,6 +63,7 @@ pub fn load(dirs: &SiteDirs, extra: &[PathBuf], open: &Open<'_>, now: Moment) ->
     for dir in extra {
         loaded.watch.watch_dir(dir);
     }
+    facts::collect(&mut loaded.files, now);
     loaded
 }
 
@@ -289,6 +293,7 @@ fn nothing(dirs: &SiteDirs) -> SiteFiles {
         nodes: Managed::NotManaged,
         stray: Vec::new(),
         unreadable: Vec::new(),
+        facts: Facts::default(),
     }
 }
 

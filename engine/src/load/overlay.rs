@@ -80,6 +80,7 @@ pub fn overlay(
     files.unreadable.retain(|problem| problem.file != file);
     files.unreadable.extend(problem.map(|kind| FileProblem { file, kind }));
     files.unreadable.sort();
+    super::facts::collect(files, now);
     Ok(())
 }
 

@@ -23,6 +23,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{ErrorKind, EventKind, RecursiveMode};
 
+pub(crate) use self::network::network_file_system;
 pub use self::set::WatchSet;
 
 /// What wakes.
@@ -151,7 +152,7 @@ impl Watcher {
             match place.watch(&dir) {
                 Ok(()) => {
                     report.changed |= !self.armed.contains_key(&id);
-                    if let Some(name) = network::network_file_system(&dir).filter(|_| needed) {
+                    if let Some(name) = network_file_system(&dir).filter(|_| needed) {
                         let reason = format!("on {name}: other machines' changes raise no event");
                         report.polled.insert(dir.clone(), reason);
                     }

@@ -21,7 +21,7 @@ const NETWORK: [(u64, &str); 14] = [
 ];
 
 /// The network file system that `dir` is on, if it is on one that is known.
-pub(super) fn network_file_system(dir: &Path) -> Option<&'static str> {
+pub(crate) fn network_file_system(dir: &Path) -> Option<&'static str> {
     name_of(rustix::fs::statfs(dir).ok()?.f_type)
 }
 

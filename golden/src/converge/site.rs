@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use engine_core::facts::Facts;
 use engine_core::ids::Moment;
 use engine_core::known::Known;
 use engine_core::site::{DropIn, Managed, SiteFiles, WHARF_TOML};
@@ -18,6 +19,8 @@ const OWN: &str = "/etc/wharf";
 pub struct Disk {
     files: BTreeMap<String, Result<String, String>>,
     dirs: BTreeSet<String>,
+    /// What is known of the machine.
+    pub facts: Facts,
     since: Moment,
 }
 
@@ -112,6 +115,7 @@ impl Disk {
             nodes: self.managed(DropIn::Nodes),
             stray: Vec::new(),
             unreadable: Vec::new(),
+            facts: self.facts.clone(),
         }
     }
 

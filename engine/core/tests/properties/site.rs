@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use engine_core::desired::Ground;
+use engine_core::facts::Facts;
 use engine_core::ids::Moment;
 use engine_core::known::Known;
 use engine_core::site::{DropIn, Managed, SiteFiles};
@@ -86,6 +87,7 @@ impl Site {
             nodes: self.dir(DropIn::Nodes),
             stray: Vec::new(),
             unreadable: Vec::new(),
+            facts: Facts::default(),
         }
     }
 

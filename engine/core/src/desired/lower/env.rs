@@ -55,7 +55,7 @@ impl Lowering<'_> {
         selected: &Selected<'_>,
     ) -> BTreeMap<String, (EnvValue, Origin)> {
         let mut env = BTreeMap::new();
-        let Some(document) = self.documents.get(&FileKind::LauncherEnv) else { return env };
+        let Some(document) = self.read.documents.get(&FileKind::LauncherEnv) else { return env };
         for record in document.sections.iter().filter(|record| selected.matches(record)) {
             let entries = record.entries.iter().filter(|entry| &*entry.name == "Environment");
             for part in entries.flat_map(|entry| &entry.parts) {

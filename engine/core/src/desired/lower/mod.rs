@@ -7,7 +7,7 @@
 mod env;
 mod fields;
 mod own;
-mod site_rules;
+mod site_wide;
 mod spec;
 mod workbench;
 
@@ -20,13 +20,15 @@ use std::sync::Arc;
 
 use grammar::document::{Document, Entry};
 use grammar::error::{Problem, sort_problems};
+use grammar::own::wharf::Mode;
 use grammar::source::FileKind;
 use grammar::value::{Millis, Value};
 
 use super::{Desired, Origin, Origins, Secrets};
 use crate::accept::Settle;
 use crate::ids::{Digest, NodeId, UserName, WorkbenchName};
-use crate::known::Known;
+use crate::lint;
+use crate::read_site::ReadSite;
 use crate::settings::{Setting, SettingKey, Settings, Takes};
 use crate::site::SiteFiles;
 
@@ -56,6 +58,8 @@ pub struct Lowered {
     pub secrets: Secrets,
     /// Everything that is wrong with it, by place.
     pub problems: Vec<Problem>,
+    /// Rules across files that could not be applied, and why: not read is not wrong.
+    pub skipped: Vec<lint::Skipped>,
     /// How many of the problems are errors of the site and not of one thing's own file.
     pub site_errors: usize,
     /// What it says of the engine itself.
@@ -104,8 +108,9 @@ pub struct TemplateSpec {
 /// Lowers a site.
 #[must_use]
 pub fn lower(files: &SiteFiles, ground: &Ground) -> Lowered {
-    let mut lowering = Lowering::new(files, ground);
-    lowering.read_workbench();
+    let read = ReadSite::new(files);
+    let mut lowering = Lowering::new(&read, ground);
+    lowering.take_workbench();
     lowering.record_directories();
     lowering.lower_wharf();
     lowering.lower_clusters();
@@ -116,7 +121,7 @@ pub fn lower(files: &SiteFiles, ground: &Ground) -> Lowered {
     lowering.lower_gateways();
     lowering.lower_templates();
     lowering.lower_sessions();
-    lowering.check_site();
+    lowering.lint();
     lowering.finish()
 }
 
@@ -132,8 +137,9 @@ pub fn lower_request(
     user: UserName,
     asked_by: super::AskedBy,
 ) -> Result<(super::SessionSpec, TemplateSpec), String> {
-    let mut lowering = Lowering::new(files, ground);
-    lowering.read_workbench();
+    let read = ReadSite::new(files);
+    let mut lowering = Lowering::new(&read, ground);
+    lowering.take_workbench();
     lowering.lower_wharf();
     lowering.lower_clusters();
     lowering.lower_gateways();
@@ -146,47 +152,56 @@ pub fn lower_request(
 
 /// Lowering under way.
 struct Lowering<'a> {
+    read: &'a ReadSite<'a>,
     files: &'a SiteFiles,
     ground: &'a Ground,
-    documents: BTreeMap<FileKind, Document>,
     builtins: BTreeMap<WorkbenchName, Builtin>,
     workbench_tables: BTreeMap<WorkbenchName, grammar::own::workbench::WorkbenchTable>,
     /// `[listen] www-port`, for the mode `beside`.
     own_www_port: Option<(u16, Origin)>,
-    /// `[accept] codes`: what somebody has looked at, with the reason.
-    accepted_codes: BTreeMap<String, String>,
     out: Lowered,
 }
 
 impl<'a> Lowering<'a> {
-    fn new(files: &'a SiteFiles, ground: &'a Ground) -> Self {
+    fn new(read: &'a ReadSite<'a>, ground: &'a Ground) -> Self {
         Self {
-            files,
+            read,
+            files: read.files,
             ground,
-            documents: BTreeMap::new(),
             builtins: builtins(),
             workbench_tables: BTreeMap::new(),
             own_www_port: None,
-            accepted_codes: BTreeMap::new(),
             out: Lowered { secrets: Secrets::new(&ground.digest_key), ..Lowered::default() },
         }
     }
 
-    /// Reads Workbench's files: documents, their settings, their problems.
-    fn read_workbench(&mut self) {
-        for (kind, file) in &self.files.workbench {
-            let Known::Present(source) = file else { continue };
-            let read = grammar::read::read_file(*kind, source);
-            self.out.problems.extend(read.problems);
-            self.record_settings(*kind, &source.file, &read.document);
-            self.documents.insert(*kind, read.document);
+    /// Takes what was read of Workbench's files: their settings, their problems.
+    fn take_workbench(&mut self) {
+        self.out.problems.extend(self.read.problems.iter().cloned());
+        for (kind, document) in &self.read.documents {
+            self.record_settings(*kind, &self.read.shown(*kind), document);
         }
     }
 
-    /// The one unnamed section of a flat file, or none.
-    fn flat(&self, kind: FileKind, option: &str) -> Option<&Entry> {
-        let document = self.documents.get(&kind)?;
-        document.sections.iter().find_map(|section| section.get(option))
+    /// The rules across files.
+    fn lint(&mut self) {
+        let site = lint::Site {
+            read: self.read,
+            mode: match self.out.desired.mode {
+                super::Mode::Observe => Mode::Observe,
+                super::Mode::Beside => Mode::Beside,
+                super::Mode::Serve => Mode::Serve,
+            },
+            clusters: self.out.desired.clusters.iter().map(kind_of).collect(),
+        };
+        let outcome = lint::run(&site);
+        self.out.problems.extend(outcome.problems);
+        self.out.skipped = outcome.skipped;
+    }
+
+    /// The entry of an option of a flat file, or none.
+    fn flat(&self, kind: FileKind, option: &str) -> Option<&'a Entry> {
+        self.read.entry(kind, option)
     }
 
     /// An origin in one of Workbench's files.
@@ -204,14 +219,6 @@ impl<'a> Lowering<'a> {
         match entry.typed {
             Some(Value::Int(value)) => Some((value, entry.line)),
             Some(Value::Port(port)) => Some((port.into(), entry.line)),
-            _ => None,
-        }
-    }
-
-    fn switch(&self, kind: FileKind, option: &str) -> Option<(bool, u32)> {
-        let entry = self.flat(kind, option)?;
-        match entry.typed {
-            Some(Value::Bool(value)) => Some((value, entry.line)),
             _ => None,
         }
     }
@@ -271,6 +278,13 @@ impl<'a> Lowering<'a> {
         }
         out
     }
+}
+
+/// A cluster's type.
+fn kind_of<'a>(
+    (name, spec): (&crate::ids::ClusterName, &'a super::ClusterSpec),
+) -> (crate::ids::ClusterName, &'a str) {
+    (name.clone(), &spec.kind)
 }
 
 /// A value of several lines in one.

@@ -7,7 +7,7 @@ use grammar::own::fields::UpdateApply;
 use grammar::own::gateway::{GatewayFile, GatewayRemoval, Lease, SignIn};
 use grammar::own::policy::{PolicyApply, PolicyTable, Starts};
 use grammar::own::wharf::WharfFile;
-use grammar::own::{Lines, OwnKind, OwnRead};
+use grammar::own::{Lines, OwnKind};
 use grammar::source::Source;
 
 use super::{Lowering, TemplateSpec};
@@ -17,6 +17,7 @@ use crate::desired::{
 };
 use crate::ids::{ClusterName, GatewayId, NodeId, WorkbenchName};
 use crate::known::Known;
+use crate::read_site::ReadOwn;
 use crate::settings::{Setting, SettingKey, Takes};
 use crate::site::{DropIn, Managed};
 
@@ -34,14 +35,14 @@ impl Lowering<'_> {
     }
 
     /// Takes what was read of one of our files: its problems, and every field as a setting.
-    pub(super) fn own_read<T>(
+    pub(super) fn own_read<'r, T>(
         &mut self,
-        source: &Source,
-        read: OwnRead<T>,
+        read: &'r ReadOwn<'_, T>,
         takes: fn(&str) -> Takes,
-    ) -> Option<grammar::own::Own<T>> {
-        self.out.problems.extend(read.problems);
-        let own = read.own?;
+    ) -> Option<&'r grammar::own::Own<T>> {
+        self.out.problems.extend(read.problems.iter().cloned());
+        let own = read.own.as_ref()?;
+        let source = read.source;
         let file: Arc<str> = Arc::from(self.files.short_name(&source.file));
         for (path, place) in own.lines.iter() {
             if says_nothing_itself(&own.lines, path, place.line) {
@@ -72,10 +73,10 @@ impl Lowering<'_> {
         self.out.desired.mode =
             if self.ground.self_contained { Mode::Serve } else { Mode::Observe };
         self.out.engine.history_keep = HISTORY_KEEP;
-        let Known::Present(source) = &self.files.wharf else { return };
-        let read = grammar::own::read_wharf(source);
-        let Some(own) = self.own_read(source, read, wharf_takes) else { return };
-        let file = own.value;
+        let Some(read) = &self.read.wharf else { return };
+        let source = read.source;
+        let Some(own) = self.own_read(read, wharf_takes) else { return };
+        let file = &own.value;
         if let Some(mode) = file.mode {
             self.out.desired.mode = match mode {
                 grammar::own::wharf::Mode::Observe => Mode::Observe,
@@ -89,17 +90,16 @@ impl Lowering<'_> {
             let origin = self.own_origin(source, &own.lines, "listen.www-port");
             self.own_www_port = Some((port.0, origin));
         }
-        self.engine_settings(&file);
+        self.engine_settings(file);
         if let Some(policy) = &file.policy {
             self.out.desired.policy = policy_of(policy);
             self.policy_origins(source, &own.lines);
             self.check_policy(policy, source, &own.lines);
         }
-        if let Some(accept) = file.accept {
-            self.accepted_codes = accept.codes.unwrap_or_default();
+        if let Some(clusters) = &file.clusters {
+            self.lower_own_clusters(clusters, source, &own.lines);
         }
-        self.lower_own_clusters(&file.clusters.unwrap_or_default(), source, &own.lines);
-        let workbenches = file.workbenches.unwrap_or_default();
+        let workbenches = file.workbenches.clone().unwrap_or_default();
         self.lower_workbenches(workbenches, source, &own.lines);
     }
 
@@ -203,8 +203,8 @@ impl Lowering<'_> {
             let Ok(id) = NodeId::new(stem) else { continue };
             let spec = match file {
                 Known::Present(source) => {
-                    let read = grammar::own::read_node(source);
-                    let Some(own) = self.own_read(source, read, node_takes) else {
+                    let read = self.read.nodes.get(stem);
+                    let Some(own) = read.and_then(|read| self.own_read(read, node_takes)) else {
                         self.out.desired.nodes.things.insert(id, refused());
                         continue;
                     };
@@ -222,7 +222,7 @@ impl Lowering<'_> {
                         schedulable: own.value.schedulable.unwrap_or(default.schedulable),
                         draining: own.value.drain.is_some(),
                         max_sessions: own.value.max_sessions,
-                        labels: own.value.labels.unwrap_or_default(),
+                        labels: own.value.labels.clone().unwrap_or_default(),
                     }))
                 }
                 Known::Absent => continue,
@@ -241,8 +241,8 @@ impl Lowering<'_> {
             let Ok(id) = GatewayId::new(stem) else { continue };
             let spec = match file {
                 Known::Present(source) => {
-                    let read = grammar::own::read_gateway(source);
-                    let Some(own) = self.own_read(source, read, gateway_takes) else {
+                    let read = self.read.gateways.get(stem);
+                    let Some(own) = read.and_then(|read| self.own_read(read, gateway_takes)) else {
                         self.out.desired.gateways.things.insert(id, refused());
                         continue;
                     };
@@ -252,7 +252,7 @@ impl Lowering<'_> {
                             self.out.origins.add(format!("gateway/{id}"), origin);
                         }
                     }
-                    if self.check_gateway(source, &own) {
+                    if self.check_gateway(source, own) {
                         Known::Present(Arc::new(gateway_of(&own.value)))
                     } else {
                         refused()
@@ -302,22 +302,20 @@ impl Lowering<'_> {
 
     /// `templates.d`.
     pub(super) fn lower_templates(&mut self) {
-        for (stem, file) in self.files.managed(DropIn::Templates).files() {
-            let Known::Present(source) = file else { continue };
-            let read = grammar::own::read_template(source);
-            let Some(own) = self.own_read(source, read, template_takes) else { continue };
-            let origin = self.own_origin(source, &own.lines, "workbench");
+        for (stem, read) in &self.read.templates {
+            let Some(own) = self.own_read(read, template_takes) else { continue };
+            let origin = self.own_origin(read.source, &own.lines, "workbench");
             self.out.origins.add(format!("template/{stem}"), origin);
-            let fields = own.value.fields;
+            let fields = own.value.fields.clone();
             let spec = TemplateSpec {
-                display_name: fields.display_name.clone().unwrap_or_else(|| stem.to_owned()),
-                version: own.value.version.unwrap_or_default(),
+                display_name: fields.display_name.clone().unwrap_or_else(|| (*stem).to_owned()),
+                version: own.value.version.clone().unwrap_or_default(),
                 fields: super::spec::resolved(fields),
             };
             if let Some(env) = &spec.fields.env {
                 self.keep_secrets(env);
             }
-            self.out.templates.insert(stem.to_owned(), spec);
+            self.out.templates.insert((*stem).to_owned(), spec);
         }
     }
 }

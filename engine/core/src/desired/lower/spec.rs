@@ -91,7 +91,7 @@ impl Lowering<'_> {
                 continue;
             };
             let wanted = match file {
-                Known::Present(source) => self.lower_session(&id, source),
+                Known::Present(source) => self.lower_session(&id, stem, source),
                 Known::Absent => continue,
                 Known::Unknown { since, reason } => Known::Unknown {
                     since: *since,
@@ -114,14 +114,19 @@ impl Lowering<'_> {
         self.out.problems.push(problem);
     }
 
-    fn lower_session(&mut self, id: &SessionId, source: &Source) -> Known<Arc<SessionSpec>> {
-        let read = grammar::own::read_session(source);
-        let Some(own) = self.own_read(source, read, super::own::session_takes) else {
+    fn lower_session(
+        &mut self,
+        id: &SessionId,
+        stem: &str,
+        source: &Source,
+    ) -> Known<Arc<SessionSpec>> {
+        let read = self.read.sessions.get(stem);
+        let Some(own) = read.and_then(|read| self.own_read(read, super::own::session_takes)) else {
             return refused();
         };
         let first = self.own_origin(source, &own.lines, "workbench");
         self.out.origins.add(format!("session/{id}"), first);
-        self.session_origins(id, source, &own);
+        self.session_origins(id, source, own);
         let user = own.value.user.as_deref().map(UserName::new);
         let user = match user {
             Some(Err(_)) => return refused(),
@@ -131,7 +136,7 @@ impl Lowering<'_> {
         let state = match own.value.state {
             Some(SessionState::Stopped) => WantedState::Stopped,
             Some(SessionState::Suspended) => {
-                self.cannot_suspend(source, &own);
+                self.cannot_suspend(source, own);
                 return refused();
             }
             Some(SessionState::Running) | None => WantedState::Running,
@@ -144,7 +149,7 @@ impl Lowering<'_> {
             restart: Restart::Always,
             fields: &own.value.fields,
         };
-        let env = self.own_env(&head, source, &own);
+        let env = self.own_env(&head, source, own);
         match self.spec_of(&head, env) {
             Ok(spec) => Known::Present(Arc::new(spec)),
             Err(wrong) => {

@@ -1,0 +1,139 @@
+//! A site's files once their readers have read them: documents, our own files, and what is wrong inside
+//! each file.
+//!
+//! Read once; lowering takes values from it, the rules of [`crate::lint`] look across it. Knows what files
+//! say and not what that asks for. Read next: [`mod@crate::desired`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use grammar::document::{Document, Entry};
+use grammar::error::Problem;
+use grammar::own::{
+    GatewayFile, NodeFile, Own, OwnRead, SessionFile, TemplateFile, WharfFile, read_gateway,
+    read_node, read_session, read_template, read_wharf,
+};
+use grammar::source::{FileKind, Source};
+use grammar::value::Value;
+
+use crate::known::Known;
+use crate::site::{DropIn, Managed, SiteFiles};
+
+/// One of our own files as read.
+#[derive(Clone, Debug)]
+pub struct ReadOwn<'a, T> {
+    /// Its text.
+    pub source: &'a Source,
+    /// What it says; none where it has errors.
+    pub own: Option<Own<T>>,
+    /// All that is wrong inside it.
+    pub problems: Vec<Problem>,
+}
+
+impl<'a, T> ReadOwn<'a, T> {
+    fn new(source: &'a Source, read: OwnRead<T>) -> Self {
+        Self { source, own: read.own, problems: read.problems }
+    }
+}
+
+/// Files of one of our directories, by name without `.toml`; those that could not be read are not in it.
+pub type Things<'a, T> = BTreeMap<&'a str, ReadOwn<'a, T>>;
+
+/// A site's files as their readers read them.
+#[derive(Clone, Debug)]
+pub struct ReadSite<'a> {
+    /// The texts.
+    pub files: &'a SiteFiles,
+    /// Workbench's files that are there.
+    pub documents: BTreeMap<FileKind, Document>,
+    /// All that is wrong inside of Workbench's files.
+    pub problems: Vec<Problem>,
+    /// `wharf.toml`, if it is there.
+    pub wharf: Option<ReadOwn<'a, WharfFile>>,
+    /// `sessions.d`.
+    pub sessions: Things<'a, SessionFile>,
+    /// `templates.d`.
+    pub templates: Things<'a, TemplateFile>,
+    /// `gateways.d`.
+    pub gateways: Things<'a, GatewayFile>,
+    /// `nodes.d`.
+    pub nodes: Things<'a, NodeFile>,
+}
+
+impl<'a> ReadSite<'a> {
+    /// Reads every file that is there.
+    #[must_use]
+    pub fn new(files: &'a SiteFiles) -> Self {
+        let mut documents = BTreeMap::new();
+        let mut problems = Vec::new();
+        for (kind, file) in &files.workbench {
+            let Known::Present(source) = file else { continue };
+            let read = grammar::read::read_file(*kind, source);
+            problems.extend(read.problems);
+            documents.insert(*kind, read.document);
+        }
+        let wharf = files.wharf.present().map(|source| ReadOwn::new(source, read_wharf(source)));
+        Self {
+            files,
+            documents,
+            problems,
+            wharf,
+            sessions: things(files.managed(DropIn::Sessions), read_session),
+            templates: things(files.managed(DropIn::Templates), read_template),
+            gateways: things(files.managed(DropIn::Gateways), read_gateway),
+            nodes: things(files.managed(DropIn::Nodes), read_node),
+        }
+    }
+
+    /// What `wharf.toml` says; none where it is not there or has errors.
+    #[must_use]
+    pub fn wharf(&self) -> Option<&Own<WharfFile>> {
+        self.wharf.as_ref()?.own.as_ref()
+    }
+
+    /// The entry of an option in a file: in a flat one the only there can be.
+    #[must_use]
+    pub fn entry(&self, kind: FileKind, option: &str) -> Option<&Entry> {
+        let document = self.documents.get(&kind)?;
+        document.sections.iter().find_map(|section| section.get(option))
+    }
+
+    /// The text of an option of a flat file; none where it is empty or not set.
+    #[must_use]
+    pub fn text(&self, kind: FileKind, option: &str) -> Option<&str> {
+        self.entry(kind, option).map(|entry| &*entry.value).filter(|text| !text.is_empty())
+    }
+
+    /// A switch of a flat file; none where it is not set, or no switch.
+    #[must_use]
+    pub fn switch(&self, kind: FileKind, option: &str) -> Option<bool> {
+        match self.entry(kind, option)?.typed {
+            Some(Value::Bool(value)) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// A number of a flat file; none where it is not set, or no number.
+    #[must_use]
+    pub fn int(&self, kind: FileKind, option: &str) -> Option<i64> {
+        match self.entry(kind, option)?.typed {
+            Some(Value::Int(value)) => Some(value),
+            Some(Value::Port(port)) => Some(port.into()),
+            _ => None,
+        }
+    }
+
+    /// The path of a Workbench file as shown; its name where it is not there.
+    #[must_use]
+    pub fn shown(&self, kind: FileKind) -> Arc<str> {
+        match self.files.workbench.get(&kind) {
+            Some(Known::Present(source)) => Arc::clone(&source.file),
+            _ => Arc::from(kind.file_name()),
+        }
+    }
+}
+
+fn things<T>(managed: &Managed, read: fn(&Source) -> OwnRead<T>) -> Things<'_, T> {
+    let present = managed.files().filter_map(|(stem, file)| Some((stem, file.present()?)));
+    present.map(|(stem, source)| (stem, ReadOwn::new(source, read(source)))).collect()
+}
