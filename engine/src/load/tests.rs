@@ -141,7 +141,7 @@ fn a_self_contained_directory_that_loses_its_policy_file_is_not_readable() {
 #[test]
 fn ours_in_a_workbench_directory_are_an_error_and_others_only_noted() {
     let root = Root::new();
-    for path in ["wharf.toml", "sessions.d/a.toml", "rsession.conf", "rserver.conf~", ".x.swp"] {
+    for path in ["wharf.toml", "sessions.d/a.toml", "notes.conf", "rserver.conf~", ".x.swp"] {
         root.write(&format!("rstudio/{path}"), "");
     }
     let files = root.load();
@@ -150,7 +150,7 @@ fn ours_in_a_workbench_directory_are_an_error_and_others_only_noted() {
     assert_eq!(
         strays,
         [
-            ("rsession.conf", StrayKind::Unread),
+            ("notes.conf", StrayKind::Unread),
             ("sessions.d", StrayKind::OwnInWorkbench),
             ("wharf.toml", StrayKind::OwnInWorkbench),
         ]
@@ -363,7 +363,7 @@ fn what_nobody_would_read_there_is_refused() {
     let root = Root::new();
     root.write("staged", "new");
     let staged = root.at("staged");
-    for path in ["/elsewhere/launcher-env", "rsession.conf", "sessions.d/A.toml", "x.toml", ".."] {
+    for path in ["/elsewhere/launcher-env", "notes.conf", "sessions.d/A.toml", "x.toml", ".."] {
         let mut files = root.load();
         let put = overlay(&mut files, Path::new(path), &staged, &open_to_read, Moment(0));
         assert_eq!(put, Err(OverlayError::NotOfThisSite { path: PathBuf::from(path) }));
