@@ -14,6 +14,7 @@ pub use error::ValueError;
 pub use ports::{PortRange, parse_port, parse_port_range};
 pub use text::{parse_moment, parse_name, parse_pattern};
 pub use units::{Bytes, Millis, SizeUnit, TimeUnit, parse_count, parse_duration, parse_size};
+pub(crate) use units::{SIZE_UNITS, TIME_UNITS};
 
 /// A value in its type. Units are in the variant's doc.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Checks: what a field asks of its value beyond the type.
 //!
-//! Each is a function from the value to nothing or to why not, so that a field names it where it is taken.
+//! Each is a function from the value to nothing or to why not, and as much of that as a JSON Schema can say, so that
+//! a field names both where it is taken.
 
 #![expect(clippy::ptr_arg, reason = "a Check of a String sees the String")]
 
@@ -9,40 +10,110 @@ use super::placeholder;
 use crate::value::{Bytes, Millis, ValueError};
 
 /// What one field asks of a value beyond its type.
-pub(crate) type Check<T> = fn(&T) -> Result<(), Wrong>;
-
-/// Asks nothing.
-#[expect(clippy::unnecessary_wraps, reason = "it is the Check that always passes")]
-pub(crate) fn any<T>(_: &T) -> Result<(), Wrong> {
-    Ok(())
+pub(crate) struct Check<T> {
+    /// Whether a value has it, or why not.
+    pub(crate) holds: fn(&T) -> Result<(), Wrong>,
+    /// As much of it as a JSON Schema can say; never more.
+    pub(crate) says: Says,
 }
 
-/// A check that something is there at least once.
-pub(crate) fn at_least_one(count: &Count) -> Result<(), Wrong> {
+impl<T> Clone for Check<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Check<T> {}
+
+/// What a schema says of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Says {
+    /// Nothing beyond the type.
+    Nothing,
+    /// A text fits this regular expression.
+    Pattern(&'static str),
+    /// A number is at least this.
+    Least(i64),
+    /// A number is this one.
+    Only(u32),
+}
+
+/// Asks nothing.
+pub(crate) const fn any<T>() -> Check<T> {
+    Check { holds: |_| Ok(()), says: Says::Nothing }
+}
+
+macro_rules! checks {
+    ($($(#[doc = $doc:literal])+ $name:ident: $type:ty = $holds:ident, $says:expr;)+) => {
+        $($(#[doc = $doc])+ pub(crate) const fn $name() -> Check<$type> {
+            Check { holds: $holds, says: $says }
+        })+
+    };
+}
+
+const ONE_LINE: &str = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$";
+
+checks! {
+    /// A check that something is there at least once.
+    at_least_one: Count = is_at_least_one, Says::Least(1);
+    /// A check that a time does pass.
+    some_time: Millis = is_some_time, Says::Pattern("[1-9]");
+    /// A check that a size holds something.
+    some_bytes: Bytes = is_some_bytes, Says::Pattern("[1-9]");
+    /// A check for a text that is shown in a line: something is there, and no control characters.
+    one_line: String = is_one_line, Says::Pattern(ONE_LINE);
+    /// A check for the name of a thing of ours or of the files: no blanks, nothing that could be a path.
+    name: String = is_name, Says::Pattern(r"^[^\s/.-][^\s/]*$");
+    /// A check for the name of a cluster or a profile: those of Workbench's files may hold blanks.
+    label: String = is_label, Says::Pattern(r"^[^\s/\[\]]([^/\[\]]*[^\s/\[\]])?$");
+    /// A check for the name of a Unix account or group.
+    account: String = is_account, Says::Pattern(r"^[^\s:/,-][^\s:/,]*$");
+    /// A check for the name of an environment variable.
+    variable: String = is_variable, Says::Pattern("^[A-Za-z_][A-Za-z0-9_]*$");
+    /// A check for a path from the root.
+    absolute_path: String = is_absolute_path, Says::Pattern("^/");
+    /// A check for the place of a Unix socket: the kernel takes 107 bytes.
+    socket_path: String = is_socket_path, Says::Pattern("^/.{0,106}$");
+    /// A check for a path below the directory of the file that names it.
+    relative_path: String = is_relative_path, Says::Pattern("^[^/]");
+    /// A check for the path of a URL.
+    url_path: String = is_url_path, Says::Pattern(r"^/[^\s]*$");
+    /// A check for the name of an instance, which names cookies and directories.
+    instance: String = is_instance, Says::Pattern("^[a-z0-9][a-z0-9-]{0,31}$");
+    /// A check for the code of a problem.
+    code: String = is_code, Says::Pattern("^WH[0-9]{4}$");
+    /// A check for the host that URLs print.
+    public_address: String = is_public_address, Says::Pattern(r"^[^\s/]+$");
+    /// A check for a text of a session or template.
+    of_session: String = is_of_session, Says::Nothing;
+    /// A check for a text of a workbench.
+    of_workbench: String = is_of_workbench, Says::Nothing;
+    /// A check for the directory in which a session starts.
+    directory: String = is_directory, Says::Pattern(r"^(/|\{HOME\}(/|$))");
+}
+
+fn is_at_least_one(count: &Count) -> Result<(), Wrong> {
     if count.0 == 0 {
         return Err(ValueError::OutOfRange { min: 1, max: COUNT_MAX }.into());
     }
     Ok(())
 }
 
-/// A check that a time does pass.
-pub(crate) fn some_time(time: &Millis) -> Result<(), Wrong> {
+fn is_some_time(time: &Millis) -> Result<(), Wrong> {
     if time.0 == 0 {
         return Err(Wrong::value("must be longer than nothing"));
     }
     Ok(())
 }
 
-/// A check that a size holds something.
-pub(crate) fn some_bytes(size: &Bytes) -> Result<(), Wrong> {
+fn is_some_bytes(size: &Bytes) -> Result<(), Wrong> {
     if size.0 == 0 {
         return Err(Wrong::value("must be more than nothing"));
     }
     Ok(())
 }
 
-/// A check for a text that is shown in a line: something is there, and no control characters.
-pub(crate) fn one_line(text: &String) -> Result<(), Wrong> {
+fn is_one_line(text: &String) -> Result<(), Wrong> {
     if text.trim().is_empty() {
         return Err(ValueError::Empty.into());
     }
@@ -52,9 +123,8 @@ pub(crate) fn one_line(text: &String) -> Result<(), Wrong> {
     Ok(())
 }
 
-/// A check for the name of a thing of ours or of the files: no blanks, nothing that could be a path.
-pub(crate) fn name(text: &String) -> Result<(), Wrong> {
-    one_line(text)?;
+fn is_name(text: &String) -> Result<(), Wrong> {
+    is_one_line(text)?;
     if text.chars().any(|c| c.is_whitespace() || c == '/') || text.starts_with(['-', '.']) {
         return Err(Wrong::value(
             "a name has no blanks and no `/`, and does not begin with `-` or `.`",
@@ -63,18 +133,16 @@ pub(crate) fn name(text: &String) -> Result<(), Wrong> {
     Ok(())
 }
 
-/// A check for the name of a cluster or a profile: those of Workbench's files may hold blanks.
-pub(crate) fn label(text: &String) -> Result<(), Wrong> {
-    one_line(text)?;
+fn is_label(text: &String) -> Result<(), Wrong> {
+    is_one_line(text)?;
     if text.trim() != text || text.contains(['/', '[', ']']) {
         return Err(Wrong::value("no `/` and no brackets, no blanks around it"));
     }
     Ok(())
 }
 
-/// A check for the name of a Unix account or group.
-pub(crate) fn account(text: &String) -> Result<(), Wrong> {
-    one_line(text)?;
+fn is_account(text: &String) -> Result<(), Wrong> {
+    is_one_line(text)?;
     if text.chars().any(|c| c.is_whitespace() || matches!(c, ':' | '/' | ','))
         || text.starts_with('-')
     {
@@ -83,8 +151,7 @@ pub(crate) fn account(text: &String) -> Result<(), Wrong> {
     Ok(())
 }
 
-/// A check for the name of an environment variable.
-pub(crate) fn variable(text: &String) -> Result<(), Wrong> {
+fn is_variable(text: &String) -> Result<(), Wrong> {
     let first = text.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
     if !first || !text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
         return Err(Wrong::value("a variable's name is letters, digits and `_`, no digit first"));
@@ -92,27 +159,24 @@ pub(crate) fn variable(text: &String) -> Result<(), Wrong> {
     Ok(())
 }
 
-/// A check for a path from the root.
-pub(crate) fn absolute_path(text: &String) -> Result<(), Wrong> {
-    one_line(text)?;
+fn is_absolute_path(text: &String) -> Result<(), Wrong> {
+    is_one_line(text)?;
     if !text.starts_with('/') {
         return Err(Wrong::value("a path from the root is needed, it begins with `/`"));
     }
     Ok(())
 }
 
-/// A check for the place of a Unix socket: the kernel takes 107 bytes.
-pub(crate) fn socket_path(text: &String) -> Result<(), Wrong> {
-    absolute_path(text)?;
+fn is_socket_path(text: &String) -> Result<(), Wrong> {
+    is_absolute_path(text)?;
     if text.len() > 107 {
         return Err(Wrong::value("longer than 107 bytes: the kernel takes no such socket"));
     }
     Ok(())
 }
 
-/// A check for a path below the directory of the file that names it.
-pub(crate) fn relative_path(text: &String) -> Result<(), Wrong> {
-    one_line(text)?;
+fn is_relative_path(text: &String) -> Result<(), Wrong> {
+    is_one_line(text)?;
     if text.starts_with('/') || text.split('/').any(|part| part == "..") {
         return Err(Wrong::value(
             "a path below this file's directory is needed: no `/` first, no `..`",
@@ -121,8 +185,7 @@ pub(crate) fn relative_path(text: &String) -> Result<(), Wrong> {
     Ok(())
 }
 
-/// A check for the path of a URL.
-pub(crate) fn url_path(text: &String) -> Result<(), Wrong> {
+fn is_url_path(text: &String) -> Result<(), Wrong> {
     if !text.starts_with('/') || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(Wrong::value(
             "a path of a URL is needed: it begins with `/` and has no blanks",
@@ -131,8 +194,7 @@ pub(crate) fn url_path(text: &String) -> Result<(), Wrong> {
     Ok(())
 }
 
-/// A check for the name of an instance, which names cookies and directories.
-pub(crate) fn instance(text: &String) -> Result<(), Wrong> {
+fn is_instance(text: &String) -> Result<(), Wrong> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let good = text.bytes().next().is_some_and(plain)
         && text.bytes().all(|byte| plain(byte) || byte == b'-')
@@ -143,8 +205,7 @@ pub(crate) fn instance(text: &String) -> Result<(), Wrong> {
     Err(Wrong::value("it names cookies and directories: a-z, 0-9 and `-`, not first, at most 32"))
 }
 
-/// A check for the code of a problem.
-pub(crate) fn code(text: &String) -> Result<(), Wrong> {
+fn is_code(text: &String) -> Result<(), Wrong> {
     let digits = text.strip_prefix("WH").unwrap_or("");
     if digits.len() == 4 && digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Ok(());
@@ -152,30 +213,26 @@ pub(crate) fn code(text: &String) -> Result<(), Wrong> {
     Err(Wrong::value("a code is WH and four digits").or_write("such as WH0412 = \"reason\""))
 }
 
-/// A check for the host that URLs print.
-pub(crate) fn public_address(text: &String) -> Result<(), Wrong> {
-    one_line(text)?;
+fn is_public_address(text: &String) -> Result<(), Wrong> {
+    is_one_line(text)?;
     if text.contains("://") || text.chars().any(|c| c.is_whitespace() || c == '/') {
         return Err(Wrong::value("only the host is needed, such as \"lab.example.org\""));
     }
     Ok(())
 }
 
-/// A check for a text of a session or template.
-pub(crate) fn of_session(text: &String) -> Result<(), Wrong> {
+fn is_of_session(text: &String) -> Result<(), Wrong> {
     placeholder::check(text, placeholder::SESSION)
 }
 
-/// A check for a text of a workbench.
-pub(crate) fn of_workbench(text: &String) -> Result<(), Wrong> {
+fn is_of_workbench(text: &String) -> Result<(), Wrong> {
     placeholder::check(text, placeholder::WORKBENCH)
 }
 
-/// A check for the directory in which a session starts.
-pub(crate) fn directory(text: &String) -> Result<(), Wrong> {
-    one_line(text)?;
+fn is_directory(text: &String) -> Result<(), Wrong> {
+    is_one_line(text)?;
     if !text.starts_with('/') && text != "{HOME}" && !text.starts_with("{HOME}/") {
         return Err(Wrong::value("a path from the root or from {HOME} is needed"));
     }
-    of_session(text)
+    is_of_session(text)
 }

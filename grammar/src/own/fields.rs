@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
+use serde_json::json;
 use toml::de::DeValue;
 
 use super::check;
@@ -15,6 +16,7 @@ use super::check::{
 };
 use super::form::{Form, ReadForm};
 use super::leaf::{Leaf, MilliCpus, Port, Wrong, text, words};
+use super::schema::{self, Schema};
 use super::table::{Keys, Table};
 use super::window::Window;
 use crate::value::{Bytes, Millis, parse_duration};
@@ -185,6 +187,10 @@ pub enum IdleTimeout {
 impl Leaf for IdleTimeout {
     const TAKES: &'static str = "\"never\" or a duration";
 
+    fn schema() -> Schema {
+        schema::either([json!({ "const": "never" }), schema::leaf(some_time())])
+    }
+
     fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
         match value {
             DeValue::String(word) if word == "never" => Ok(IdleTimeout::Never),
@@ -241,12 +247,16 @@ pub enum PublishGateway {
 impl Leaf for PublishGateway {
     const TAKES: &'static str = "the name of a gateway in quotes";
 
+    fn schema() -> Schema {
+        schema::leaf(name())
+    }
+
     fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
         match text(value)? {
             "auto" => Ok(PublishGateway::Auto),
             named => {
                 let named = named.to_owned();
-                name(&named).map(|()| PublishGateway::Named(named))
+                (name().holds)(&named).map(|()| PublishGateway::Named(named))
             }
         }
     }
@@ -275,23 +285,20 @@ pub(crate) static PLACEMENT: Keys = Keys { at: "placement", names: &["nodes", "r
 
 /// Reads the shared fields from the top level of a file.
 pub(crate) fn read_fields<F: ReadForm>(table: &mut Table<'_, '_>) -> Option<SessionFields<F>> {
-    if !table.has("workbench") {
-        table.missing(
-                "workbench",
-                "name what is started: rstudio, jupyterlab, jupyter-notebook, vs-code, or a [workbenches.NAME] of wharf.toml",
-            );
-    }
-    let workbench = F::take(table, "workbench", name);
-    let display_name = table.take("display-name", one_line);
-    let cluster = F::take(table, "cluster", label);
-    let restart = table.take("restart", any);
-    let on_removal = table.take("on-removal", any);
-    let working_dir = F::take(table, "working-dir", check::directory);
-    let args = table.list("args", check::of_session);
+    table.must_have(
+        "workbench",
+        "name what is started: rstudio, jupyterlab, jupyter-notebook, vs-code, or a [workbenches.NAME] of wharf.toml",
+    );
+    let workbench = F::take(table, "workbench", name());
+    let display_name = table.take("display-name", one_line());
+    let cluster = F::take(table, "cluster", label());
+    let restart = table.take("restart", any());
+    let on_removal = table.take("on-removal", any());
+    let working_dir = F::take(table, "working-dir", check::directory());
+    let args = table.list("args", check::of_session());
     let access = table.sub("access", &ACCESS, read_access);
     let resources = table.sub("resources", &RESOURCES, read_resources::<F>);
-    let env = table
-        .each("env", variable, |reader, path, item| F::read(reader, path, item, check::of_session));
+    let env = F::entries(table, "env", variable(), check::of_session());
     let health = table.sub("health", &HEALTH, read_health);
     let idle = table.sub("idle", &IDLE, read_idle::<F>);
     let stop = table.sub("stop", &STOP, read_stop);
@@ -320,21 +327,21 @@ pub(crate) fn read_fields<F: ReadForm>(table: &mut Table<'_, '_>) -> Option<Sess
 
 fn read_access(table: &mut Table<'_, '_>) -> Option<Access> {
     Some(Access {
-        users: table.list("users", account),
-        groups: table.list("groups", account),
-        admins: table.list("admins", account),
+        users: table.list("users", account()),
+        groups: table.list("groups", account()),
+        admins: table.list("admins", account()),
     })
 }
 
 fn read_resources<F: ReadForm>(table: &mut Table<'_, '_>) -> Option<Resources<F>> {
     let resources = Resources::<F> {
-        cpus: F::take(table, "cpus", any),
-        memory: F::take(table, "memory", some_bytes),
-        profile: F::take(table, "profile", label),
+        cpus: F::take(table, "cpus", any()),
+        memory: F::take(table, "memory", some_bytes()),
+        profile: F::take(table, "profile", label()),
         request: table.sub("request", &REQUEST, |table| {
             Some(Request {
-                cpus: F::take(table, "cpus", any),
-                memory: F::take(table, "memory", some_bytes),
+                cpus: F::take(table, "cpus", any()),
+                memory: F::take(table, "memory", some_bytes()),
             })
         }),
     };
@@ -373,15 +380,15 @@ fn check_request<F: Form, T: Clone + Debug + Ord>(
 
 fn read_health(table: &mut Table<'_, '_>) -> Option<Health> {
     Some(Health {
-        path: table.take("path", url_path),
-        start_timeout: table.take("start-timeout", some_time),
+        path: table.take("path", url_path()),
+        start_timeout: table.take("start-timeout", some_time()),
     })
 }
 
 fn read_idle<F: ReadForm>(table: &mut Table<'_, '_>) -> Option<Idle<F>> {
     let idle = Idle::<F> {
-        timeout: F::take(table, "timeout", any),
-        action: F::take(table, "action", any),
+        timeout: F::take(table, "timeout", any()),
+        action: F::take(table, "action", any()),
     };
     let never = |timeout: &F::Field<IdleTimeout>| {
         F::values(timeout).iter().all(|timeout| *timeout == IdleTimeout::Never)
@@ -398,13 +405,13 @@ fn read_idle<F: ReadForm>(table: &mut Table<'_, '_>) -> Option<Idle<F>> {
 
 fn read_stop(table: &mut Table<'_, '_>) -> Option<Stop> {
     Some(Stop {
-        signal: table.take("signal", any),
-        stop_grace_period: table.take("stop-grace-period", any),
+        signal: table.take("signal", any()),
+        stop_grace_period: table.take("stop-grace-period", any()),
     })
 }
 
 fn read_update(table: &mut Table<'_, '_>) -> Option<Update> {
-    let update = Update { apply: table.take("apply", any), window: table.take("window", any) };
+    let update = Update { apply: table.take("apply", any()), window: table.take("window", any()) };
     if update.apply == Some(UpdateApply::NextStart) && update.window.is_some() {
         table.idle_field(
             "`window` has no effect: with apply = \"next-start\" nothing is restarted",
@@ -416,9 +423,9 @@ fn read_update(table: &mut Table<'_, '_>) -> Option<Update> {
 }
 
 fn read_publish(table: &mut Table<'_, '_>) -> Option<Publish> {
-    let gateway = table.need("gateway", any);
-    let port = table.take("port", any);
-    let target_port = table.take("target-port", any);
+    let gateway = table.need("gateway", any());
+    let port = table.take("port", any());
+    let target_port = table.take("target-port", any());
     if gateway == Some(PublishGateway::Auto) && port.is_some() {
         table.contradiction(
             "a fixed `port` needs a gateway: with gateway = \"auto\" any may be taken",
@@ -430,7 +437,7 @@ fn read_publish(table: &mut Table<'_, '_>) -> Option<Publish> {
 }
 
 fn read_placement(table: &mut Table<'_, '_>) -> Option<Placement> {
-    let nodes = table.list("nodes", name);
+    let nodes = table.list("nodes", name());
     if nodes.as_ref().is_some_and(Vec::is_empty) {
         table.refuse(
             "nodes",
@@ -438,5 +445,5 @@ fn read_placement(table: &mut Table<'_, '_>) -> Option<Placement> {
                 .or_write("leave it out to allow every node"),
         );
     }
-    Some(Placement { nodes, require: table.entries("require", name, one_line) })
+    Some(Placement { nodes, require: table.entries("require", name(), one_line()) })
 }

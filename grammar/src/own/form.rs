@@ -3,6 +3,7 @@
 //! A field that a person may choose is written as a table in the field's own place,
 //! `memory = { choose = ["4GiB", "8GiB"], default = "8GiB" }`, so that there is no second language.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use toml::de::DeValue;
@@ -10,6 +11,7 @@ use toml::de::DeValue;
 use super::check::{Check, one_line};
 use super::leaf::{Leaf, Wrong};
 use super::reader::{Item, Reader};
+use super::schema::{self, Schema};
 use super::table::{Keys, Table};
 
 /// How a field is written that may be a choice.
@@ -74,19 +76,44 @@ pub(crate) trait ReadForm: Form {
         check: Check<T>,
     ) -> Option<Self::Field<T>>;
 
+    /// What is written for such a field.
+    fn schema<T: Leaf + Clone + Debug + PartialEq + Eq>(
+        reader: &mut Reader<'_>,
+        check: Check<T>,
+    ) -> Schema;
+
     /// Takes a field that may be absent.
     fn take<T: Leaf + Clone + Debug + PartialEq + Eq>(
         table: &mut Table<'_, '_>,
         name: &'static str,
         check: Check<T>,
     ) -> Option<Self::Field<T>> {
+        table.tell(name, |reader| Self::schema(reader, check));
         let item = table.item(name)?;
         let path = table.path_of(name);
         Self::read(table.reader(), &path, item, check)
     }
+
+    /// Takes a table of such fields, whose keys are names that the administrator gives.
+    fn entries<T: Leaf + Clone + Debug + PartialEq + Eq>(
+        table: &mut Table<'_, '_>,
+        name: &'static str,
+        keys: Check<String>,
+        check: Check<T>,
+    ) -> Option<BTreeMap<String, Self::Field<T>>> {
+        table.tell(name, |reader| schema::named(keys, Self::schema(reader, check)));
+        table.each(name, keys, |reader, path, item| Self::read(reader, path, item, check))
+    }
 }
 
 impl ReadForm for Plain {
+    fn schema<T: Leaf + Clone + Debug + PartialEq + Eq>(
+        _: &mut Reader<'_>,
+        check: Check<T>,
+    ) -> Schema {
+        schema::leaf(check)
+    }
+
     fn read<T: Leaf + Clone + Debug + PartialEq + Eq>(
         reader: &mut Reader<'_>,
         path: &str,
@@ -111,6 +138,14 @@ fn is_choice(item: &Item<'_>) -> bool {
 }
 
 impl ReadForm for Offered {
+    fn schema<T: Leaf + Clone + Debug + PartialEq + Eq>(
+        reader: &mut Reader<'_>,
+        check: Check<T>,
+    ) -> Schema {
+        let choice = reader.tell(&CHOICE, |table| read_choice(table, check));
+        schema::either([schema::leaf(check), choice])
+    }
+
     fn read<T: Leaf + Clone + Debug + PartialEq + Eq>(
         reader: &mut Reader<'_>,
         path: &str,
@@ -120,22 +155,23 @@ impl ReadForm for Offered {
         if !matches!(item.get_ref(), DeValue::Table(_)) {
             return reader.leaf(path, item, check).map(Field::Fixed);
         }
-        reader.sub(path.to_owned(), item, &CHOICE, |table| {
-            let had_default = table.has("default");
-            if !table.has("choose") {
-                table.missing(
-                    "choose",
-                    "a choice is { choose = [...], default = ..., label = \"...\" }",
-                );
-            }
-            let options = table.list::<T>("choose", check);
-            let default = table.take::<T>("default", check);
-            let label = table.take("label", one_line);
-            let options = options?;
-            check_options(table, &options, default.as_ref());
-            (default.is_some() || !had_default).then_some(Field::Choose { options, default, label })
-        })
+        reader.sub(path.to_owned(), item, &CHOICE, |table| read_choice(table, check))
     }
+}
+
+fn read_choice<T: Leaf + Clone + Debug + PartialEq + Eq>(
+    table: &mut Table<'_, '_>,
+    check: Check<T>,
+) -> Option<Field<T>> {
+    let had_default = table.has("default");
+    let advice = "a choice is { choose = [...], default = ..., label = \"...\" }";
+    table.must_have("choose", advice);
+    let options = table.list::<T>("choose", check);
+    let default = table.take::<T>("default", check);
+    let label = table.take("label", one_line());
+    let options = options?;
+    check_options(table, &options, default.as_ref());
+    (default.is_some() || !had_default).then_some(Field::Choose { options, default, label })
 }
 
 fn check_options<T: PartialEq>(table: &mut Table<'_, '_>, options: &[T], default: Option<&T>) {

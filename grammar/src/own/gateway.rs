@@ -2,11 +2,13 @@
 
 use std::net::IpAddr;
 
+use serde_json::json;
 use toml::de::DeValue;
 
 use super::check::{absolute_path, any, public_address};
 use super::leaf::{Count, Leaf, Wrong, text, words};
 use super::range::{Cidr, PortRange};
+use super::schema::{self, Schema};
 use super::table::{Keys, Table};
 use crate::value::{Bytes, Millis};
 
@@ -97,6 +99,10 @@ struct TlsWord(Tls);
 impl Leaf for TlsWord {
     const TAKES: &'static str = "\"server\", \"off\" or a table";
 
+    fn schema() -> Schema {
+        json!({ "enum": ["server", "off"] })
+    }
+
     fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
         match text(value).map_err(|wrong| {
             wrong.or_write("write \"server\", \"off\" or { certificate = , key = }")
@@ -121,6 +127,10 @@ pub struct Hold {
 
 impl Leaf for IpAddr {
     const TAKES: &'static str = "an IP address in quotes";
+
+    fn schema() -> Schema {
+        schema::text_like("^[0-9A-Fa-f:.]+$")
+    }
 
     fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
         text(value)?.parse().map_err(|_| {
@@ -153,29 +163,27 @@ pub(crate) static TABLES: &[&Keys] = &[&ROOT, &TLS, &HOLD];
 
 /// Reads a gateway file's top level.
 pub(crate) fn read(table: &mut Table<'_, '_>) -> Option<GatewayFile> {
-    let address = table.take("address", any);
-    if !table.has("port-range") {
-        table.missing("port-range", "write it like port-range = \"10000-10100\"");
-    }
-    let port_range = table.take("port-range", any);
-    let public_address = table.take("public-address", public_address);
-    let protocol = table.take("protocol", any);
+    let address = table.take("address", any());
+    table.must_have("port-range", "write it like port-range = \"10000-10100\"");
+    let port_range = table.take("port-range", any());
+    let public_address = table.take("public-address", public_address());
+    let protocol = table.take("protocol", any());
     let tls = read_tls(table);
-    let sign_in = table.take("sign-in", any);
-    let allow_from = table.list("allow-from", any);
+    let sign_in = table.take("sign-in", any());
+    let allow_from = table.list("allow-from", any());
     if allow_from.as_ref().is_some_and(Vec::is_empty) {
         let advice = "leave it out to let everybody in, \"0.0.0.0/0\" and \"::/0\" say so too";
         table.refuse("allow-from", Wrong::value("an empty list lets nobody in").or_write(advice));
     }
-    let lease = table.take("lease", any);
+    let lease = table.take("lease", any());
     let hold = table.sub("hold", &HOLD, |table| {
         Some(Hold {
-            requests: table.take("requests", any).map(|Count(most)| most),
-            bytes: table.take("bytes", any),
-            time: table.take("time", any),
+            requests: table.take("requests", any()).map(|Count(most)| most),
+            bytes: table.take("bytes", any()),
+            time: table.take("time", any()),
         })
     });
-    let on_removal = table.take("on-removal", any);
+    let on_removal = table.take("on-removal", any());
     // A protocol that could not be read is no reason to complain about `sign-in` as well.
     let is_tcp = protocol == Some(Protocol::Tcp) || (protocol.is_none() && table.has("protocol"));
     if sign_in == Some(SignIn::Off) && !is_tcp {
@@ -200,14 +208,19 @@ pub(crate) fn read(table: &mut Table<'_, '_>) -> Option<GatewayFile> {
 }
 
 fn read_tls(table: &mut Table<'_, '_>) -> Option<Tls> {
+    table.tell("tls", |reader| {
+        schema::either([schema::leaf(any::<TlsWord>()), reader.tell(&TLS, read_own_tls)])
+    });
     let item = table.item("tls")?;
     let path = table.path_of("tls");
     if !matches!(item.get_ref(), DeValue::Table(_)) {
-        return table.reader().leaf::<TlsWord>(&path, item, any).map(|TlsWord(tls)| tls);
+        return table.reader().leaf::<TlsWord>(&path, item, any()).map(|TlsWord(tls)| tls);
     }
-    table.reader().sub(path, item, &TLS, |table| {
-        let certificate = table.need("certificate", absolute_path);
-        let key = table.need("key", absolute_path);
-        Some(Tls::Own { certificate: certificate?, key: key? })
-    })
+    table.reader().sub(path, item, &TLS, read_own_tls)
+}
+
+fn read_own_tls(table: &mut Table<'_, '_>) -> Option<Tls> {
+    let certificate = table.need("certificate", absolute_path());
+    let key = table.need("key", absolute_path());
+    Some(Tls::Own { certificate: certificate?, key: key? })
 }

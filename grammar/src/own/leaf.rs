@@ -3,9 +3,11 @@
 //! A `Leaf` says what it takes; a `Check` (in `check`) narrows one field further. Neither knows places: the
 //! `reader` adds them and makes the problem.
 
+use serde_json::json;
 use toml::de::DeValue;
 
-use crate::value::{Bytes, Millis, ValueError, parse_duration, parse_size};
+use super::schema::{self, Schema};
+use crate::value::{Bytes, Millis, SIZE_UNITS, TIME_UNITS, ValueError, parse_duration, parse_size};
 
 /// Why a value was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +57,9 @@ impl From<ValueError> for Wrong {
 pub(crate) trait Leaf: Sized {
     /// What is written for it: "a whole number".
     const TAKES: &'static str;
+
+    /// What a JSON Schema says of it, never more than the reader asks.
+    fn schema() -> Schema;
 
     /// Reads it.
     fn parse(value: &DeValue<'_>) -> Result<Self, Wrong>;
@@ -112,6 +117,10 @@ fn quantity<'v>(value: &'v DeValue<'_>, unit: &str) -> Result<&'v str, Wrong> {
 impl Leaf for String {
     const TAKES: &'static str = "a string";
 
+    fn schema() -> Schema {
+        json!({ "type": "string" })
+    }
+
     fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
         let text = match value {
             DeValue::Integer(number) => {
@@ -131,6 +140,10 @@ impl Leaf for String {
 
 impl Leaf for bool {
     const TAKES: &'static str = "true or false";
+
+    fn schema() -> Schema {
+        json!({ "type": "boolean" })
+    }
 
     fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
         match value {
@@ -174,6 +187,10 @@ pub(crate) struct Count(pub(crate) u32);
 impl Leaf for Count {
     const TAKES: &'static str = "a whole number";
 
+    fn schema() -> Schema {
+        json!({ "type": "integer", "minimum": 0, "maximum": COUNT_MAX })
+    }
+
     fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
         let number = whole(value, 0, COUNT_MAX)?;
         u32::try_from(number).map(Count).map_err(|_| ValueError::TooLarge.into())
@@ -186,6 +203,10 @@ pub struct Port(pub u16);
 
 impl Leaf for Port {
     const TAKES: &'static str = "the number of a port";
+
+    fn schema() -> Schema {
+        json!({ "type": "integer", "minimum": 1, "maximum": 65_535 })
+    }
 
     fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
         let number = whole(value, 1, 65_535)?;
@@ -202,6 +223,10 @@ const CPUS_MAX: u32 = 100_000;
 
 impl Leaf for MilliCpus {
     const TAKES: &'static str = "a number of processors";
+
+    fn schema() -> Schema {
+        json!({ "type": "number", "minimum": 0.001, "maximum": CPUS_MAX })
+    }
 
     fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
         let text = match value {
@@ -238,6 +263,11 @@ fn parse_milli(text: &str) -> Option<u32> {
 impl Leaf for Millis {
     const TAKES: &'static str = "a duration in quotes";
 
+    fn schema() -> Schema {
+        let units = TIME_UNITS.map(|(unit, _)| format!("([0-9]+{unit})?")).concat();
+        json!({ "type": "string", "minLength": 2, "pattern": format!(r"^\s*{units}\s*$") })
+    }
+
     fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
         Ok(parse_duration(quantity(value, "s")?)?)
     }
@@ -245,6 +275,11 @@ impl Leaf for Millis {
 
 impl Leaf for Bytes {
     const TAKES: &'static str = "a size in quotes";
+
+    fn schema() -> Schema {
+        let units = SIZE_UNITS.map(|(unit, _)| unit).join("|");
+        schema::text_like(&format!(r"^\s*[0-9]+\s*({units})\s*$"))
+    }
 
     fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
         Ok(Bytes(parse_size(quantity(value, "GiB")?)?))
@@ -271,6 +306,10 @@ macro_rules! words {
 
         impl $crate::own::leaf::Leaf for $name {
             const TAKES: &'static str = "a word in quotes";
+
+            fn schema() -> $crate::own::schema::Schema {
+                serde_json::json!({ "enum": $name::WORDS })
+            }
 
             fn parse(
                 value: &toml::de::DeValue<'_>,

@@ -87,14 +87,14 @@ pub(crate) static TABLES: &[&Keys] = &[&ROOT, &RESERVE, &DRAIN];
 /// Reads a node file's top level.
 pub(crate) fn read(table: &mut Table<'_, '_>) -> Option<NodeFile> {
     let node = NodeFile {
-        weight: table.take("weight", any).map(|Count(share)| share),
-        schedulable: table.take("schedulable", any),
-        max_sessions: table.take("max-sessions", any).map(|Count(most)| most),
-        labels: table.entries("labels", name, one_line),
+        weight: table.take("weight", any()).map(|Count(share)| share),
+        schedulable: table.take("schedulable", any()),
+        max_sessions: table.take("max-sessions", any()).map(|Count(most)| most),
+        labels: table.entries("labels", name(), one_line()),
         reserve: table.sub("reserve", &RESERVE, |table| {
             Some(Reserve {
-                cpus: table.take("cpus", any),
-                memory: table.take("memory", some_bytes),
+                cpus: table.take("cpus", any()),
+                memory: table.take("memory", some_bytes()),
             })
         }),
         drain: table.sub("drain", &DRAIN, read_drain),
@@ -111,11 +111,11 @@ pub(crate) fn read(table: &mut Table<'_, '_>) -> Option<NodeFile> {
 
 fn read_drain(table: &mut Table<'_, '_>) -> Option<Drain> {
     let drain = Drain {
-        reason: table.take("reason", one_line),
-        deadline: table.take("deadline", some_time),
-        at_deadline: table.take("at-deadline", any),
-        notify: table.list("notify", some_time),
-        jobs: table.take("jobs", any),
+        reason: table.take("reason", one_line()),
+        deadline: table.take("deadline", some_time()),
+        at_deadline: table.take("at-deadline", any()),
+        notify: table.list("notify", some_time()),
+        jobs: table.take("jobs", any()),
     };
     if !table.has("deadline") {
         for name in ["at-deadline", "notify"] {

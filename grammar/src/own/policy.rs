@@ -1,10 +1,12 @@
 //! `[policy]` of `wharf.toml`: how the engine acts on what the files ask for.
 
+use serde_json::json;
 use toml::de::DeValue;
 
 use super::check::{any, at_least_one, some_time};
 use super::fields::UpdateApply;
 use super::leaf::{Count, Leaf, Wrong, words};
+use super::schema::{self, Schema};
 use super::table::{Keys, Table};
 use super::window::Window;
 use crate::value::Millis;
@@ -54,6 +56,10 @@ pub enum Starts {
 impl Leaf for Starts {
     const TAKES: &'static str = "\"cores\" or a whole number";
 
+    fn schema() -> Schema {
+        schema::either([json!({ "const": "cores" }), schema::leaf(at_least_one())])
+    }
+
     fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
         if let DeValue::String(word) = value {
             return match &**word {
@@ -65,7 +71,7 @@ impl Leaf for Starts {
             };
         }
         let count = Count::parse(value)?;
-        at_least_one(&count).map(|()| Starts::Count(count.0))
+        (at_least_one().holds)(&count).map(|()| Starts::Count(count.0))
     }
 }
 
@@ -102,14 +108,14 @@ pub(crate) static BACK_OFF: Keys =
 /// Reads `[policy]`.
 pub(crate) fn read(table: &mut Table<'_, '_>) -> Option<PolicyTable> {
     let policy = PolicyTable {
-        apply: table.take("apply", any),
-        session_restart: table.take("session-restart", any),
-        harm_delay: table.take("harm-delay", any),
-        max_harmed: table.take("max-harmed", any).map(|Count(most)| most),
-        max_unavailable: table.take("max-unavailable", at_least_one).map(|Count(most)| most),
-        concurrent_starts: table.take("concurrent-starts", any),
+        apply: table.take("apply", any()),
+        session_restart: table.take("session-restart", any()),
+        harm_delay: table.take("harm-delay", any()),
+        max_harmed: table.take("max-harmed", any()).map(|Count(most)| most),
+        max_unavailable: table.take("max-unavailable", at_least_one()).map(|Count(most)| most),
+        concurrent_starts: table.take("concurrent-starts", any()),
         back_off: table.sub("back-off", &BACK_OFF, read_back_off),
-        windows: table.list("windows", any),
+        windows: table.list("windows", any()),
     };
     if policy.windows.as_ref().is_some_and(Vec::is_empty) {
         table.refuse(
@@ -123,10 +129,10 @@ pub(crate) fn read(table: &mut Table<'_, '_>) -> Option<PolicyTable> {
 
 fn read_back_off(table: &mut Table<'_, '_>) -> Option<BackOffTable> {
     let back_off = BackOffTable {
-        first: table.take("first", some_time),
-        max: table.take("max", some_time),
-        give_up_after: table.take("give-up-after", at_least_one).map(|Count(times)| times),
-        within: table.take("within", some_time),
+        first: table.take("first", some_time()),
+        max: table.take("max", some_time()),
+        give_up_after: table.take("give-up-after", at_least_one()).map(|Count(times)| times),
+        within: table.take("within", some_time()),
     };
     if let (Some(first), Some(max)) = (back_off.first, back_off.max)
         && first > max

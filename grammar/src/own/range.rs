@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use toml::de::DeValue;
 
 use super::leaf::{Leaf, Port, Wrong, text};
+use super::schema::{self, Schema};
 
 /// Ports from the first to the last, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,6 +47,10 @@ impl fmt::Display for PortRange {
 
 impl Leaf for PortRange {
     const TAKES: &'static str = "a range of ports in quotes";
+
+    fn schema() -> Schema {
+        schema::text_like(r"^\s*[0-9]+\s*(-\s*[0-9]+\s*)?$")
+    }
 
     fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
         let advice = "write it like \"10000-10100\"";
@@ -93,6 +98,10 @@ impl fmt::Display for Cidr {
 
 impl Leaf for Cidr {
     const TAKES: &'static str = "a range of addresses in quotes";
+
+    fn schema() -> Schema {
+        schema::text_like(r"^\s*[0-9A-Fa-f:.]+(/[0-9]+)?\s*$")
+    }
 
     fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
         parse_cidr(text(value)?)

@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::check::Check;
 use super::leaf::{Leaf, Wrong, shown, type_name};
 use super::lines::{Lines, Place};
+use super::schema::{Outline, Schema};
 use super::table::{Keys, Table};
 use super::{BAD_VALUE, CONTRADICTION, OwnKind, UNKNOWN_KEY, WRONG_TYPE, unknown};
 use crate::error::{Code, Problem, Severity};
@@ -29,6 +30,8 @@ pub(crate) struct Reader<'s> {
     problems: Vec<Problem>,
     lines: Lines,
     guesses_left: u32,
+    /// What the table at hand has told, while a schema is made.
+    outline: Option<Outline>,
 }
 
 impl<'s> Reader<'s> {
@@ -36,7 +39,7 @@ impl<'s> Reader<'s> {
     pub(crate) fn new(source: &'s Source, kind: OwnKind) -> Self {
         let mut lines = Lines::default();
         lines.insert("", Place { line: 1, span: Span::new(0, 0) });
-        Self { source, kind, problems: Vec::new(), lines, guesses_left: GUESSES_MAX }
+        Self { source, kind, problems: Vec::new(), lines, guesses_left: GUESSES_MAX, outline: None }
     }
 
     /// Reads the file's top level.
@@ -47,6 +50,24 @@ impl<'s> Reader<'s> {
     ) -> Option<T> {
         let keys = self.kind.tables().first().expect("every kind declares its top level first");
         Table::read(self, entries, String::new(), None, keys, read)
+    }
+
+    /// Has a table tell what it takes: its reader is run over nothing.
+    pub(crate) fn tell<T>(
+        &mut self,
+        keys: &'static Keys,
+        read: impl FnOnce(&mut Table<'_, '_>) -> Option<T>,
+    ) -> Schema {
+        let around = self.outline.replace(Outline::default());
+        let nothing = DeTable::new();
+        Table::read(self, &nothing, String::new(), None, keys, read);
+        let told = std::mem::replace(&mut self.outline, around);
+        told.unwrap_or_default().schema()
+    }
+
+    /// What the table at hand has told; none where a file is read.
+    pub(crate) fn outline(&mut self) -> Option<&mut Outline> {
+        self.outline.as_mut()
     }
 
     /// The places and problems gathered.
@@ -191,7 +212,7 @@ impl<'s> Reader<'s> {
         item: &Item<'_>,
         check: Check<T>,
     ) -> Option<T> {
-        match T::parse(item.get_ref()).and_then(|value| check(&value).map(|()| value)) {
+        match T::parse(item.get_ref()).and_then(|value| (check.holds)(&value).map(|()| value)) {
             Ok(value) => Some(value),
             Err(wrong) => {
                 self.refuse(path, item, T::TAKES, wrong);

@@ -68,7 +68,7 @@ pub(crate) static TABLES: &[&Keys] = &[
 
 /// Reads a session file's top level.
 pub(crate) fn read(table: &mut Table<'_, '_>) -> Option<SessionFile> {
-    let user = table.take("user", account);
-    let state = table.take("state", any);
+    let user = table.take("user", account());
+    let state = table.take("state", any());
     Some(SessionFile { user, state, fields: fields::read_fields(table)? })
 }

@@ -10,9 +10,10 @@ use std::collections::BTreeMap;
 use toml::de::{DeTable, DeValue};
 
 use super::MISSING;
-use super::check::Check;
+use super::check::{Check, label};
 use super::leaf::{Leaf, Wrong, shown};
 use super::reader::{Item, Reader, span_of};
+use super::schema::{self, Schema};
 use crate::error::Severity;
 use crate::span::Span;
 use crate::suggest::nearest;
@@ -80,8 +81,17 @@ impl<'r, 's> Table<'r, 's> {
         Some(item)
     }
 
+    /// Tells what a key takes, while a schema is made.
+    pub(crate) fn tell(&mut self, name: &str, schema: impl FnOnce(&mut Reader<'s>) -> Schema) {
+        if self.reader.outline().is_some() {
+            let schema = schema(self.reader);
+            self.reader.outline().into_iter().for_each(|outline| outline.add(name, schema.clone()));
+        }
+    }
+
     /// Takes a value that may be absent.
     pub(crate) fn take<T: Leaf>(&mut self, name: &'static str, check: Check<T>) -> Option<T> {
+        self.tell(name, |_| schema::leaf(check));
         let item = self.item(name)?;
         let path = self.path_of(name);
         self.reader.leaf(&path, item, check)
@@ -89,14 +99,22 @@ impl<'r, 's> Table<'r, 's> {
 
     /// Takes a value that must be there.
     pub(crate) fn need<T: Leaf>(&mut self, name: &'static str, check: Check<T>) -> Option<T> {
-        if !self.has(name) {
-            self.missing(name, "");
-        }
+        self.must_have(name, "");
         self.take(name, check)
+    }
+
+    /// Says that a key is missing if it was not written; `help` says what to write.
+    pub(crate) fn must_have(&mut self, name: &'static str, help: &str) {
+        if let Some(outline) = self.reader.outline() {
+            outline.require(name);
+        } else if !self.has(name) {
+            self.missing(name, help);
+        }
     }
 
     /// Takes a list that may be absent.
     pub(crate) fn list<T: Leaf>(&mut self, name: &'static str, check: Check<T>) -> Option<Vec<T>> {
+        self.tell(name, |_| schema::list_of(schema::leaf(check)));
         let item = self.item(name)?;
         let path = self.path_of(name);
         self.reader.list(&path, item, check)
@@ -109,6 +127,11 @@ impl<'r, 's> Table<'r, 's> {
         keys: &'static Keys,
         read: impl FnOnce(&mut Table<'_, '_>) -> Option<T>,
     ) -> Option<T> {
+        if self.reader.outline().is_some() {
+            self.tell(name, |reader| reader.tell(keys, read));
+            self.item(name);
+            return None;
+        }
         let item = self.item(name)?;
         let path = self.path_of(name);
         self.reader.sub(path, item, keys, read)
@@ -121,6 +144,7 @@ impl<'r, 's> Table<'r, 's> {
         key_check: Check<String>,
         check: Check<T>,
     ) -> Option<BTreeMap<String, T>> {
+        self.tell(name, |_| schema::named(key_check, schema::leaf(check)));
         self.each(name, key_check, |reader, path, item| reader.leaf(path, item, check))
     }
 
@@ -131,13 +155,17 @@ impl<'r, 's> Table<'r, 's> {
         keys: &'static Keys,
         mut read: impl FnMut(&str, &mut Table<'_, '_>) -> Option<T>,
     ) -> Option<BTreeMap<String, T>> {
-        self.each(name, super::check::label, |reader, path, item| {
+        self.tell(name, |reader| {
+            let told = reader.tell(keys, |table| read("", table));
+            schema::named(label(), told)
+        });
+        self.each(name, label(), |reader, path, item| {
             let given = path.split_once('.').map_or(path, |(_, given)| given).to_owned();
             reader.sub(path.to_owned(), item, keys, |table| read(&given, table))
         })
     }
 
-    /// Takes a table whose keys are names that the administrator gives.
+    /// Takes a table whose keys are names that the administrator gives; what it takes is told by the caller.
     pub(crate) fn each<T>(
         &mut self,
         name: &'static str,
@@ -157,7 +185,7 @@ impl<'r, 's> Table<'r, 's> {
             let path = format!("{path}.{given}");
             self.reader.remember(&path, key_span, span_of(item));
             let mut good_key = true;
-            if let Err(wrong) = key_check(&given) {
+            if let Err(wrong) = (key_check.holds)(&given) {
                 good_key = false;
                 self.reader.refuse_key(&given, key_span, wrong);
             }

@@ -116,13 +116,13 @@ pub(crate) static TABLES: &[&Keys] = &[
 
 /// Reads a template file's top level.
 pub(crate) fn read(table: &mut Table<'_, '_>) -> Option<TemplateFile> {
-    let description = table.take("description", one_line);
-    let version = table.take("version", one_line);
-    let start = table.take("start", any);
+    let description = table.take("description", one_line());
+    let version = table.take("version", one_line());
+    let start = table.take("start", any());
     let choices = table.tables("choices", &CHOICE, |_, table| {
-        let from = table.need("from", any);
-        let default = table.take("default", one_line);
-        let label = table.take("label", one_line);
+        let from = table.need("from", any());
+        let default = table.take("default", one_line());
+        let label = table.take("label", one_line());
         Some(Choice { from: from?, default, label })
     });
     let allow = table.sub("allow", &ALLOW, read_allow);
@@ -133,10 +133,10 @@ pub(crate) fn read(table: &mut Table<'_, '_>) -> Option<TemplateFile> {
 
 fn read_allow(table: &mut Table<'_, '_>) -> Option<Allow> {
     let allow = Allow {
-        groups: table.list("groups", account),
-        clusters: table.list("clusters", label),
-        max_per_user: table.take("max-per-user", at_least_one).map(|Count(most)| most),
-        max_total: table.take("max-total", at_least_one).map(|Count(most)| most),
+        groups: table.list("groups", account()),
+        clusters: table.list("clusters", label()),
+        max_per_user: table.take("max-per-user", at_least_one()).map(|Count(most)| most),
+        max_total: table.take("max-total", at_least_one()).map(|Count(most)| most),
     };
     if let (Some(each), Some(all)) = (allow.max_per_user, allow.max_total)
         && each > all

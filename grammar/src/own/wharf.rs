@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::check::{
-    absolute_path, account, any, at_least_one, code, instance, label, name, one_line, socket_path,
+    Check, Says, absolute_path, account, any, at_least_one, code, instance, label, name, one_line,
+    socket_path,
 };
 use super::leaf::{Count, Leaf, Port, Wrong, words};
 use super::policy::{self, PolicyTable};
+use super::schema::{self, Schema};
 use super::table::{Keys, Table};
 use super::workbench::{self, WorkbenchTable};
 use crate::value::Millis;
@@ -119,6 +121,10 @@ impl fmt::Debug for StoreUrl {
 impl Leaf for StoreUrl {
     const TAKES: &'static str = "a URL in quotes";
 
+    fn schema() -> Schema {
+        schema::text_like(r"^postgres(ql)?://\S*$")
+    }
+
     fn parse(value: &toml::de::DeValue<'_>) -> Result<Self, Wrong> {
         let url = super::leaf::text(value)?;
         let known = ["postgresql://", "postgres://"].iter().any(|scheme| url.starts_with(scheme));
@@ -224,34 +230,34 @@ pub(crate) static TABLES: &[&Keys] = &[
 /// Reads the top level of `wharf.toml`.
 pub(crate) fn read(table: &mut Table<'_, '_>) -> Option<WharfFile> {
     let file = WharfFile {
-        format: table.take("format", known_format).map(|Count(format)| format),
-        mode: table.take("mode", any),
-        instance: table.take("instance", instance),
+        format: table.take("format", KNOWN_FORMAT).map(|Count(format)| format),
+        mode: table.take("mode", any()),
+        instance: table.take("instance", instance()),
         site: table.sub("site", &SITE, read_site),
         listen: table.sub("listen", &LISTEN, |table| {
             Some(ListenTable {
-                admin_socket: table.take("admin-socket", socket_path),
-                www_port: table.take("www-port", any),
+                admin_socket: table.take("admin-socket", socket_path()),
+                www_port: table.take("www-port", any()),
             })
         }),
         store: table.sub("store", &STORE, read_store),
         policy: table.sub("policy", &policy::POLICY, policy::read),
         limits: table.sub("limits", &LIMITS, read_limits),
         history: table.sub("history", &HISTORY, |table| {
-            let keep = table.take("keep", at_least_one).map(|Count(keep)| keep);
+            let keep = table.take("keep", at_least_one()).map(|Count(keep)| keep);
             Some(HistoryTable { keep })
         }),
         accept: table.sub("accept", &ACCEPT, |table| {
             Some(AcceptTable {
-                codes: table.entries("codes", code, one_line),
-                files: table.list("files", name),
+                codes: table.entries("codes", code(), one_line()),
+                files: table.list("files", name()),
             })
         }),
         beside: table.sub("beside", &BESIDE, |table| {
-            Some(BesideTable { clusters: table.list("clusters", label) })
+            Some(BesideTable { clusters: table.list("clusters", label()) })
         }),
         clusters: table.tables("clusters", &CLUSTER, |_, table| {
-            Some(ClusterTable { kind: table.need("type", any)? })
+            Some(ClusterTable { kind: table.need("type", any())? })
         }),
         workbenches: table.tables("workbenches", &workbench::WORKBENCH, workbench::read),
     };
@@ -295,17 +301,17 @@ fn check_mode(table: &mut Table<'_, '_>, file: &WharfFile) {
 
 fn read_site(table: &mut Table<'_, '_>) -> Option<SiteTable> {
     Some(SiteTable {
-        config_dir: table.take("config-dir", one_line),
+        config_dir: table.take("config-dir", one_line()),
         settle: table.sub("settle", &SETTLE, read_settle),
-        poll: table.take("poll", poll),
+        poll: table.take("poll", POLL),
     })
 }
 
 fn read_settle(table: &mut Table<'_, '_>) -> Option<SettleTable> {
     let settle = SettleTable {
-        quiet: table.take("quiet", any),
-        invalid: table.take("invalid", any),
-        max: table.take("max", any),
+        quiet: table.take("quiet", any()),
+        invalid: table.take("invalid", any()),
+        max: table.take("max", any()),
     };
     for (shorter, less, longer, more) in
         [("quiet", settle.quiet, "max", settle.max), ("invalid", settle.invalid, "max", settle.max)]
@@ -324,7 +330,8 @@ fn read_settle(table: &mut Table<'_, '_>) -> Option<SettleTable> {
 }
 
 fn read_store(table: &mut Table<'_, '_>) -> Option<StoreTable> {
-    let store = StoreTable { path: table.take("path", absolute_path), url: table.take("url", any) };
+    let store =
+        StoreTable { path: table.take("path", absolute_path()), url: table.take("url", any()) };
     if table.has("path") && table.has("url") {
         table.contradiction(
             "`path` and `url` name two stores",
@@ -336,13 +343,16 @@ fn read_store(table: &mut Table<'_, '_>) -> Option<StoreTable> {
 }
 
 fn read_limits(table: &mut Table<'_, '_>) -> Option<LimitsTable> {
-    let groups = table.entries::<Count>("sessions-per-group", account, any);
+    let groups = table.entries::<Count>("sessions-per-group", account(), any());
     Some(LimitsTable {
-        sessions_per_user: table.take("sessions-per-user", any).map(|Count(most)| most),
+        sessions_per_user: table.take("sessions-per-user", any()).map(|Count(most)| most),
         sessions_per_group: groups
             .map(|groups| groups.into_iter().map(|(group, Count(most))| (group, most)).collect()),
     })
 }
+
+const KNOWN_FORMAT: Check<Count> = Check { holds: known_format, says: Says::Only(FORMAT) };
+const POLL: Check<Millis> = Check { holds: poll, says: Says::Nothing };
 
 fn known_format(format: &Count) -> Result<(), Wrong> {
     match format.0 {

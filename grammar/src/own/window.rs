@@ -5,6 +5,7 @@
 use toml::de::DeValue;
 
 use super::leaf::{Leaf, Wrong, text};
+use super::schema::{self, Schema};
 
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
@@ -53,6 +54,11 @@ impl Window {
 
 impl Leaf for Window {
     const TAKES: &'static str = "a window of time in quotes";
+
+    fn schema() -> Schema {
+        let time = "[0-2][0-9]:[0-5][0-9]";
+        schema::text_like(&format!(r"^\s*([A-Za-z,\s-]+\s)?{time}-{time}\s*$"))
+    }
 
     fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
         parse_window(text(value)?)

@@ -64,14 +64,14 @@ pub(crate) fn read(given: &str, table: &mut Table<'_, '_>) -> Option<WorkbenchTa
         table.missing("exe", &format!("name the program; only {} have one", BUILT_IN.join(", ")));
     }
     let workbench = WorkbenchTable {
-        exe: table.take("exe", one_line),
-        args: table.list("args", check::of_workbench),
-        env: table.entries("env", variable, check::of_workbench),
-        ready_path: table.take("ready-path", url_path),
-        base: table.take("base", any),
-        install: table.take("install", any),
-        requirements: table.take("requirements", relative_path),
-        display_name: table.take("display-name", one_line),
+        exe: table.take("exe", one_line()),
+        args: table.list("args", check::of_workbench()),
+        env: table.entries("env", variable(), check::of_workbench()),
+        ready_path: table.take("ready-path", url_path()),
+        base: table.take("base", any()),
+        install: table.take("install", any()),
+        requirements: table.take("requirements", relative_path()),
+        display_name: table.take("display-name", one_line()),
     };
     let pinned = workbench.install == Some(Install::Pinned);
     if pinned && !table.has("requirements") {

@@ -128,10 +128,10 @@ pub fn parse_count(text: &str, factor: u64, min: i64, max: i64) -> Result<u64, V
 }
 
 /// Longest first where one begins another, largest last.
-const TIME_UNITS: [(&str, u64); 5] =
+pub(crate) const TIME_UNITS: [(&str, u64); 5] =
     [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 
-const SIZE_UNITS: [(&str, u64); 11] = [
+pub(crate) const SIZE_UNITS: [(&str, u64); 11] = [
     ("B", 1),
     ("kB", 1000),
     ("KB", 1000),
