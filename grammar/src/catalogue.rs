@@ -7,7 +7,7 @@
 //! The public list of the product's options is incomplete (open-questions.md A), so a name that is
 //! missing here may still exist.
 
-use crate::suggest;
+use crate::suggest::{self, Meant};
 use crate::value::{
     self, AddressForm, Separator, SizeUnit, TimeUnit, Value, ValueError, ValueKind,
 };
@@ -232,7 +232,11 @@ pub fn rows(file: &str) -> &'static [OptionRow] {
 
 /// The rows of one section of a file.
 fn section_rows(file: &str, section: &str) -> &'static [OptionRow] {
-    let rows = rows(file);
+    rows_of(rows(file), section)
+}
+
+/// Of the rows of a file, those of one section.
+pub(crate) fn rows_of(rows: &'static [OptionRow], section: &str) -> &'static [OptionRow] {
     let start = rows.partition_point(|row| row.section < section);
     let end = rows.partition_point(|row| row.section <= section);
     &rows[start..end]
@@ -241,7 +245,11 @@ fn section_rows(file: &str, section: &str) -> &'static [OptionRow] {
 /// The row of an option, by its exact name.
 #[must_use]
 pub fn find(file: &str, section: &str, name: &str) -> Option<&'static OptionRow> {
-    let rows = section_rows(file, section);
+    named(section_rows(file, section), name)
+}
+
+/// Of the rows of one section, the one of an exact name.
+pub(crate) fn named(rows: &'static [OptionRow], name: &str) -> Option<&'static OptionRow> {
     rows.binary_search_by(|row| row.name.cmp(name)).ok().map(|at| &rows[at])
 }
 
@@ -251,11 +259,17 @@ pub fn find_ignoring_case(file: &str, section: &str, name: &str) -> Option<&'sta
     section_rows(file, section).iter().find(|row| row.name.eq_ignore_ascii_case(name))
 }
 
-/// The option of that section whose name a person most likely meant.
+/// The option of that section whose name a person may have meant.
+#[must_use]
+pub fn meant(file: &str, section: &str, name: &str) -> Option<Meant<'static>> {
+    let names = section_rows(file, section).iter().filter(|row| !row.command_line);
+    suggest::meant(name, names.map(|row| row.name))
+}
+
+/// The option of that section whose name a person surely meant.
 #[must_use]
 pub fn nearest(file: &str, section: &str, name: &str) -> Option<&'static str> {
-    let names = section_rows(file, section).iter().filter(|row| !row.command_line);
-    suggest::nearest(name, names.map(|row| row.name))
+    meant(file, section, name).filter(|meant| meant.sure).map(|meant| meant.name)
 }
 
 /// Options of exactly that name elsewhere: in other files, or in other sections of `file`.

@@ -13,6 +13,7 @@ use crate::error::{Code, Problem, Problems, Severity, quoted};
 use crate::kind::{FileKind, Names, Reader};
 use crate::source::Source;
 use crate::span::Span;
+use crate::suggest::Meant;
 use crate::value::{Value, ValueError, ValueKind};
 
 /// How a file treats names and values.
@@ -74,8 +75,8 @@ pub(crate) enum Mistake {
     Misspelt { name: Span, nearest: &'static str },
     /// A name of another file or section.
     Elsewhere { name: Span, places: Vec<String>, refused: bool },
-    /// A name that the catalogue does not have.
-    Unknown { name: Span },
+    /// A name that the catalogue does not have; one of its names that could be meant.
+    Unknown { name: Span, guess: Option<&'static str> },
     /// A name that the product takes on the command line only.
     CommandLineOnly { name: Span },
     /// Stands twice where once is allowed.
@@ -113,11 +114,16 @@ pub(crate) struct Lookup<'s> {
     pub(crate) source: &'s Source,
     pub(crate) problems: Problems,
     rules: Rules,
+    /// The rows of the file, and of the section that was asked for last: most entries follow one of theirs.
+    file_rows: &'static [OptionRow],
+    section_rows: &'static [OptionRow],
 }
 
 impl<'s> Lookup<'s> {
     pub(crate) fn new(source: &'s Source, rules: Rules) -> Self {
-        Self { source, problems: Problems::new(&source.file), rules }
+        let file_rows = catalogue::rows(rules.file);
+        let problems = Problems::new(&source.file);
+        Self { source, problems, rules, file_rows, section_rows: &[] }
     }
 
     /// The entry for the document; none if an earlier one of that name stands.
@@ -135,18 +141,18 @@ impl<'s> Lookup<'s> {
             self.unknown(section, written.key, written.key_span);
             return Some(into_entry(written.key, written, None, None));
         };
-        if !row.repeatable
-            && let Some(&first) = seen.get(row.name)
-        {
+        if !row.repeatable {
             let name = written.key_span;
-            self.mistake(if self.rules.first_wins {
-                Mistake::Second { name, first }
-            } else {
-                Mistake::Twice { name, first }
-            });
-            return None;
+            let first = *seen.entry(row.name).or_insert(name);
+            if first != name {
+                self.mistake(if self.rules.first_wins {
+                    Mistake::Second { name, first }
+                } else {
+                    Mistake::Twice { name, first }
+                });
+                return None;
+            }
         }
-        seen.entry(row.name).or_insert(written.key_span);
         if let Some(instead) = row.deprecated {
             self.mistake(Mistake::Deprecated { row, name: written.key_span, instead });
         }
@@ -159,12 +165,14 @@ impl<'s> Lookup<'s> {
         into_entry(written.key, written, None, None)
     }
 
-    fn find(&self, section: &str, key: &str) -> Option<&'static OptionRow> {
-        let file = self.rules.file;
+    fn find(&mut self, section: &str, key: &str) -> Option<&'static OptionRow> {
+        if self.section_rows.first().is_none_or(|row| row.section != section) {
+            self.section_rows = catalogue::rows_of(self.file_rows, section);
+        }
         if self.rules.any_case {
-            catalogue::find_ignoring_case(file, section, key)
+            self.section_rows.iter().find(|row| row.name.eq_ignore_ascii_case(key))
         } else {
-            catalogue::find(file, section, key)
+            catalogue::named(self.section_rows, key)
         }
     }
 
@@ -189,11 +197,10 @@ impl<'s> Lookup<'s> {
             self.mistake(Mistake::Elsewhere { name, places, refused });
             return;
         }
-        let nearest =
-            if self.problems.may_suggest() { catalogue::nearest(file, section, key) } else { None };
-        self.mistake(match nearest {
-            Some(nearest) => Mistake::Misspelt { name, nearest },
-            None => Mistake::Unknown { name },
+        let meant = self.problems.may_suggest().then(|| catalogue::meant(file, section, key));
+        self.mistake(match meant.flatten() {
+            Some(Meant { name: nearest, sure: true }) => Mistake::Misspelt { name, nearest },
+            meant => Mistake::Unknown { name, guess: meant.map(|meant| meant.name) },
         });
     }
 
@@ -235,7 +242,7 @@ impl<'s> Lookup<'s> {
     }
 
     fn mistake(&mut self, mistake: Mistake) {
-        let Self { source, rules, problems } = self;
+        let Self { source, rules, problems, .. } = self;
         problems.push(|| mistake.problem(source, *rules));
     }
 }
@@ -285,9 +292,10 @@ impl Mistake {
                 let label = format!("belongs in {shown}");
                 at(problem(codes::OTHER_FILE, severity, message), span, &label)
             }
-            Mistake::Unknown { name: span } => {
+            Mistake::Unknown { name: span, guess } => {
                 let message = format!("{noun} {} is unknown to us", name(span));
-                let found = at(problem(codes::NOT_IN_CATALOGUE, Warning, message), span, "");
+                let label = guess.map_or(String::new(), |guess| format!("did you mean `{guess}`?"));
+                let found = at(problem(codes::NOT_IN_CATALOGUE, Warning, message), span, &label);
                 let note = "the public list of options is not complete, so it may exist";
                 if rules.refuses_unknown {
                     let risk = "if it does not, the product refuses to start";

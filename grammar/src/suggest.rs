@@ -6,67 +6,120 @@
 /// Names longer than this get no suggestion: no option is that long, a hostile key may be.
 const LONGEST: usize = 80;
 
-/// The candidate that a person most likely meant by `name`, if one is near enough.
+/// More slips than this are another name.
+const SLIPS: usize = 2;
+
+/// What a person most likely meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Meant<'a> {
+    /// The candidate.
+    pub name: &'a str,
+    /// Whether it is so near that `name` is hardly a name of its own; else it is a guess, worth a question.
+    pub sure: bool,
+}
+
+/// The candidate that a person most likely meant by `name`, if one is near enough to be sure of it.
 ///
 /// Near is an optimal string alignment distance (a swap of neighbours counts once) of at most 2,
 /// of at most 1 for names shorter than nine characters, and none below three; letter case and the
 /// choice between `-`, `_` and a blank do not count. A candidate equal to `name` is never returned.
-/// Of several at one distance the first wins, so the caller's order decides.
 pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    meant(name, candidates).filter(|meant| meant.sure).map(|meant| meant.name)
+}
+
+/// The candidate that a person may have meant by `name`, however short it is: at most two slips away, and less
+/// than half of the name.
+///
+/// Of several at one distance the one with the same first letter wins, then the one of the same length, then the
+/// first: the caller's order decides.
+pub fn meant<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<Meant<'a>> {
     if name.len() > LONGEST {
         return None;
     }
-    let wanted = folded(name);
-    let limit = match wanted.len() {
+    let wanted = Folded::new(name);
+    let mut best: Option<((usize, bool, usize), &'a str)> = None;
+    for candidate in candidates.filter(|&candidate| candidate != name) {
+        let limit = best.map_or(SLIPS, |((distance, ..), _)| distance);
+        let other = Folded::new(candidate);
+        let Some(distance) = distance(&wanted, &other, limit) else { continue };
+        let (a, b) = (wanted.chars(), other.chars());
+        let rank = (distance, a.first() != b.first(), a.len().abs_diff(b.len()));
+        if best.is_none_or(|(least, _)| rank < least) {
+            best = Some((rank, candidate));
+        }
+    }
+    let ((distance, ..), name) = best?;
+    let surely = match wanted.chars().len() {
         0..3 => 0,
         3..9 => 1,
-        _ => 2,
+        _ => SLIPS,
     };
-    let mut best: Option<(usize, &'a str)> = None;
-    for candidate in candidates.filter(|&candidate| candidate != name) {
-        let limit = best.map_or(limit, |(distance, _)| distance.saturating_sub(1));
-        let Some(distance) = distance(&wanted, &folded(candidate), limit) else { continue };
-        if distance == 0 {
-            return Some(candidate);
-        }
-        best = Some((distance, candidate));
-    }
-    best.map(|(_, candidate)| candidate)
+    let longer = wanted.chars().len().max(name.len());
+    (distance * 2 < longer).then_some(Meant { name, sure: distance <= surely })
 }
 
-fn folded(name: &str) -> Vec<char> {
-    let fold = |c: char| if matches!(c, '_' | ' ') { '-' } else { c.to_ascii_lowercase() };
-    name.chars().map(fold).collect()
+/// A name as it is compared: lower case, one separator.
+struct Folded {
+    chars: [char; LONGEST],
+    len: usize,
+    /// A bit for each letter in it, to see quickly that two names differ in many.
+    letters: u64,
+}
+
+impl Folded {
+    /// Of a name that is longer than the longest, its beginning: it is too far from all others anyway.
+    fn new(name: &str) -> Self {
+        let mut folded = Self { chars: ['\0'; LONGEST], len: 0, letters: 0 };
+        for (slot, c) in folded.chars.iter_mut().zip(name.chars()) {
+            *slot = if matches!(c, '_' | ' ') { '-' } else { c.to_ascii_lowercase() };
+            folded.letters |= 1 << (u32::from(*slot) & 63);
+            folded.len += 1;
+        }
+        folded
+    }
+
+    fn chars(&self) -> &[char] {
+        &self.chars[..self.len]
+    }
 }
 
 /// The distance, if it is at most `limit`.
-fn distance(a: &[char], b: &[char], limit: usize) -> Option<usize> {
-    if a.len().abs_diff(b.len()) > limit {
+fn distance(a: &Folded, b: &Folded, limit: usize) -> Option<usize> {
+    // A slip changes the length by one at most, and takes a letter away and adds one at most.
+    let letters = (a.letters ^ b.letters).count_ones() as usize;
+    if a.len.abs_diff(b.len) > limit || letters > 2 * limit {
         return None;
     }
-    let mut before: Vec<usize> = Vec::new();
-    let mut above: Vec<usize> = (0..=b.len()).collect();
+    let (a, b) = (a.chars(), b.chars());
+    let mut before = [0; LONGEST + 1];
+    let mut above: [usize; LONGEST + 1] = std::array::from_fn(|at| at);
     for (i, &from) in a.iter().enumerate() {
-        let mut row = vec![i + 1; b.len() + 1];
-        for (j, &to) in b.iter().enumerate() {
+        let mut row = [usize::MAX - 1; LONGEST + 1];
+        row[0] = i + 1;
+        let mut least = row[0];
+        // What lies further from the diagonal than the limit costs more than it.
+        let last = (i + limit + 1).min(b.len());
+        for j in i.saturating_sub(limit)..last {
+            let to = b[j];
             let replaced = above[j] + usize::from(from != to);
             let mut cost = replaced.min(above[j + 1] + 1).min(row[j] + 1);
             if i > 0 && j > 0 && from == b[j - 1] && a[i - 1] == to {
                 cost = cost.min(before[j - 1] + 1);
             }
             row[j + 1] = cost;
+            least = least.min(cost);
         }
-        if row.iter().all(|&cost| cost > limit) {
+        if least > limit {
             return None;
         }
         before = std::mem::replace(&mut above, row);
     }
-    above.last().copied().filter(|&distance| distance <= limit)
+    Some(above[b.len()]).filter(|&distance| distance <= limit)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use super::{Meant, meant, nearest};
 
     const NAMES: [&str; 5] =
         ["www-port", "www-address", "launcher-address", "balancer", "auth-saml"];
@@ -97,6 +150,14 @@ mod tests {
         assert_eq!(nearest("nmae", ["name"].into_iter()), Some("name"));
         assert_eq!(nearest("nose", ["name"].into_iter()), None);
         assert_eq!(nearest("ab", ["ac"].into_iter()), None);
+    }
+
+    #[test]
+    fn a_guess_is_no_more_than_a_guess() {
+        let guessed = |name| meant(name, ["name", "type"].into_iter());
+        assert_eq!(guessed("nmae"), Some(Meant { name: "name", sure: true }));
+        assert_eq!(guessed("naems"), Some(Meant { name: "name", sure: false }));
+        assert_eq!(guessed("nose"), None);
     }
 
     #[test]
