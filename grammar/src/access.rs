@@ -131,8 +131,7 @@ pub fn parse(text: &str) -> Parse<'_, Mistake> {
             LineKind::Entry
         } else {
             let word = builder.token(TokenKind::Error, verb);
-            let nearest = suggest::nearest(verb, VERBS.into_iter());
-            let nearest = VERBS.into_iter().find(|&known| Some(known) == nearest);
+            let nearest = suggest::meant(verb, VERBS.into_iter()).map(|meant| meant.name);
             mistakes.push(Mistake::NoVerb { word: builder.span(word), nearest });
             builder.piece(TokenKind::Error, rest);
             LineKind::Refused

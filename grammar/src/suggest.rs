@@ -27,8 +27,8 @@ pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
     meant(name, candidates).filter(|meant| meant.sure).map(|meant| meant.name)
 }
 
-/// The candidate that a person may have meant by `name`, however short it is: at most two slips away, and less
-/// than half of the name.
+/// The candidate that a person may have meant by `name`, however short it is: at most two slips away, and no
+/// more than half of the name.
 ///
 /// Of several at one distance the one with the same first letter wins, then the one of the same length, then the
 /// first: the caller's order decides.
@@ -55,7 +55,7 @@ pub fn meant<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Optio
         _ => SLIPS,
     };
     let longer = wanted.chars().len().max(name.len());
-    (distance * 2 < longer).then_some(Meant { name, sure: distance <= surely })
+    (distance * 2 <= longer).then_some(Meant { name, sure: distance <= surely })
 }
 
 /// A name as it is compared: lower case, one separator.
@@ -157,7 +157,8 @@ mod tests {
         let guessed = |name| meant(name, ["name", "type"].into_iter());
         assert_eq!(guessed("nmae"), Some(Meant { name: "name", sure: true }));
         assert_eq!(guessed("naems"), Some(Meant { name: "name", sure: false }));
-        assert_eq!(guessed("nose"), None);
+        assert_eq!(guessed("nose"), Some(Meant { name: "name", sure: false }));
+        assert_eq!(guessed("port"), None);
     }
 
     #[test]
