@@ -99,8 +99,25 @@ fn read_tables(folder: &Path) -> Result<String, String> {
     for (file, row) in &rows {
         write_row(&mut out, file, row).map_err(|error| format!("{file}: {error}"))?;
     }
-    out.push_str("];\n");
+    out.push_str("];\n\n");
+    write_sections(&mut out, &rows).map_err(|error| error.to_string())?;
     Ok(out)
+}
+
+/// Where the rows of each section of each file stand among all.
+fn write_sections(out: &mut String, rows: &[(String, Row)]) -> std::fmt::Result {
+    out.push_str("static SECTIONS: &[SectionRows] = &[\n");
+    let mut begin = 0;
+    for same in rows.chunk_by(|(a, x), (b, y)| (a, &x.section) == (b, &y.section)) {
+        let ((file, Row { section, .. }), end) = (&same[0], begin + same.len());
+        writeln!(
+            out,
+            "SectionRows {{ file: {file:?}, section: {section:?}, begin: {begin}, end: {end} }},"
+        )?;
+        begin = end;
+    }
+    out.push_str("];\n");
+    Ok(())
 }
 
 /// The rules that no type can hold.

@@ -222,24 +222,27 @@ pub fn all() -> &'static [OptionRow] {
     ROWS
 }
 
+/// Where the rows of one section of a file stand among all.
+struct SectionRows {
+    file: &'static str,
+    section: &'static str,
+    begin: usize,
+    end: usize,
+}
+
 /// The rows of a file, sorted by section and name; none for a file that is not in the catalogue.
 #[must_use]
 pub fn rows(file: &str) -> &'static [OptionRow] {
-    let start = ROWS.partition_point(|row| row.file < file);
-    let end = ROWS.partition_point(|row| row.file <= file);
-    &ROWS[start..end]
+    let start = SECTIONS.partition_point(|section| section.file < file);
+    let sections = SECTIONS[start..].iter().take_while(|section| section.file == file);
+    let end = sections.map(|section| section.end).last();
+    end.map_or(&[], |end| &ROWS[SECTIONS[start].begin..end])
 }
 
-/// The rows of one section of a file.
-fn section_rows(file: &str, section: &str) -> &'static [OptionRow] {
-    rows_of(rows(file), section)
-}
-
-/// Of the rows of a file, those of one section.
-pub(crate) fn rows_of(rows: &'static [OptionRow], section: &str) -> &'static [OptionRow] {
-    let start = rows.partition_point(|row| row.section < section);
-    let end = rows.partition_point(|row| row.section <= section);
-    &rows[start..end]
+/// The rows of one section of a file, sorted by name.
+pub(crate) fn section_rows(file: &str, section: &str) -> &'static [OptionRow] {
+    let found = SECTIONS.binary_search_by(|rows| (rows.file, rows.section).cmp(&(file, section)));
+    found.map_or(&[], |at| &ROWS[SECTIONS[at].begin..SECTIONS[at].end])
 }
 
 /// The row of an option, by its exact name.

@@ -5,6 +5,8 @@
 //! `[cluster]` section a cluster. Of several entries with one name only the one that *that file's
 //! reader* lets win is here, unless the option is repeatable; the others are problems.
 
+use std::borrow::Cow;
+
 use crate::catalogue::OptionRow;
 use crate::source::FileKind;
 use crate::span::Span;
@@ -48,7 +50,7 @@ impl Section {
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// The name as the catalogue spells it; as written, where the catalogue has none.
-    pub name: Box<str>,
+    pub name: Cow<'static, str>,
     /// Where the name stands.
     pub name_span: Span,
     /// The value as this file's reader yields it (cut at `#`, unescaped, trimmed: its rules, not ours);

@@ -36,8 +36,10 @@ pub(crate) fn lines(text: &str) -> impl Iterator<Item = RawLine<'_>> {
     })
 }
 
-/// What a reader takes for a blank.
-pub(crate) type Blank = fn(char) -> bool;
+/// What a reader takes for a blank. Each reader's own function, so that it is compiled into the loops over a text.
+pub(crate) trait Blank: Fn(char) -> bool + Copy {}
+
+impl<F: Fn(char) -> bool + Copy> Blank for F {}
 
 /// Blanks as readers A trim them (files.md A).
 pub(crate) fn is_blank(c: char) -> bool {
@@ -50,7 +52,7 @@ pub(crate) fn is_space(c: char) -> bool {
 }
 
 /// A text without the blanks around it: `(before, inner, after)`.
-pub(crate) fn trimmed(text: &str, blank: Blank) -> (&str, &str, &str) {
+pub(crate) fn trimmed(text: &str, blank: impl Blank) -> (&str, &str, &str) {
     let start = text.len() - text.trim_start_matches(blank).len();
     let (before, text) = text.split_at(start);
     let (inner, after) = text.split_at(text.trim_end_matches(blank).len());
@@ -70,7 +72,7 @@ pub(crate) struct Setting<'a> {
 }
 
 /// Splits at the first `=`; both sides lose their blanks. None without one.
-pub(crate) fn setting(text: &str, blank: Blank) -> Option<Setting<'_>> {
+pub(crate) fn setting(text: &str, blank: impl Blank) -> Option<Setting<'_>> {
     let name = recognize(take_till(|c| c == '='));
     let mut parser = (take_while(blank), name, tag("="), take_while(blank), rest);
     let parsed: IResult<&str, _, ()> = parser.parse(text);

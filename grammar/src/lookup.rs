@@ -4,6 +4,7 @@
 //! Does not know how a file is written: the readers do, and each says with [`Rules`] in which way its
 //! file differs. Read next: [`crate::options`].
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::catalogue::{self, OptionRow};
@@ -114,16 +115,14 @@ pub(crate) struct Lookup<'s> {
     pub(crate) source: &'s Source,
     pub(crate) problems: Problems,
     rules: Rules,
-    /// The rows of the file, and of the section that was asked for last: most entries follow one of theirs.
-    file_rows: &'static [OptionRow],
+    /// The rows of the section that was asked for last: most entries follow another of theirs.
     section_rows: &'static [OptionRow],
 }
 
 impl<'s> Lookup<'s> {
     pub(crate) fn new(source: &'s Source, rules: Rules) -> Self {
-        let file_rows = catalogue::rows(rules.file);
         let problems = Problems::new(&source.file);
-        Self { source, problems, rules, file_rows, section_rows: &[] }
+        Self { source, problems, rules, section_rows: &[] }
     }
 
     /// The entry for the document; none if an earlier one of that name stands.
@@ -135,11 +134,14 @@ impl<'s> Lookup<'s> {
         written: Written<'_>,
         seen: &mut Seen,
     ) -> Option<Entry> {
-        let row = self.find(section, written.key);
-        let row = row.filter(|row| !row.command_line);
-        let Some(row) = row else {
-            self.unknown(section, written.key, written.key_span);
-            return Some(into_entry(written.key, written, None, None));
+        let found = self.find(section, written.key);
+        let Some(row) = found.filter(|row| !row.command_line) else {
+            if found.is_some() {
+                self.mistake(Mistake::CommandLineOnly { name: written.key_span });
+            } else {
+                self.unknown(section, written.key, written.key_span);
+            }
+            return Some(self.unlisted(written));
         };
         if !row.repeatable {
             let name = written.key_span;
@@ -162,12 +164,12 @@ impl<'s> Lookup<'s> {
 
     /// An entry at a place where every name is unknown, which has been said already.
     pub(crate) fn unlisted(&self, written: Written<'_>) -> Entry {
-        into_entry(written.key, written, None, None)
+        into_entry(written.key.to_owned(), written, None, None)
     }
 
     fn find(&mut self, section: &str, key: &str) -> Option<&'static OptionRow> {
         if self.section_rows.first().is_none_or(|row| row.section != section) {
-            self.section_rows = catalogue::rows_of(self.file_rows, section);
+            self.section_rows = catalogue::section_rows(self.rules.file, section);
         }
         if self.rules.any_case {
             self.section_rows.iter().find(|row| row.name.eq_ignore_ascii_case(key))
@@ -178,10 +180,6 @@ impl<'s> Lookup<'s> {
 
     fn unknown(&mut self, section: &str, key: &str, name: Span) {
         let file = self.rules.file;
-        if self.find(section, key).is_some() {
-            self.mistake(Mistake::CommandLineOnly { name });
-            return;
-        }
         if self.problems.is_full() {
             self.problems.leave_out(Severity::Warning);
             return;
@@ -248,7 +246,7 @@ impl<'s> Lookup<'s> {
 }
 
 fn into_entry(
-    name: &str,
+    name: impl Into<Cow<'static, str>>,
     written: Written<'_>,
     row: Option<&'static OptionRow>,
     typed: Option<Value>,

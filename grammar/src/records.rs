@@ -327,10 +327,10 @@ fn written<'t>(tree: &'t Tree<'_>, entry: &tree::Entry, source: &Source) -> Writ
     let value = tree.token(entry.value);
     let key = entry.key.map(|key| tree.token(key));
     let lines = std::iter::once(value).chain(entry.more.iter().map(|&id| tree.token(id)));
-    let parts = lines.filter(|line| !line.text.is_empty()).map(|line| Part {
-        text: (&*line.text).into(),
-        span: line.span,
-        line: source.lines.line(line.span.start),
+    let mut at = entry.line;
+    let parts = lines.filter(|line| !line.text.is_empty()).map(|line| {
+        at = source.lines.line_from(at, line.span.start);
+        Part { text: (&*line.text).into(), span: line.span, line: at }
     });
     Written {
         key: key.map_or("", |key| &key.text),

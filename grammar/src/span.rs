@@ -97,6 +97,13 @@ impl LineIndex {
         u32::try_from(before.max(1)).unwrap_or(u32::MAX)
     }
 
+    /// The line (from 1) that holds byte `at`, looked for from `line` on: for places that follow each other.
+    #[must_use]
+    pub fn line_from(&self, line: u32, at: u32) -> u32 {
+        let ahead = self.starts.iter().skip(line as usize).take_while(|&&start| start <= at);
+        line + ahead.map(|_| 1).sum::<u32>()
+    }
+
     /// Line and column of byte `at` in `text`, the text this index was built from.
     #[must_use]
     pub fn place(&self, text: &str, at: u32) -> LineColumn {
@@ -131,6 +138,10 @@ mod tests {
         let place = |at| index.place(text, at).to_string();
         assert_eq!((place(0), place(2), place(5)), ("1:1".into(), "2:1".into(), "2:3".into()));
         assert_eq!(place(99), "3:1");
+        assert_eq!(
+            (index.line_from(1, 1), index.line_from(1, 7), index.line_from(2, 5)),
+            (1, 3, 2)
+        );
         assert_eq!(index.line_span(text, 2), Span::new(2, 6));
         assert_eq!(index.line_span(text, 3), Span::new(8, 8));
         assert_eq!(index.line_span(text, 9), Span::default());
