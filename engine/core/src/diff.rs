@@ -132,6 +132,23 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_that_comes_or_goes_is_said_to() {
+        let (without, mut with) = (spec(), spec());
+        with.env.insert("KEY".into(), EnvValue::Secret(Digest::of(b"1")));
+        let one = |from: &LaunchSpec, to: &LaunchSpec| {
+            let change = launch_changes(from, to).remove(0);
+            (change.from, change.to)
+        };
+        let (none, secret) = ("none".to_owned(), "(secret)".to_owned());
+        assert_eq!(one(&without, &with), (none.clone(), secret.clone()));
+        assert_eq!(one(&with, &without), (secret.clone(), none));
+        let (mut plain, mut other) = (spec(), spec());
+        plain.env.insert("LANG".into(), EnvValue::Plain("C".into()));
+        other.env.insert("LANG".into(), EnvValue::Plain("C.UTF-8".into()));
+        assert_eq!(one(&plain, &other), ("C".to_owned(), "C.UTF-8".to_owned()));
+    }
+
+    #[test]
     fn limits_are_shown_as_people_write_them() {
         let (mut from, mut to) = (spec(), spec());
         from.resources.cpus_milli = Some(4_000);

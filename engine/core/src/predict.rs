@@ -11,11 +11,12 @@ use crate::observed::{
 };
 use crate::plan::{Action, Because, EndPurpose, Plan, Resource, RouteSpec, StartOrder, Step};
 
-/// How a harm-doing step is remembered: which session it hurts.
+/// How a harm-doing step is remembered: which session it hurts. What never became ready, or lives beside a
+/// newer start, is nobody's any more; every other end is harm (`proof` holds plans to it).
 #[must_use]
 pub fn harmed_by(step: &Step) -> Option<&Incarnation> {
     match &step.action {
-        Action::End { incarnation, purpose, .. } if step.impact.is_harm() => match purpose {
+        Action::End { incarnation, purpose, .. } => match purpose {
             EndPurpose::Removed | EndPurpose::Restart | EndPurpose::Stopped => Some(incarnation),
             EndPurpose::NeverReady | EndPurpose::Superseded => None,
         },
@@ -200,4 +201,37 @@ pub fn in_flight_done(mut world: Observed, now: Moment) -> Observed {
         }
     }
     world
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::desired::StopSpec;
+    use crate::plan::{Impact, On};
+
+    fn end(because: Because) -> Step {
+        Step {
+            id: "end/a#1".to_owned(),
+            on: On::Site,
+            action: Action::End {
+                incarnation: Incarnation { session: "a".parse().unwrap(), n: 1 },
+                purpose: EndPurpose::Removed,
+                stop: StopSpec::default(),
+            },
+            after: Vec::new(),
+            because: vec![because],
+            impact: Impact::Ended,
+        }
+    }
+
+    #[test]
+    fn harm_counts_unless_a_person_asked_for_it_or_let_it_go() {
+        let by_file = end(Because::FileRemoved { file: "sessions.d/a.toml".into() });
+        let by_person = end(Because::Person { what: "root says so".to_owned() });
+        let mut memory = Memory::default();
+        assert!(counted_harm(&memory, &by_file).is_some());
+        assert!(counted_harm(&memory, &by_person).is_none());
+        memory.released.insert(Resource::Session("a".parse().unwrap()));
+        assert!(counted_harm(&memory, &by_file).is_none());
+    }
 }

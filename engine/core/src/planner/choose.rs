@@ -161,6 +161,10 @@ mod tests {
         assert_eq!(chosen(method, &wide, "u"), "a");
         let same = [candidate("a", 1, 3, 400), candidate("b", 1, 1, 400)];
         assert_eq!(chosen(method, &same, "u"), "b");
+        // Four cores of weight 1 share like two cores of weight 2.
+        let mut shares = [candidate("a", 1, 3, 400), candidate("b", 2, 1, 400)];
+        shares[0].cores = 4;
+        assert_eq!(chosen(method, &shares, "u"), "b");
     }
 
     #[test]
@@ -184,5 +188,7 @@ mod tests {
         assert_eq!(bits_below_one(0), 64 << 16);
         // 3/4: -log2 is 0.41504, times 65536 is 27200.
         assert!((27_199..=27_201).contains(&bits_below_one(3 << 62)));
+        // The same mantissa 22 bits lower.
+        assert!((1_468_991..=1_468_993).contains(&bits_below_one(3 << 40)));
     }
 }
