@@ -33,6 +33,11 @@ pub(super) fn happen(world: &mut World, verb: &str, rest: &str) -> Result<(), St
             *known.ok_or("it is gone")? = Known::Unknown { since: now, reason: why.to_owned() };
         }
         "keeper-lost" => world.newest_seen(rest)?.kept = false,
+        "at" => {
+            let (session, node) = two(rest)?;
+            let node = node.parse().map_err(|_| format!("`{node}` is no node"))?;
+            world.newest_seen(session)?.node = node;
+        }
         "beside" => {
             let seen = world.newest_seen(rest)?.clone();
             let newest = world.newest(rest)?;

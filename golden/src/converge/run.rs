@@ -4,7 +4,7 @@
 //! |---|---|
 //! | engine | `accept`, `round`, `settle`, `plan`, `plan --json`, `sessions`, `routes`, `restart-engine` |
 //! | time | `advance SPAN`, `now` |
-//! | sessions | `ready X`, `ended X`, `crash X [CODE]`, `vanish X`, `unknown X WHY`, `known X`, `keeper-lost X`, `beside X`, `foreign X USER`, `connections X N`, `reboot` |
+//! | sessions | `ready X`, `ended X`, `crash X [CODE]`, `vanish X`, `unknown X WHY`, `known X`, `keeper-lost X`, `beside X`, `at X NODE`, `foreign X USER`, `connections X N`, `reboot` |
 //! | world | `silent CLUSTER WHY`, `answers CLUSTER`, `store lost`, `store unreachable WHY`, `store back`, `refuse-port PORT WHO`, `free-port PORT`, `user X ...`, `workbench X ...`, `node X ...` |
 //! | people | `override stop X until SPAN`, `override clear X`, `request X from T by USER`, `request-end X`, `apply`, `pause`, `resume` |
 

@@ -38,8 +38,16 @@ pub(super) fn plan_routes(input: &Input<'_>, draft: &mut Draft) {
             on_here(input),
             Action::DropRoute { session: id.clone() },
             Impact::None,
-            seen(format!("{id} does not run")),
+            seen(why_none(input, id)),
         );
+    }
+}
+
+/// Why a session has no route here any more.
+fn why_none(input: &Input<'_>, id: &SessionId) -> String {
+    match Found::of(input, id).live.last() {
+        Some((incarnation, seen)) => format!("{incarnation} runs on {}", seen.node),
+        None => format!("{id} does not run"),
     }
 }
 

@@ -87,6 +87,8 @@ fn absorb(act: &mut Act, mark: Mark, what: &str, step: &Step) {
         act.mark = mark;
         what.clone_into(&mut act.what);
         act.impact = step.impact;
+        // The line speaks of the graver step now, and so do its causes.
+        act.because.clear();
     } else if matches!(act.resource, Resource::Gateway(_)) && !act.steps.is_empty() {
         act.what.push_str(PORTS);
         act.what.push_str(what);
