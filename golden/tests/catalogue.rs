@@ -4,10 +4,12 @@
 //! Reads the project's own files and the compiled catalogue, starts nothing. The proofs themselves are in
 //! `options_act.rs`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use golden::sources::{self, Source, check, read, rust};
 use grammar::catalogue::{self, State};
+use grammar::kind::{FileKind, WITHOUT_MEANING};
 
 /// The functions of a test file that are tests.
 fn test_functions(source: &Source) -> BTreeSet<String> {
@@ -69,39 +71,89 @@ fn every_option_says_what_is_done_with_it() {
     check("a row says test, issue or reason", &findings);
 }
 
+/// What is done with the options of a file, by state.
+const STATES: [&str; 4] = ["acts", "arrives", "accepted", "unsupported"];
+
+/// How many options of a file are in each state; of a file without options, the state of the whole.
+fn counts(kind: FileKind) -> [usize; 4] {
+    let rows = catalogue::rows(kind.file_name()).iter().map(|row| row.state);
+    let whole = kind.facts().whole.map(|(_, state)| state);
+    let states: Vec<&str> = rows.chain(whole).map(State::name).collect();
+    STATES.map(|state| states.iter().filter(|name| **name == state).count())
+}
+
 /// The table of `grammar/catalogue/STATES.md`.
 fn states_table() -> String {
-    let mut files: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
-    let mut acts: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for row in catalogue::all() {
-        *files.entry(row.file).or_default().entry(row.state.name()).or_default() += 1;
-        if matches!(row.state, State::Acts { .. }) {
-            let section =
-                if row.section.is_empty() { String::new() } else { format!("[{}] ", row.section) };
-            acts.entry(row.file).or_default().push(format!("`{section}{}`", row.name));
-        }
-    }
-    let states = ["acts", "arrives", "accepted", "unsupported"];
-    let mut text =
-        "# Options by state\n\nGenerated from the rows beside this file; a test holds them equal \
-                    (`UPDATE_GOLDEN=1 cargo test -p golden --test catalogue`).\n\n\
-                    | file | acts | arrives | accepted | unsupported |\n|---|--:|--:|--:|--:|\n"
-            .to_owned();
+    let mut text = "# Files, their readers, and their options by state\n\n\
+        Generated from `grammar/src/kind.rs` and the rows beside this file; a test holds them equal\n\
+        (`UPDATE_GOLDEN=1 cargo test -p golden --test catalogue`). A file without options of its own counts as one.\n\
+        `*`: how the product reads it was never seen. `s`: holds a secret. `n`: narrows access or changes the proxy as a whole.\n\n\
+        | file | what it is for | reader | | acts | arrives | accepted | unsupported |\n\
+        |---|---|---|---|--:|--:|--:|--:|\n"
+        .to_owned();
     let mut sums = [0; 4];
-    for (file, counts) in &files {
-        let counts = states.map(|state| counts.get(state).copied().unwrap_or(0));
+    for kind in FileKind::ALL {
+        let facts = kind.facts();
+        let marks = [(!facts.is_established(), "\\*"), (facts.secret, "s"), (facts.narrows, "n")];
+        let marks: Vec<&str> = marks.iter().filter(|(is, _)| *is).map(|(_, mark)| *mark).collect();
+        let counts = counts(kind);
         let cells: Vec<String> = counts.iter().map(ToString::to_string).collect();
-        text.push_str(&format!("| {file} | {} |\n", cells.join(" | ")));
+        let cells = cells.join(" | ");
+        let (name, reader) = (facts.file_name, facts.reader.name());
+        let _ = writeln!(
+            text,
+            "| {name} | {} | {reader} | {} | {cells} |",
+            kind.meaning().trim_end_matches('.'),
+            marks.join(" "),
+        );
         for (sum, count) in sums.iter_mut().zip(counts) {
             *sum += count;
         }
     }
     let cells: Vec<String> = sums.iter().map(ToString::to_string).collect();
-    text.push_str(&format!("| all | {} |\n\n## What acts\n\n", cells.join(" | ")));
-    for (file, options) in &acts {
-        text.push_str(&format!("- {file}: {}\n", options.join(", ")));
+    let _ = writeln!(text, "| all | | | | {} |", cells.join(" | "));
+    text.push_str("\n## Known and without meaning here\n\n");
+    for (name, why) in WITHOUT_MEANING {
+        let _ = writeln!(text, "- `{name}`: {why}");
+    }
+    text.push_str("\n## What acts\n\n");
+    for kind in FileKind::ALL {
+        let rows = catalogue::rows(kind.file_name()).iter();
+        let acting = rows.filter(|row| matches!(row.state, State::Acts { .. }));
+        let shown = acting.map(|row| match row.section {
+            "" => format!("`{}`", row.name),
+            section => format!("`[{section}] {}`", row.name),
+        });
+        let shown: Vec<String> = shown.collect();
+        if !shown.is_empty() {
+            let _ = writeln!(text, "- {}: {}", kind.file_name(), shown.join(", "));
+        }
     }
     text
+}
+
+#[test]
+fn every_file_has_a_reader_and_says_what_is_done_with_it() {
+    let nothing = |kind: &FileKind| counts(*kind).iter().sum::<usize>() == 0;
+    let mut findings: Vec<String> = FileKind::ALL
+        .into_iter()
+        .filter(nothing)
+        .map(|kind| format!("{} has neither options nor a state", kind.file_name()))
+        .collect();
+    let without_kind =
+        catalogue::all().iter().filter(|row| FileKind::of_file_name(row.file).is_none());
+    findings.extend(
+        without_kind
+            .map(|row| format!("{}: `{}` belongs to no file that is read", row.file, row.name)),
+    );
+    for kind in FileKind::ALL {
+        let source = grammar::source::Source::new(kind.file_name(), "");
+        let document = grammar::read::read_file(kind, &source).document;
+        if document.kind != kind {
+            findings.push(format!("{} is read as {}", kind.file_name(), document.kind.file_name()));
+        }
+    }
+    check("every kind of file has its reader, and options or a state", &findings);
 }
 
 #[test]

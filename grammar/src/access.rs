@@ -4,8 +4,6 @@
 //! blank. How the product's reader takes anything else was never seen: here it is refused, since a
 //! rule that is misread lets somebody in.
 
-use std::net::IpAddr;
-
 use crate::codes;
 use crate::document::Document;
 use crate::error::{Code, Problem, Severity, quoted};
@@ -34,11 +32,6 @@ pub enum Mistake {
     ForNobody {
         /// The word.
         verb: Span,
-    },
-    /// Neither an address, nor a range, nor `all`.
-    NotAnAddress {
-        /// What stands there.
-        value: Span,
     },
     /// A rule below one for all.
     NeverReached {
@@ -69,16 +62,6 @@ impl Mistake {
             Mistake::ForNobody { verb } => {
                 let message = "this rule says nobody";
                 at(codes::MISSING, Error, message, verb, "an address, a range or `all` is missing")
-            }
-            Mistake::NotAnAddress { value } => {
-                let message = format!("{} is no address", quoted(source.slice(value)));
-                let label = "neither an IP address, nor a range, nor `all`";
-                let found = at(codes::WRONG_VALUE, Error, &message, value, label);
-                if source.slice(value).ends_with(';') {
-                    found.help("no `;` ends a rule in this file")
-                } else {
-                    found.help("write 10.0.0.7, 10.0.0.0/8, fd00::/8 or all")
-                }
             }
             Mistake::NeverReached { verb, all } => {
                 let message = "this rule and those below it are never reached";
@@ -114,20 +97,17 @@ pub fn parse(text: &str) -> Parse<'_, Mistake> {
             let verb = builder.token(TokenKind::Key, verb);
             let (between, value, _) = trimmed(rest, is_space);
             builder.piece(TokenKind::Separator, between);
-            let shown = value;
-            let value = builder.token(TokenKind::Value, value);
-            builder.entry(Some(verb), value, line.number);
-            let (verb, value) = (builder.span(verb), builder.span(value));
-            match shown {
-                "" => mistakes.push(Mistake::ForNobody { verb }),
-                _ if !is_address(shown) => mistakes.push(Mistake::NotAnAddress { value }),
-                _ => {}
+            let token = builder.token(TokenKind::Value, value);
+            builder.entry(Some(verb), token, line.number);
+            let verb = builder.span(verb);
+            if value.is_empty() {
+                mistakes.push(Mistake::ForNobody { verb });
             }
             if let Some(all) = all.filter(|_| !said) {
                 said = true;
                 mistakes.push(Mistake::NeverReached { verb, all });
             }
-            all = all.or((shown == "all").then_some(verb));
+            all = all.or((value == "all").then_some(verb));
             LineKind::Entry
         } else {
             let word = builder.token(TokenKind::Error, verb);
@@ -142,37 +122,12 @@ pub fn parse(text: &str) -> Parse<'_, Mistake> {
     Parse { tree: builder.finish(), mistakes }
 }
 
-/// Whether a text is an address, a range of them, or `all`.
-fn is_address(text: &str) -> bool {
-    if text == "all" {
-        return true;
-    }
-    let (address, bits) = match text.split_once('/') {
-        Some((address, bits)) => (address, Some(bits)),
-        None => (text, None),
-    };
-    let Ok(address) = address.parse::<IpAddr>() else { return false };
-    let most = if address.is_ipv4() { 32 } else { 128 };
-    bits.is_none_or(|bits| {
-        let digits = !bits.is_empty() && bits.bytes().all(|byte| byte.is_ascii_digit());
-        digits && bits.parse().is_ok_and(|bits: u8| bits <= most)
-    })
-}
-
 /// Reads a file of rules: an entry a rule, in their order.
 pub(crate) fn read(kind: FileKind, source: &Source) -> Read {
     let Parse { tree, mistakes } = parse(&source.text);
     let mut lookup = Lookup::new(source, Rules::of(kind));
     check_text(source, &mut lookup.problems);
-    // A value that is no address was said by the form; the catalogue's type would say it again.
-    let mut wrong: Vec<Span> = Vec::new();
     for mistake in mistakes {
-        match mistake {
-            Mistake::NotAnAddress { value: span } | Mistake::ForNobody { verb: span } => {
-                wrong.push(span);
-            }
-            _ => {}
-        }
         lookup.problems.push(|| mistake.problem(source));
     }
     let mut section = new_section(source, None, Span::default());
@@ -180,11 +135,8 @@ pub(crate) fn read(kind: FileKind, source: &Source) -> Read {
     for (_, entry) in tree.entries() {
         let Some(written) = written(&tree, entry) else { continue };
         section.last_line = written.line;
-        let spans = [written.value_span, written.key_span];
-        let is_wrong = spans
-            .iter()
-            .any(|span| wrong.binary_search_by_key(&span.start, |wrong| wrong.start).is_ok());
-        section.entries.extend(if is_wrong {
+        // A rule for nobody has been spoken of; an empty text would be an address to the catalogue.
+        section.entries.extend(if written.value.is_empty() {
             Some(lookup.unlisted(written))
         } else {
             lookup.entry("", written, &mut seen)
@@ -222,6 +174,9 @@ mod tests {
 
     #[test]
     fn a_rule_is_for_an_address_a_range_or_all() {
+        for right in ["10.0.0.0/8", "2001:db8::/32", "all"] {
+            assert!(codes_of(&format!("allow {right}\n")).is_empty(), "{right}");
+        }
         for wrong in ["10.0.0.0/33", "10.0.0", "lab.example.org", "all;", "10.0.0.1 10.0.0.2"] {
             assert_eq!(codes_of(&format!("allow {wrong}\n")), [111], "{wrong}");
         }

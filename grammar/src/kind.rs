@@ -228,6 +228,8 @@ kinds! {
     OpenidClientSecret = file("openid-client-secret", Reader::Settings, Names::NotEstablished).secret();
     /// Databricks workspaces that people may connect to.
     DatabricksConf = file("databricks.conf", Reader::Things, Names::NotEstablished).secret();
+    /// Services that sessions get credentials for.
+    OauthClientsConf = file("oauth-clients.conf", Reader::Things, Names::NotEstablished).secret();
     /// Where the name service asks for accounts.
     WorkbenchNssConf = file("workbench-nss.conf", Reader::Options, Names::NotEstablished);
     /// Additions to the proxy: its `http` block.
@@ -264,7 +266,7 @@ impl FileKind {
 
 /// What the product keeps in its configuration directory and nobody has to read here: name, why.
 /// A name that ends in `/` is a directory's.
-pub const WITHOUT_MEANING: [(&str, &str); 12] = [
+pub const WITHOUT_MEANING: [(&str, &str); 13] = [
     ("themes/", "looks of the product's own editor"),
     ("fonts/", "looks of the product's own editor"),
     ("keybindings/", "keys of the product's own editor"),
@@ -277,6 +279,7 @@ pub const WITHOUT_MEANING: [(&str, &str); 12] = [
     ("positron-user-settings.json", "first settings of the product's own Positron sessions"),
     ("crash-handler.conf", "the product no longer reads it (2025.12)"),
     ("google-accounts", "the product no longer reads it (2025.09)"),
+    ("workbench_nss.conf", "accounts are made by the system, not by the engine"),
 ];
 
 #[cfg(test)]

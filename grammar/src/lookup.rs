@@ -191,7 +191,10 @@ impl<'s> Lookup<'s> {
         places.dedup();
         let same_file = places.iter().any(|place| place.starts_with('['));
         if !places.is_empty() {
-            let refused = same_file || self.rules.refuses_unknown;
+            // Launchers share options, and of none the list is complete.
+            let of_launcher = |file: &str| file.starts_with("launcher.") && file.ends_with(".conf");
+            let shared = of_launcher(file) && places.iter().any(|place| of_launcher(place));
+            let refused = same_file || (self.rules.refuses_unknown && !shared);
             self.mistake(Mistake::Elsewhere { name, places, refused });
             return;
         }

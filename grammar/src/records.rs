@@ -142,7 +142,8 @@ impl<'a> Reader<'a> {
             let at = self.builder.span(refused);
             // One line in the wrong form is one mistake, however many follow.
             if let Some(first) = self.first_bare.take() {
-                self.mistakes.push(Mistake::FieldAmongBare { at, first });
+                let of_record = self.kind == FileKind::RVersions;
+                self.mistakes.push(Mistake::FieldAmongBare { at, first, of_record });
             }
             return LineKind::Refused;
         }

@@ -6,8 +6,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use grammar::error::Problem;
 use grammar::exercise::exercise;
-use grammar::source::FileKind;
+use grammar::read::read_file;
+use grammar::source::{FileKind, Source};
 
 /// Our own sample of a kind.
 fn sample(kind: FileKind) -> String {
@@ -57,10 +59,25 @@ fn our_own_samples_are_read_without_a_problem() {
     for kind in FileKind::ALL {
         let text = sample(kind);
         exercise(kind, text.as_bytes());
-        let source = grammar::source::Source::new(kind.file_name(), text);
-        found.extend(grammar::read::read_file(kind, &source).problems);
+        let source = Source::new(kind.file_name(), text);
+        found.extend(read_file(kind, &source).problems);
     }
     assert!(found.is_empty(), "{found:#?}");
+}
+
+/// The problems of a real file, a line each: code, file, place, message, first label.
+fn problems(kind: FileKind, path: &Path, text: &str) -> Vec<String> {
+    let source = Source::new(path.to_string_lossy(), text);
+    let shown = |problem: &Problem| {
+        let label = problem.labels.first();
+        let line =
+            label.and_then(|label| label.span).map_or(0, |span| source.lines.line(span.start));
+        let text = label.map_or("", |label| &label.text);
+        let stands = label.and_then(|label| label.span).map_or("", |span| source.slice(span));
+        let Problem { code, severity, message, .. } = problem;
+        format!("{code} {severity:?} {}:{line}: {message}: {text} [{stands}]", path.display())
+    };
+    read_file(kind, &source).problems.iter().map(shown).collect()
 }
 
 #[test]
@@ -70,10 +87,16 @@ fn real_files_are_read_printed_and_changed_without_loss() {
     if files.is_empty() {
         println!("no corpus at {}: only our own samples were read", corpus.display());
     }
+    let mut found = Vec::new();
     for (kind, path) in &files {
         let bytes = fs::read(path).expect("the corpus can be read");
         println!("{}", path.display());
         exercise(*kind, &bytes);
+        if let Ok(text) = std::str::from_utf8(&bytes) {
+            found.extend(problems(*kind, path, text));
+        }
     }
-    println!("{} files of the corpus", files.len());
+    found.sort();
+    println!("{}", found.join("\n"));
+    println!("{} files of the corpus, {} problems", files.len(), found.len());
 }

@@ -29,8 +29,10 @@ pub enum Mistake {
     FieldAmongBare {
         /// What stands there.
         at: Span,
-        /// The line that made the file one of bare lines.
+        /// The line that made the file, or this record of it, one of bare lines.
         first: Span,
+        /// Whether it is a matter of this record only.
+        of_record: bool,
     },
     /// A second record without a blank line before it.
     RunsOn {
@@ -128,17 +130,18 @@ impl Mistake {
                         .help("indent it below its field, or write the whole file as bare lines"),
                 }
             }
-            Mistake::FieldAmongBare { at: span, first } => {
+            Mistake::FieldAmongBare { at: span, first, of_record: true } => {
+                let message = "a field in a list of paths";
+                at(codes::FIELD_AMONG_BARE, Warning, message, span, "taken for a path, and skipped")
+                    .label(&source.file, Some(first), "the list begins here")
+                    .help("put an empty line between the list and a record")
+            }
+            Mistake::FieldAmongBare { at: span, first, of_record: false } => {
                 let message = "a field among bare lines";
-                at(
-                    codes::FIELD_AMONG_BARE,
-                    Error,
-                    message,
-                    span,
-                    "no field in a file of bare lines",
-                )
-                .label(&source.file, Some(first), "the file begins with this bare line")
-                .help("write the whole file in one of the two forms")
+                let label = "no field in a file of bare lines";
+                at(codes::FIELD_AMONG_BARE, Error, message, span, label)
+                    .label(&source.file, Some(first), "the file begins with this bare line")
+                    .help("write the whole file in one of the two forms")
             }
             Mistake::RunsOn { at: span, first } => {
                 let message = "no blank line before this record";
