@@ -5,9 +5,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use engine_core::facts::Facts;
 use engine_core::known::Known;
-use engine_core::site::{DropIn, Managed, SiteFiles};
+use engine_core::site::{ClusterFile, DropIn, Managed, SiteFiles};
 use grammar::source::{FileKind, Source};
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +25,12 @@ pub struct SavedSite {
     pub own_dir: String,
     /// Workbench's files by name.
     pub workbench: BTreeMap<String, Known<SavedText>>,
+    /// What went before absolute paths that values name.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub root: String,
+    /// Files of clusters that values name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cluster_files: Vec<SavedClusterFile>,
     /// `wharf.toml`.
     pub wharf: Known<SavedText>,
     /// Our directories by name; one that is missing here is not managed.
@@ -39,6 +44,18 @@ pub struct SavedText {
     pub file: String,
     /// The text.
     pub text: String,
+}
+
+/// A file of a cluster that a value names.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct SavedClusterFile {
+    /// The default name of files of its kind.
+    pub kind: String,
+    /// The path, as written.
+    pub path: String,
+    /// The file.
+    pub file: Known<SavedText>,
 }
 
 /// Why a record is no site.
@@ -74,9 +91,19 @@ impl From<&SiteFiles> for SavedSite {
             workbench: workbench
                 .map(|(kind, file)| (kind.file_name().to_owned(), text_of(file)))
                 .collect(),
+            root: files.root.to_string(),
+            cluster_files: files.cluster_files.iter().map(saved_cluster_file).collect(),
             wharf: text_of(&files.wharf),
             drop_ins: drop_ins.collect(),
         }
+    }
+}
+
+fn saved_cluster_file((file, known): (&ClusterFile, &Known<Source>)) -> SavedClusterFile {
+    SavedClusterFile {
+        kind: file.kind.file_name().to_owned(),
+        path: file.path.to_string(),
+        file: text_of(known),
     }
 }
 
@@ -98,20 +125,15 @@ impl SavedSite {
         if self.format > FORMAT {
             return Err(SavedError::Newer { found: self.format });
         }
-        let mut files = SiteFiles {
-            workbench_dir: Arc::from(self.workbench_dir),
-            searched: Vec::new(),
-            workbench: BTreeMap::new(),
-            own_dir: Arc::from(self.own_dir),
-            wharf: source_of(self.wharf),
-            sessions: Managed::NotManaged,
-            templates: Managed::NotManaged,
-            gateways: Managed::NotManaged,
-            nodes: Managed::NotManaged,
-            stray: Vec::new(),
-            unreadable: Vec::new(),
-            facts: Facts::default(),
-        };
+        let mut files = SiteFiles::nothing(self.workbench_dir, self.own_dir);
+        files.root = Arc::from(self.root);
+        files.wharf = source_of(self.wharf);
+        for saved in self.cluster_files {
+            // A kind that this program does not know is one that it would not read.
+            let Some(kind) = FileKind::of_file_name(&saved.kind) else { continue };
+            let file = ClusterFile { kind, path: Arc::from(saved.path) };
+            files.cluster_files.insert(file, source_of(saved.file));
+        }
         for kind in FileKind::ALL {
             let file = self.workbench.remove(kind.file_name()).unwrap_or(Known::Absent);
             files.workbench.insert(kind, source_of(file));
@@ -141,23 +163,22 @@ mod tests {
             since: engine_core::ids::Moment(5),
             reason: "permission denied".to_owned(),
         };
-        let mut files = SavedSite {
-            format: FORMAT,
-            workbench_dir: "/etc/rstudio".into(),
-            own_dir: "/etc/wharf".into(),
-            workbench: BTreeMap::new(),
-            wharf: Known::Absent,
-            drop_ins: BTreeMap::new(),
-        }
-        .into_files()
-        .unwrap();
+        let mut files = SiteFiles::nothing("/etc/rstudio", "/etc/wharf");
+        let named = |kind, path: &str| ClusterFile { kind, path: Arc::from(path) };
+        let slurm = named(FileKind::LauncherSlurmConf, "/etc/rstudio/batch.conf");
+        files.cluster_files.insert(slurm, text("/etc/rstudio/batch.conf"));
+        let profiles = named(FileKind::LauncherSlurmProfiles, "batch.profiles.conf");
+        files.cluster_files.insert(profiles, Known::Absent);
+        files.root = Arc::from("/image");
         files.wharf = text("/etc/wharf/wharf.toml");
         files.workbench.insert(FileKind::LauncherEnv, unknown);
         files.sessions =
             Managed::Managed(BTreeMap::from([("a".into(), text("/etc/wharf/sessions.d/a.toml"))]));
         let json = serde_json::to_string(&SavedSite::from(&files)).unwrap();
         let again: SavedSite = serde_json::from_str(&json).unwrap();
-        assert_eq!(again.into_files().unwrap().digest(), files.digest());
+        let again = again.into_files().unwrap();
+        assert_eq!(again.digest(), files.digest());
+        assert_eq!(again.root, files.root);
     }
 
     #[test]
@@ -167,6 +188,8 @@ mod tests {
             workbench_dir: String::new(),
             own_dir: String::new(),
             workbench: BTreeMap::new(),
+            root: String::new(),
+            cluster_files: Vec::new(),
             wharf: Known::Absent,
             drop_ins: BTreeMap::new(),
         };

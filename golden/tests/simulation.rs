@@ -140,6 +140,8 @@ impl Run {
             workbench_dir: "/site".to_owned(),
             own_dir: "/site".to_owned(),
             workbench: BTreeMap::new(),
+            root: String::new(),
+            cluster_files: Vec::new(),
             wharf: text("wharf.toml", &wharf),
             drop_ins: BTreeMap::from([("sessions.d".to_owned(), Known::Present(sessions))]),
         }

@@ -17,7 +17,7 @@ use grammar::source::{FileKind, Source};
 use grammar::value::Value;
 
 use crate::known::Known;
-use crate::site::{DropIn, Managed, SiteFiles};
+use crate::site::{ClusterFile, DropIn, Managed, NamedClusterFile, SiteFiles, named_by};
 
 /// One of our own files as read.
 #[derive(Clone, Debug)]
@@ -46,6 +46,8 @@ pub struct ReadSite<'a> {
     pub files: &'a SiteFiles,
     /// Workbench's files that are there.
     pub documents: BTreeMap<FileKind, Document>,
+    /// Files of clusters that values name and that are there; those of default names are above.
+    pub cluster_documents: BTreeMap<&'a ClusterFile, Document>,
     /// All that is wrong inside of Workbench's files.
     pub problems: Vec<Problem>,
     /// `wharf.toml`, if it is there.
@@ -72,10 +74,21 @@ impl<'a> ReadSite<'a> {
             problems.extend(read.problems);
             documents.insert(*kind, read.document);
         }
+        let mut cluster_documents = BTreeMap::new();
+        for (file, known) in &files.cluster_files {
+            let Known::Present(source) = known else { continue };
+            if files.is_read_by_name(file) {
+                continue;
+            }
+            let read = grammar::read::read_file(file.kind, source);
+            problems.extend(read.problems);
+            cluster_documents.insert(file, read.document);
+        }
         let wharf = files.wharf.present().map(|source| ReadOwn::new(source, read_wharf(source)));
         Self {
             files,
             documents,
+            cluster_documents,
             problems,
             wharf,
             sessions: things(files.managed(DropIn::Sessions), read_session),
@@ -89,6 +102,18 @@ impl<'a> ReadSite<'a> {
     #[must_use]
     pub fn wharf(&self) -> Option<&Own<WharfFile>> {
         self.wharf.as_ref()?.own.as_ref()
+    }
+
+    /// The files of clusters that values name, whether they are there or not.
+    #[must_use]
+    pub fn named_cluster_files(&self) -> Vec<NamedClusterFile> {
+        let by_name = self.documents.iter().filter_map(|(kind, document)| {
+            Some((self.files.workbench.get(kind)?.present()?, document))
+        });
+        let named = self.cluster_documents.iter().filter_map(|(file, document)| {
+            Some((self.files.cluster_files.get(file)?.present()?, document))
+        });
+        named_by(by_name.chain(named))
     }
 
     /// The entry of an option in a file: in a flat one the only there can be.

@@ -7,16 +7,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use grammar::codes::UNKNOWN_OPTION;
 use grammar::error::{Problem, Severity};
+use grammar::kind::Names;
 use grammar::source::{FileKind, Source};
 
 use crate::facts::Facts;
 use crate::ids::{Digest, Moment, SiteDigest};
 use crate::known::Known;
 
+mod cluster_files;
 mod problem;
 mod wanted;
 
+pub use self::cluster_files::{ClusterFile, MAX_CLUSTER_FILES, NamedClusterFile, named_by};
 pub use self::problem::{FileProblem, FileProblemKind, Stray, StrayKind};
 pub use self::wanted::Wanted;
 
@@ -91,8 +95,12 @@ pub struct SiteFiles {
     pub workbench_dir: Arc<str>,
     /// Further directories in which Workbench files are looked for, in the order of precedence.
     pub searched: Vec<Arc<str>>,
-    /// Workbench's files; every kind has an entry.
+    /// What goes before absolute paths that values name (`--root`); mostly empty.
+    pub root: Arc<str>,
+    /// Workbench's files by their default names; every kind has an entry.
     pub workbench: BTreeMap<FileKind, Known<Source>>,
+    /// Files of clusters that values of those name, whatever their names.
+    pub cluster_files: BTreeMap<ClusterFile, Known<Source>>,
     /// The directory of our own files as shown; the same as `workbench_dir` where self-contained.
     pub own_dir: Arc<str>,
     /// `wharf.toml`.
@@ -114,6 +122,33 @@ pub struct SiteFiles {
 }
 
 impl SiteFiles {
+    /// A site in which nothing was looked at yet: no file is there, nothing is managed.
+    #[must_use]
+    pub fn nothing(workbench_dir: impl Into<Arc<str>>, own_dir: impl Into<Arc<str>>) -> Self {
+        Self {
+            workbench_dir: workbench_dir.into(),
+            searched: Vec::new(),
+            root: Arc::from(""),
+            workbench: FileKind::ALL.into_iter().map(|kind| (kind, Known::Absent)).collect(),
+            cluster_files: BTreeMap::new(),
+            own_dir: own_dir.into(),
+            wharf: Known::Absent,
+            sessions: Managed::NotManaged,
+            templates: Managed::NotManaged,
+            gateways: Managed::NotManaged,
+            nodes: Managed::NotManaged,
+            stray: Vec::new(),
+            unreadable: Vec::new(),
+            facts: Facts::default(),
+        }
+    }
+
+    /// Every file that is one of the set as a whole: Workbench's, those of clusters, `wharf.toml`.
+    pub fn of_the_set(&self) -> impl Iterator<Item = &Known<Source>> {
+        let named = self.cluster_files.iter().filter(|(file, _)| !self.is_read_by_name(file));
+        self.workbench.values().chain(named.map(|(_, known)| known)).chain([&self.wharf])
+    }
+
     /// One of our directories.
     #[must_use]
     pub fn managed(&self, drop_in: DropIn) -> &Managed {
@@ -148,6 +183,10 @@ impl SiteFiles {
         {
             frames.file(kind.file_name(), file);
         }
+        for (file, known) in &self.cluster_files {
+            frames.frame(b'c', file.kind.file_name().as_bytes());
+            frames.file(&file.path, known);
+        }
         frames.file(WHARF_TOML, &self.wharf);
         for drop_in in DropIn::ALL {
             frames.directory(drop_in.dir_name(), self.managed(drop_in));
@@ -181,7 +220,7 @@ impl SiteFiles {
     /// wanted. A drop-in file that is unknown concerns its own thing only.
     #[must_use]
     pub fn is_readable(&self) -> bool {
-        !self.wharf.is_unknown() && !self.workbench.values().any(Known::is_unknown)
+        !self.of_the_set().any(Known::is_unknown)
     }
 
     /// Whether a problem stands in the file of one thing, in one of our directories: it concerns that
@@ -192,6 +231,19 @@ impl SiteFiles {
         let name = self.short_name(&label.file);
         let dir = name.split_once('/').map(|(dir, _)| dir);
         dir.is_some_and(|dir| DropIn::ALL.iter().any(|drop_in| drop_in.dir_name() == dir))
+    }
+
+    /// Whether a problem is a slip in a name that the product passes over: an error to whoever checks
+    /// files, and no reason not to bring them into force.
+    #[must_use]
+    pub fn is_ignored_slip(&self, problem: &Problem) -> bool {
+        let Some(label) = problem.labels.first() else { return false };
+        let of_workbench = self
+            .workbench
+            .iter()
+            .find(|(_, file)| file.present().is_some_and(|source| source.file == label.file));
+        let ignores = |kind: &FileKind| kind.facts().names == Names::Ignored;
+        problem.code == UNKNOWN_OPTION && of_workbench.is_some_and(|(kind, _)| ignores(kind))
     }
 
     /// Files that this account may not read, as shown.
@@ -207,11 +259,20 @@ impl SiteFiles {
         unreadable.chain(self.stray.iter().filter_map(Stray::problem)).collect()
     }
 
+    /// What stands beside the files and is not read, a note for each sort.
+    #[must_use]
+    pub fn notes(&self) -> Vec<Problem> {
+        problem::notes(&self.stray)
+    }
+
     /// Takes over what did not change since an earlier reading: the same text in the same
     /// allocation, and the moment since when an unreadable file has been so.
     pub fn take_over(&mut self, earlier: &SiteFiles) {
         for (kind, file) in &mut self.workbench {
             take_over_file(file, earlier.workbench.get(kind));
+        }
+        for (named, file) in &mut self.cluster_files {
+            take_over_file(file, earlier.cluster_files.get(named));
         }
         take_over_file(&mut self.wharf, Some(&earlier.wharf));
         for drop_in in DropIn::ALL {
@@ -295,20 +356,9 @@ mod tests {
     }
 
     fn site() -> SiteFiles {
-        SiteFiles {
-            workbench_dir: Arc::from("/etc/rstudio"),
-            searched: vec![Arc::from("/mnt/configmap/rstudio")],
-            workbench: FileKind::ALL.into_iter().map(|kind| (kind, Known::Absent)).collect(),
-            own_dir: Arc::from("/etc/wharf"),
-            wharf: Known::Absent,
-            sessions: Managed::NotManaged,
-            templates: Managed::NotManaged,
-            gateways: Managed::NotManaged,
-            nodes: Managed::NotManaged,
-            stray: Vec::new(),
-            unreadable: Vec::new(),
-            facts: Facts::default(),
-        }
+        let mut site = SiteFiles::nothing("/etc/rstudio", "/etc/wharf");
+        site.searched = vec![Arc::from("/mnt/configmap/rstudio")];
+        site
     }
 
     /// The digest of a site after an edit.
@@ -405,6 +455,19 @@ mod tests {
             later.workbench[&FileKind::RserverConf],
             Known::Unknown { since: Moment(10), .. }
         ));
+    }
+
+    #[test]
+    fn a_slip_is_passed_over_where_the_product_does_so() {
+        let slip = |kind: FileKind| {
+            let mut site = site();
+            let file = format!("/etc/rstudio/{}", kind.file_name());
+            site.workbench.insert(kind, present(&file, "hsot=a"));
+            let problem = Problem::new(UNKNOWN_OPTION, Severity::Error, "unknown");
+            site.is_ignored_slip(&problem.label(&Arc::from(file), None, ""))
+        };
+        assert!(slip(FileKind::DatabaseConf));
+        assert!(!slip(FileKind::RserverConf) && !slip(FileKind::JupyterConf));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use grammar::error::{Problem, Severity};
 use grammar::report::{self, Format, Style};
 
 use super::{FAILED, Global, OK, USAGE, complain, print};
-use crate::load::{SiteDirs, load, open_to_read, overlay, process_env};
+use crate::load::{load, open_to_read, overlay};
 
 #[derive(Debug, Args)]
 #[command(
@@ -65,7 +65,7 @@ pub(super) fn run(global: &Global, args: &CheckArgs) -> u8 {
         }
         given => given,
     };
-    let dirs = SiteDirs::find(given.as_deref(), super::own_default(), &process_env);
+    let dirs = global.site_dirs(given.as_deref());
     let now = super::now();
     let mut files = load(&dirs, &[], &open_to_read, now).files;
     let staged: Vec<PathBuf> = overlays.iter().map(|(path, _)| path.clone()).collect();
@@ -102,6 +102,7 @@ fn problems(files: &SiteFiles, strict: bool) -> (Vec<Problem>, usize) {
     let denied = if strict { Severity::Error } else { Severity::Note };
     let lowered = desired::lower(files, &super::ground_for_check(files));
     let mut problems = files.problems(denied);
+    problems.extend(files.notes());
     problems.extend(lowered.problems);
     grammar::error::sort_problems(&mut problems);
     (problems, lowered.settings.len())

@@ -57,6 +57,9 @@ pub struct Global {
         hide_env_values = true
     )]
     config: Option<PathBuf>,
+    /// Put DIR before absolute paths: of the packages' directories, and of those that values name
+    #[arg(long, global = true, value_name = "DIR")]
+    root: Option<PathBuf>,
     /// The engine to ask, by its instance's name
     #[arg(long, global = true, value_name = "NAME")]
     instance: Option<String>,
@@ -82,6 +85,13 @@ enum Color {
 }
 
 impl Global {
+    /// Where the site's files are. `given` is the directory that the command was given, as it is.
+    fn site_dirs(&self, given: Option<&std::path::Path>) -> crate::load::SiteDirs {
+        let root = self.root.as_deref().unwrap_or(std::path::Path::new(""));
+        let env = &crate::load::process_env;
+        crate::load::SiteDirs::find_below(root, given, own_default(), env)
+    }
+
     /// Whether to colour what goes to `stream`.
     fn color_for(&self, stream: &impl std::io::IsTerminal) -> bool {
         let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());

@@ -11,7 +11,7 @@ use engine_core::site::SiteFiles;
 use super::{CHANGES, FAILED, Global, HARM, OK, Place, UNAVAILABLE, USAGE, complain, print};
 use crate::admin::client::{self, ClientError};
 use crate::admin::protocol::{Answer, Request};
-use crate::load::{SiteDirs, load, open_to_read, overlay, process_env};
+use crate::load::{load, open_to_read, overlay};
 use crate::saved::SavedSite;
 
 #[derive(Debug, Args)]
@@ -132,7 +132,7 @@ fn read(
     overlays: &[(PathBuf, PathBuf)],
 ) -> Result<SiteFiles, u8> {
     let given = dir.or(global.config.as_deref());
-    let dirs = SiteDirs::find(given, super::own_default(), &process_env);
+    let dirs = global.site_dirs(given);
     let now = super::now();
     let mut files = load(&dirs, &[], &open_to_read, now).files;
     for (path, staged) in overlays {

@@ -30,7 +30,7 @@ use crate::launcher::workbench::LocalWorkbenches;
 use crate::launcher::workbench::discovery::Account;
 use crate::layout::Layout;
 use crate::ledger::{Ledger, Seal};
-use crate::load::{SiteDirs, load, open_to_read, process_env};
+use crate::load::{SiteDirs, load, open_to_read};
 use crate::node::OneNode;
 use crate::ports::{Clock, Launcher, Warden};
 use crate::proxy::Limits;
@@ -90,7 +90,7 @@ fn prepare(global: &Global, args: &ServeArgs) -> Result<Start, String> {
     {
         return Err(format!("{}: there is no such directory", dir.display()));
     }
-    let dirs = SiteDirs::find(given, super::own_default(), &process_env);
+    let dirs = global.site_dirs(given);
     let files = load(&dirs, &[], &open_to_read, super::now()).files;
     let self_contained = files.own_dir == files.workbench_dir;
     let mut ground = super::ground(self_contained, Vec::new())?;

@@ -35,8 +35,11 @@ impl Site {
         std::fs::create_dir_all(root.join("conf/sessions.d")).unwrap();
         std::fs::write(root.join("conf/wharf.toml"), "format = 1\n").unwrap();
         prepare(&root);
-        let dirs =
-            SiteDirs { workbench: Workbench::Explicit(root.join("conf")), own: Own::SelfContained };
+        let dirs = SiteDirs {
+            workbench: Workbench::Explicit(root.join("conf")),
+            own: Own::SelfContained,
+            root: PathBuf::new(),
+        };
         let (tx, wakes) = channel();
         let tx = Mutex::new(tx);
         let watcher = Watcher::new(move |wake| {
@@ -345,7 +348,7 @@ fn after_any_sequence_of_changes_the_last_word_is_what_is_on_disk() {
         let begin = Instant::now();
         let digest = || {
             let conf = Workbench::Explicit(site.root.join("conf"));
-            let dirs = SiteDirs { workbench: conf, own: Own::SelfContained };
+            let dirs = SiteDirs { workbench: conf, own: Own::SelfContained, root: PathBuf::new() };
             load(&dirs, &[], &open_to_read, Moment(0)).files.digest()
         };
         let on_disk = digest();
@@ -411,6 +414,7 @@ fn empty_site() -> Loaded {
     let dirs = SiteDirs {
         workbench: Workbench::Explicit(dir.path().to_owned()),
         own: Own::Optional(dir.path().join("none")),
+        root: PathBuf::new(),
     };
     load(&dirs, &[], &open_to_read, Moment(0))
 }

@@ -14,6 +14,9 @@ pub struct SiteDirs {
     pub workbench: Workbench,
     /// Where ours are.
     pub own: Own,
+    /// What goes before absolute paths: those of the packages, and those that values name. Files below it
+    /// are shown with it, so that they can be opened. A directory that was given is taken as it is.
+    pub root: PathBuf,
 }
 
 /// Where Workbench's files are (files.md, "Finding files").
@@ -54,14 +57,26 @@ impl SiteDirs {
     /// where ours are unless the given one turns out to be self-contained (product.md §4, rule 4);
     /// `env` looks environment variables up, `HOSTNAME` included ([`process_env`]).
     pub fn find(given: Option<&Path>, own: Own, env: &dyn Fn(&str) -> Option<String>) -> Self {
+        Self::find_below(Path::new(""), given, own, env)
+    }
+
+    /// The same, of a machine whose files lie below `root`; variables that name directories are that
+    /// machine's, too. A given directory is taken as it is.
+    pub fn find_below(
+        root: &Path,
+        given: Option<&Path>,
+        own: Own,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Self {
         let holds_ours = |dir: &Path| dir.join(WHARF_TOML).symlink_metadata().is_ok();
-        let mut dirs = match given {
-            None => Self { workbench: search(env), own },
-            Some(dir) => Self {
-                workbench: Workbench::Explicit(dir.to_owned()),
-                own: if holds_ours(dir) { Own::SelfContained } else { own },
-            },
+        let (workbench, own) = match given {
+            None => (search(env).below(root), own.below(root)),
+            Some(dir) if holds_ours(dir) => {
+                (Workbench::Explicit(dir.to_owned()), Own::SelfContained)
+            }
+            Some(dir) => (Workbench::Explicit(dir.to_owned()), own.below(root)),
         };
+        let mut dirs = Self { workbench, own, root: root.to_owned() };
         dirs.pin();
         dirs
     }
@@ -113,6 +128,37 @@ impl SiteDirs {
             Own::SelfContained => self.workbench_dir(),
             Own::Required(dir) | Own::Optional(dir) => dir,
         }
+    }
+}
+
+impl Workbench {
+    fn below(self, root: &Path) -> Self {
+        match self {
+            Workbench::Explicit(dir) => Workbench::Explicit(below(root, &dir)),
+            Workbench::Search(dirs) => Workbench::Search(
+                dirs.into_iter()
+                    .map(|dir| SearchDir { path: below(root, &dir.path), ..dir })
+                    .collect(),
+            ),
+        }
+    }
+}
+
+impl Own {
+    fn below(self, root: &Path) -> Self {
+        match self {
+            Own::SelfContained => Own::SelfContained,
+            Own::Required(dir) => Own::Required(below(root, &dir)),
+            Own::Optional(dir) => Own::Optional(below(root, &dir)),
+        }
+    }
+}
+
+/// A path of a machine whose files lie below `root`; relative ones stay.
+fn below(root: &Path, path: &Path) -> PathBuf {
+    match path.strip_prefix("/") {
+        Ok(rest) if !root.as_os_str().is_empty() => root.join(rest),
+        _ => path.to_owned(),
     }
 }
 
@@ -261,6 +307,22 @@ mod tests {
         assert_eq!(dirs.own, Own::Required(own));
         assert_eq!(dirs.workbench_dirs().next(), Some((&*dir.path().join("rstudio"), true)));
         assert_eq!(dirs.workbench_dir(), dir.path().join("rstudio"));
+    }
+
+    #[test]
+    fn below_a_root_every_path_begins_there_but_a_directory_that_was_given() {
+        let own = || Own::Optional(PathBuf::from("/etc/wharf"));
+        let find = |given: Option<&Path>, pairs: &[(&str, &str)]| {
+            SiteDirs::find_below(Path::new("/image"), given, own(), &env(pairs))
+        };
+        let dirs = find(None, &[]);
+        assert_eq!(dirs.workbench, search_of(&["/image/etc/rstudio"]));
+        assert_eq!(dirs.own, Own::Optional(PathBuf::from("/image/etc/wharf")));
+        let dirs = find(None, &[("RSTUDIO_CONFIG_DIR", "/opt/conf")]);
+        assert_eq!(dirs.workbench_dir(), Path::new("/image/opt/conf"));
+        let dirs = find(Some(Path::new("/stage")), &[]);
+        assert_eq!(dirs.workbench_dir(), Path::new("/stage"));
+        assert_eq!(dirs.own_dir(), Path::new("/image/etc/wharf"));
     }
 
     #[test]

@@ -11,18 +11,18 @@ mod facts;
 mod overlay;
 mod read;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use engine_core::facts::Facts;
 use engine_core::ids::Moment;
 use engine_core::known::Known;
 use engine_core::site::{
     DropIn, FileProblem, FileProblemKind, Managed, SiteFiles, Stray, StrayKind, WHARF_TOML,
 };
+use grammar::kind::WITHOUT_MEANING;
 use grammar::source::{FileKind, Source};
 
 pub use self::dirs::{Own, SearchDir, SiteDirs, Workbench, process_env};
@@ -90,8 +90,14 @@ impl<'a> Pass<'a> {
         let mut pass =
             Self { open, now, files: nothing(dirs), watch: WatchSet::default(), seen: Vec::new() };
         pass.read_workbench(dirs);
+        pass.read_cluster_files();
         pass.read_own(dirs);
         let steady = pass.seen.iter().all(|(dir, before)| identity(dir) == *before);
+        let named: BTreeSet<String> = {
+            let named = pass.files.cluster_files.keys();
+            named.map(|file| pass.files.locate(&file.path)).collect()
+        };
+        pass.files.stray.retain(|stray| !named.contains(&*stray.file));
         pass.files.stray.sort();
         pass.files.stray.dedup();
         pass.files.unreadable.sort();
@@ -143,6 +149,22 @@ impl<'a> Pass<'a> {
         }
     }
 
+    /// Files of clusters that those read so far name, in as many rounds as new names turn up.
+    fn read_cluster_files(&mut self) {
+        loop {
+            let new = overlay::new_cluster_files(&self.files);
+            if new.is_empty() {
+                return;
+            }
+            for file in new {
+                let place = PathBuf::from(self.files.locate(&file.path));
+                self.watch.follow(&place);
+                let found = self.read(&place);
+                self.files.cluster_files.insert(file, found);
+            }
+        }
+    }
+
     /// The file in the first directory that has it. Where that cannot be told, no later one counts.
     fn find(&mut self, places: &[(&Path, Dir)], kind: FileKind) -> Known<Source> {
         for (dir, state) in places {
@@ -170,10 +192,12 @@ impl<'a> Pass<'a> {
             let ours = name == WHARF_TOML || DropIn::ALL.iter().any(|d| d.dir_name() == name);
             let kind = if ours {
                 StrayKind::OwnInWorkbench
-            } else if FileKind::of_file_name(&name).is_none() && !is_temporary(&name) {
-                StrayKind::Unread
-            } else {
+            } else if is_read_or_looked_at(&name) || is_temporary(&name) {
                 continue;
+            } else if is_without_meaning(&name) {
+                StrayKind::WithoutMeaning
+            } else {
+                StrayKind::Unread
             };
             self.files.stray.push(Stray { file: shown(&dir.join(name)), kind });
         }
@@ -281,20 +305,10 @@ impl<'a> Pass<'a> {
 fn nothing(dirs: &SiteDirs) -> SiteFiles {
     let main = dirs.workbench_dir();
     let others = dirs.workbench_dirs().map(|(dir, _)| dir).filter(|dir| *dir != main);
-    SiteFiles {
-        workbench_dir: shown(main),
-        searched: others.map(shown).collect(),
-        workbench: FileKind::ALL.into_iter().map(|kind| (kind, Known::Absent)).collect(),
-        own_dir: shown(dirs.own_dir()),
-        wharf: Known::Absent,
-        sessions: Managed::NotManaged,
-        templates: Managed::NotManaged,
-        gateways: Managed::NotManaged,
-        nodes: Managed::NotManaged,
-        stray: Vec::new(),
-        unreadable: Vec::new(),
-        facts: Facts::default(),
-    }
+    let mut files = SiteFiles::nothing(shown(main), shown(dirs.own_dir()));
+    files.searched = others.map(shown).collect();
+    files.root = shown(&dirs.root);
+    files
 }
 
 fn unknown(kind: &FileProblemKind, now: Moment) -> Known<Source> {
@@ -352,6 +366,17 @@ pub fn own_stem(name: &str) -> Option<&str> {
     valid.then_some(stem)
 }
 
+/// Whether a file of that name is read, or looked at for what it is (keys).
+fn is_read_or_looked_at(name: &str) -> bool {
+    const KEYS: [&str; 3] = ["secure-cookie-key", "launcher.pem", "launcher.pub"];
+    FileKind::of_file_name(name).is_some() || KEYS.contains(&name)
+}
+
+/// Whether the product knows such a name, and nothing here does.
+fn is_without_meaning(name: &str) -> bool {
+    WITHOUT_MEANING.iter().any(|(known, _)| known.trim_end_matches('/') == name)
+}
+
 /// Whether editors, package managers and deployment tools give such names to what is not meant.
 fn is_temporary(name: &str) -> bool {
     name.starts_with(['.', '#'])
@@ -361,5 +386,7 @@ fn is_temporary(name: &str) -> bool {
             .any(|end| name.ends_with(end))
 }
 
+#[cfg(test)]
+mod named_tests;
 #[cfg(test)]
 mod tests;

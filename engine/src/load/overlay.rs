@@ -2,13 +2,13 @@
 //!
 //! Problems then name PATH, the place that the text is meant for, and not the temporary file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use engine_core::ids::Moment;
 use engine_core::known::Known;
-use engine_core::site::{DropIn, FileProblem, Managed, SiteFiles, WHARF_TOML};
+use engine_core::site::{ClusterFile, DropIn, FileProblem, Managed, SiteFiles, WHARF_TOML};
 use grammar::source::{FileKind, Source};
 
 use super::read::{Found, Open, read_file};
@@ -50,6 +50,7 @@ pub enum OverlayError {
 /// What a path means in a site.
 enum Place {
     Workbench(FileKind),
+    Cluster(ClusterFile),
     Wharf,
     DropIn(DropIn, String),
 }
@@ -79,15 +80,51 @@ pub fn overlay(
     put(files, place, known)?;
     files.unreadable.retain(|problem| problem.file != file);
     files.unreadable.extend(problem.map(|kind| FileProblem { file, kind }));
+    name_cluster_files_anew(files, open, now);
     files.unreadable.sort();
     super::facts::collect(files, now);
     Ok(())
+}
+
+/// The files of clusters that a site names and of which nothing is known yet.
+pub(super) fn new_cluster_files(files: &SiteFiles) -> BTreeSet<ClusterFile> {
+    let named = files.named_cluster_files().into_iter().map(|named| named.file);
+    named.filter(|file| !files.cluster_files.contains_key(file)).collect()
+}
+
+/// A staged file may name other files of clusters than the one in its place.
+fn name_cluster_files_anew(files: &mut SiteFiles, open: &Open<'_>, now: Moment) {
+    loop {
+        let new = new_cluster_files(files);
+        if new.is_empty() {
+            break;
+        }
+        for named in new {
+            let path = files.locate(&named.path);
+            let known = match read_file(Path::new(&path), open) {
+                Found::Text(text) => Known::Present(Source::new(path, text)),
+                Found::Absent => Known::Absent,
+                Found::Problem(kind) => {
+                    let known = unknown(&kind, now);
+                    files.unreadable.push(FileProblem { file: Arc::from(path), kind });
+                    known
+                }
+            };
+            files.cluster_files.insert(named, known);
+        }
+    }
+    let named: BTreeSet<ClusterFile> =
+        files.named_cluster_files().into_iter().map(|named| named.file).collect();
+    files.cluster_files.retain(|file, _| named.contains(file));
 }
 
 fn put(files: &mut SiteFiles, place: Place, known: Known<Source>) -> Result<(), OverlayError> {
     match place {
         Place::Workbench(kind) => {
             files.workbench.insert(kind, known);
+        }
+        Place::Cluster(file) => {
+            files.cluster_files.insert(file, known);
         }
         Place::Wharf => files.wharf = known,
         Place::DropIn(drop_in, stem) => match files.managed_mut(drop_in) {
@@ -118,6 +155,14 @@ fn place_of(files: &SiteFiles, path: &Path) -> Option<(Place, Arc<str>)> {
         }
         let known = workbench_dirs(files).find(|known| is_same_dir(dir, known))?;
         return Some((Place::Workbench(kind), shown(&Path::new(&**known).join(name))));
+    }
+    let absolute = |path: &Path| std::path::absolute(path).ok();
+    let mut clusters = files.cluster_files.keys();
+    if let Some(named) =
+        clusters.find(|named| absolute(Path::new(&files.locate(&named.path))) == absolute(path))
+    {
+        let file = Arc::from(files.locate(&named.path));
+        return Some((Place::Cluster(named.clone()), file));
     }
     let own = Path::new(&*files.own_dir);
     if name == WHARF_TOML {

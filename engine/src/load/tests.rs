@@ -5,32 +5,33 @@ use std::os::unix::fs::symlink;
 use super::*;
 
 /// A root with `rstudio` and `wharf` below it.
-struct Root {
+pub(super) struct Root {
     dir: tempfile::TempDir,
 }
 
 impl Root {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let root = Self { dir: tempfile::tempdir().unwrap() };
         std::fs::create_dir(root.at("rstudio")).unwrap();
         std::fs::create_dir(root.at("wharf")).unwrap();
         root
     }
 
-    fn at(&self, path: &str) -> PathBuf {
+    pub(super) fn at(&self, path: &str) -> PathBuf {
         self.dir.path().join(path)
     }
 
-    fn write(&self, path: &str, text: impl AsRef<[u8]>) {
+    pub(super) fn write(&self, path: &str, text: impl AsRef<[u8]>) {
         let path = self.at(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
 
-    fn dirs(&self) -> SiteDirs {
+    pub(super) fn dirs(&self) -> SiteDirs {
         SiteDirs {
             workbench: Workbench::Explicit(self.at("rstudio")),
             own: Own::Required(self.at("wharf")),
+            root: PathBuf::new(),
         }
     }
 
@@ -42,17 +43,22 @@ impl Root {
         dirs
     }
 
-    fn load(&self) -> SiteFiles {
+    pub(super) fn load(&self) -> SiteFiles {
         load_from(&self.dirs())
     }
 }
 
-fn load_from(dirs: &SiteDirs) -> SiteFiles {
+pub(super) fn load_from(dirs: &SiteDirs) -> SiteFiles {
     load(dirs, &[], &open_to_read, Moment(7)).files
 }
 
-fn text(known: &Known<Source>) -> Option<&str> {
+pub(super) fn text(known: &Known<Source>) -> Option<&str> {
     known.present().map(|source| &*source.text)
+}
+
+/// What nobody reads, by short name.
+pub(super) fn strays(files: &SiteFiles) -> Vec<(&str, StrayKind)> {
+    files.stray.iter().map(|stray| (files.short_name(&stray.file), stray.kind)).collect()
 }
 
 fn kinds(files: &SiteFiles) -> Vec<FileProblemKind> {
@@ -145,10 +151,8 @@ fn ours_in_a_workbench_directory_are_an_error_and_others_only_noted() {
         root.write(&format!("rstudio/{path}"), "");
     }
     let files = root.load();
-    let strays: Vec<(&str, StrayKind)> =
-        files.stray.iter().map(|stray| (files.short_name(&stray.file), stray.kind)).collect();
     assert_eq!(
-        strays,
+        strays(&files),
         [
             ("notes.conf", StrayKind::Unread),
             ("sessions.d", StrayKind::OwnInWorkbench),

@@ -1,7 +1,6 @@
 //! The files of a script's site, as a reading of the disk would find them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use engine_core::facts::Facts;
 use engine_core::ids::Moment;
@@ -51,6 +50,8 @@ impl Disk {
                 self.dirs.insert(dir.to_owned());
             }
             None if path == WHARF_TOML || FileKind::of_file_name(path).is_some() => {}
+            // A file of a cluster may have any such name.
+            None if path.starts_with("launcher.") && path.ends_with(".conf") => {}
             _ => return Err(format!("nobody reads {path}")),
         }
         self.files.insert(path.to_owned(), file);
@@ -100,22 +101,36 @@ impl Disk {
     /// What one reading finds.
     #[must_use]
     pub fn read(&self) -> SiteFiles {
-        SiteFiles {
-            workbench_dir: Arc::from(WORKBENCH),
-            searched: Vec::new(),
-            workbench: FileKind::ALL
-                .into_iter()
-                .map(|kind| (kind, self.known(WORKBENCH, kind.file_name())))
-                .collect(),
-            own_dir: Arc::from(OWN),
-            wharf: self.known(OWN, WHARF_TOML),
-            sessions: self.managed(DropIn::Sessions),
-            templates: self.managed(DropIn::Templates),
-            gateways: self.managed(DropIn::Gateways),
-            nodes: self.managed(DropIn::Nodes),
-            stray: Vec::new(),
-            unreadable: Vec::new(),
-            facts: self.facts.clone(),
+        let mut files = SiteFiles::nothing(WORKBENCH, OWN);
+        for (kind, known) in &mut files.workbench {
+            *known = self.known(WORKBENCH, kind.file_name());
+        }
+        files.wharf = self.known(OWN, WHARF_TOML);
+        for drop_in in DropIn::ALL {
+            *files.managed_mut(drop_in) = self.managed(drop_in);
+        }
+        files.facts = self.facts.clone();
+        self.read_cluster_files(&mut files);
+        files
+    }
+
+    /// Files of clusters that the others name, in as many rounds as new names turn up.
+    fn read_cluster_files(&self, files: &mut SiteFiles) {
+        loop {
+            let named = files.named_cluster_files().into_iter().map(|named| named.file);
+            let new = named.filter(|file| !files.cluster_files.contains_key(file));
+            let new: Vec<_> = new.collect();
+            if new.is_empty() {
+                return;
+            }
+            for file in new {
+                let place = files.locate(&file.path);
+                let known = match place.strip_prefix(WORKBENCH).and_then(|p| p.strip_prefix('/')) {
+                    Some(name) => self.known(WORKBENCH, name),
+                    None => Known::Absent,
+                };
+                files.cluster_files.insert(file, known);
+            }
         }
     }
 
@@ -143,7 +158,6 @@ impl Disk {
 /// The texts of a set, for showing lines of them.
 #[must_use]
 pub fn sources(files: &SiteFiles) -> Vec<Source> {
-    let workbench = files.workbench.values().chain(std::iter::once(&files.wharf));
     let own = DropIn::ALL.into_iter().flat_map(|dir| files.managed(dir).files().map(|(_, f)| f));
-    workbench.chain(own).filter_map(|file| file.present().cloned()).collect()
+    files.of_the_set().chain(own).filter_map(|file| file.present().cloned()).collect()
 }

@@ -24,7 +24,9 @@ fn narrows(site: &Site<'_>, out: &mut Findings) {
     if site.mode == Mode::Observe {
         return;
     }
-    for (kind, document) in &site.read.documents {
+    // A file that narrows as a whole is spoken of as a whole.
+    let documents = site.read.documents.iter().filter(|(kind, _)| !kind.facts().narrows);
+    for (kind, document) in documents {
         for entry in document.sections.iter().flat_map(|section| &section.entries) {
             let Some(row) = entry.row else { continue };
             let acts = matches!(row.state, State::Acts { .. });

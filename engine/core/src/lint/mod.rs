@@ -10,6 +10,7 @@ mod balancing;
 mod clusters;
 mod finding;
 mod store;
+mod whole_files;
 
 use std::collections::BTreeMap;
 
@@ -88,7 +89,8 @@ pub struct LintOutcome {
 }
 
 /// Every table of rules.
-const TABLES: &[&[Rule]] = &[clusters::RULES, balancing::RULES, store::RULES, access::RULES];
+const TABLES: &[&[Rule]] =
+    &[clusters::RULES, balancing::RULES, store::RULES, access::RULES, whole_files::RULES];
 
 /// Every rule, by file of this module.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {

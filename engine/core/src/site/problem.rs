@@ -1,4 +1,4 @@
-//! What can be wrong with a file as a file, before anybody reads its text: codes WH0601 to WH0613.
+//! What can be wrong with a file as a file, before anybody reads its text: codes WH0601 to WH0616.
 //!
 //! Knows nothing of contents; the words are for people, the codes are stable. WH0611 is a rule
 //! between files and not here.
@@ -6,6 +6,8 @@
 use std::sync::Arc;
 
 use grammar::error::{Code, Problem, Severity};
+use grammar::kind::FileKind;
+use grammar::suggest::nearest;
 
 use super::MAX_FILE_BYTES;
 
@@ -28,6 +30,8 @@ pub enum StrayKind {
     OddName,
     /// A file in a Workbench directory that is no kind we read; the catalogue may know it.
     Unread,
+    /// The product knows it; here it has no meaning ([`grammar::kind::WITHOUT_MEANING`]).
+    WithoutMeaning,
 }
 
 /// A file or directory that could not be read.
@@ -154,10 +158,53 @@ impl Stray {
                     .label(&self.file, None, "")
                     .help("names are a-z, 0-9, `.`, `_` and `-`, begin with a letter or digit, and end in .toml"),
             ),
-            StrayKind::Unread => None,
+            StrayKind::Unread => self.misnamed(),
+            StrayKind::WithoutMeaning => None,
         }
     }
+
+    /// A name that is almost one of a file that is read is a slip, and nothing says so at run time.
+    fn misnamed(&self) -> Option<Problem> {
+        let name = self.name();
+        let names = FileKind::ALL.iter().map(|kind| kind.file_name());
+        let nearest = nearest(name, names)?;
+        let label = format!("did you mean `{nearest}`?");
+        Some(
+            Problem::new(Code(615), Severity::Warning, "nobody reads a file of this name")
+                .label(&self.file, None, label),
+        )
+    }
+
+    /// The name in its directory.
+    fn name(&self) -> &str {
+        self.file.rsplit('/').next().unwrap_or(&self.file)
+    }
 }
+
+/// What is in the directories and not read, in a note for each sort: nothing is wrong with it.
+pub(super) fn notes(stray: &[Stray]) -> Vec<Problem> {
+    let sort = |kind, code, message: &str| {
+        let of_kind = stray.iter().filter(|stray| stray.kind == kind && stray.problem().is_none());
+        let all: Vec<&Stray> = of_kind.collect();
+        let first = all.first()?;
+        let names: Vec<&str> = all.iter().take(SHOWN).map(|stray| stray.name()).collect();
+        let more = all.len() - names.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let problem = Problem::new(Code(code), Severity::Note, message);
+        let dir = first.file.rsplit_once('/').map_or(".", |(dir, _)| dir);
+        Some(problem.label(&Arc::from(dir), None, format!("{}{more}", names.join(", "))))
+    };
+    let unread = sort(StrayKind::Unread, 614, "these files are not read as configuration");
+    let known = sort(
+        StrayKind::WithoutMeaning,
+        616,
+        "these belong to the product, and have no meaning here",
+    );
+    unread.into_iter().chain(known).collect()
+}
+
+/// More names than this are counted.
+const SHOWN: usize = 8;
 
 #[cfg(test)]
 mod tests {
@@ -181,5 +228,23 @@ mod tests {
         assert_eq!(severity(StrayKind::OwnInWorkbench), Some(Severity::Error));
         assert_eq!(severity(StrayKind::OddName), Some(Severity::Warning));
         assert_eq!(severity(StrayKind::Unread), None);
+        assert_eq!(severity(StrayKind::WithoutMeaning), None);
+    }
+
+    #[test]
+    fn a_name_that_is_almost_right_is_a_slip_and_other_names_are_notes() {
+        let stray = |name: &str, kind| Stray { file: Arc::from(format!("/c/{name}")), kind };
+        let slip = stray("rserver.cnf", StrayKind::Unread);
+        let problem = slip.problem().expect("it is almost right");
+        assert_eq!(problem.labels[0].text, "did you mean `rserver.conf`?");
+        let all = [
+            slip,
+            stray("themes", StrayKind::WithoutMeaning),
+            stray("notes.txt", StrayKind::Unread),
+            stray("old", StrayKind::Unread),
+        ];
+        let said: Vec<_> = notes(&all).into_iter().map(|note| (note.code.0, note.labels)).collect();
+        let texts: Vec<_> = said.iter().map(|(code, labels)| (*code, &*labels[0].text)).collect();
+        assert_eq!(texts, [(614, "notes.txt, old"), (616, "themes")]);
     }
 }

@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::{Debug, Write as _};
 use std::str::FromStr;
-use std::sync::Arc;
 
 use engine_core::desired::Ground;
-use engine_core::facts::Facts;
 use engine_core::ids::Moment;
 use engine_core::known::Known;
 use engine_core::site::{DropIn, Managed, SiteFiles};
@@ -75,20 +73,13 @@ impl Site {
     /// As a reading of the disk finds it.
     pub(crate) fn files(&self) -> SiteFiles {
         let workbench = FileKind::ALL.into_iter();
-        SiteFiles {
-            workbench_dir: Arc::from("/site"),
-            searched: Vec::new(),
-            workbench: workbench.map(|kind| (kind, self.known(kind.file_name()))).collect(),
-            own_dir: Arc::from("/site"),
-            wharf: self.known("wharf.toml"),
-            sessions: self.dir(DropIn::Sessions),
-            templates: self.dir(DropIn::Templates),
-            gateways: self.dir(DropIn::Gateways),
-            nodes: self.dir(DropIn::Nodes),
-            stray: Vec::new(),
-            unreadable: Vec::new(),
-            facts: Facts::default(),
+        let mut files = SiteFiles::nothing("/site", "/site");
+        files.workbench = workbench.map(|kind| (kind, self.known(kind.file_name()))).collect();
+        files.wharf = self.known("wharf.toml");
+        for drop_in in DropIn::ALL {
+            *files.managed_mut(drop_in) = self.dir(drop_in);
         }
+        files
     }
 
     fn known(&self, name: &str) -> Known<Source> {

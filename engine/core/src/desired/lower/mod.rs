@@ -27,6 +27,7 @@ use grammar::value::{Millis, Value};
 use super::{Desired, Origin, Origins, Secrets};
 use crate::accept::Settle;
 use crate::ids::{Digest, NodeId, UserName, WorkbenchName};
+use crate::known::Known;
 use crate::lint;
 use crate::read_site::ReadSite;
 use crate::settings::{Setting, SettingKey, Settings, Takes};
@@ -181,6 +182,13 @@ impl<'a> Lowering<'a> {
         for (kind, document) in &self.read.documents {
             self.record_settings(*kind, &self.read.shown(*kind), document);
         }
+        for (file, document) in &self.read.cluster_documents {
+            let Some(source) = self.read.files.cluster_files.get(*file).and_then(Known::present)
+            else {
+                continue;
+            };
+            self.record_settings(file.kind, &source.file, document);
+        }
     }
 
     /// The rules across files.
@@ -269,8 +277,10 @@ impl<'a> Lowering<'a> {
     fn finish(self) -> Lowered {
         let mut out = self.out;
         sort_problems(&mut out.problems);
-        let of_site =
-            |problem: &&Problem| problem.is_error() && !self.files.is_of_one_thing(problem);
+        let of_site = |problem: &&Problem| {
+            let apart = self.files.is_of_one_thing(problem) || self.files.is_ignored_slip(problem);
+            problem.is_error() && !apart
+        };
         out.site_errors = out.problems.iter().filter(of_site).count();
         if !self.files.is_readable() {
             // What cannot be read asks for nothing, and that is not what it asks for.
