@@ -139,7 +139,7 @@ mod tests {
         assert_eq!((place(0), place(2), place(5)), ("1:1".into(), "2:1".into(), "2:3".into()));
         assert_eq!(place(99), "3:1");
         assert_eq!(
-            (index.line_from(1, 1), index.line_from(1, 7), index.line_from(2, 5)),
+            (index.line_from(1, 1), index.line_from(1, 8), index.line_from(2, 5)),
             (1, 3, 2)
         );
         assert_eq!(index.line_span(text, 2), Span::new(2, 6));
