@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::snippet::escaped;
+use super::snippet::{escaped, is_obeyed};
 use super::{Sources, level, place};
 use crate::error::{Problem, Severity};
 
@@ -80,9 +80,28 @@ pub(super) fn render_json(problems: &[Problem], sources: &Sources<'_>) -> String
         help: problem.help.as_deref(),
     });
     let report = JsonReport { format_version: FORMAT_VERSION, problems: problems.collect() };
-    let mut text = serde_json::to_string_pretty(&report).expect("strings and numbers serialise");
-    text.push('\n');
-    text
+    let text = serde_json::to_string_pretty(&report).expect("strings and numbers serialise");
+    harmless(text) + "\n"
+}
+
+/// JSON may hold what a terminal obeys (DEL, C1, turned writing) unescaped, and somebody looks at it with `cat`.
+/// Outside of strings it has none of it but line ends, so that the same text is read back.
+fn harmless(json: String) -> String {
+    let obeyed = |c: char| c != '\n' && is_obeyed(c);
+    if !json.contains(obeyed) {
+        return json;
+    }
+    let mut out = String::with_capacity(json.len() + 8);
+    for c in json.chars() {
+        if obeyed(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 /// A workflow command: `%`, line ends and, in properties, `:` and `,` are escaped by percent codes.

@@ -112,6 +112,11 @@ fn escaped_char(c: char) -> Option<String> {
     }
 }
 
+/// Whether a terminal would obey a character, or hide it.
+pub(super) fn is_obeyed(c: char) -> bool {
+    escaped_char(c).is_some()
+}
+
 /// A text from outside that stands in a message: everything that a terminal would obey is escaped.
 pub(super) fn escaped(text: &str) -> Cow<'_, str> {
     if text.chars().all(|c| escaped_char(c).is_none()) {

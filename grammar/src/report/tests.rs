@@ -173,3 +173,14 @@ fn annotations_escape_what_would_end_them() {
         "::warning file=a%2Cb%3Ac,line=1,col=1,endColumn=2,title=WH0001::50%25 of it%0Aone\\x0atwo\n"
     );
 }
+
+#[test]
+fn the_form_for_programs_holds_nothing_that_a_terminal_obeys_and_is_read_back() {
+    let message = "`a\u{7f}\u{9b}\u{202e}\u{e0041}\u{1}b` is unknown";
+    let problem = Problem::new(Code(109), Severity::Warning, message);
+    let text = render(&[problem], [&source()], Format::Json, Style::default());
+    assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
+    assert!(text.contains("\\u007f\\u009b\\u202e\\udb40\\udc41\\u0001b"), "{text}");
+    let read: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
+    assert_eq!(read["problems"][0]["message"], message);
+}
