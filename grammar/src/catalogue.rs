@@ -205,7 +205,7 @@ impl OptionRow {
         if self.values.is_empty() {
             return Ok(Value::List(items));
         }
-        let words = items.iter().map(|item| value::parse_word(item, self.values));
+        let words = items.iter().map(|item| value::parse_word(item, self.values).map(Into::into));
         words.collect::<Result<_, _>>().map(Value::List)
     }
 

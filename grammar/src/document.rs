@@ -6,6 +6,7 @@
 //! reader* lets win is here, unless the option is repeatable; the others are problems.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::catalogue::OptionRow;
 use crate::source::FileKind;
@@ -73,8 +74,8 @@ pub struct Entry {
 /// One line of a value of several lines, such as one `NAME=VALUE` pair of `launcher-env`.
 #[derive(Clone, Debug)]
 pub struct Part {
-    /// The text, without its indentation.
-    pub text: Box<str>,
+    /// The text, without its indentation; the entry's typed list shares it.
+    pub text: Arc<str>,
     /// Where it stands.
     pub span: Span,
     /// Its line, from 1.

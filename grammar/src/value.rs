@@ -9,6 +9,8 @@ mod ports;
 mod text;
 mod units;
 
+use std::sync::Arc;
+
 pub use address::{AddressForm, parse_address};
 pub use error::ValueError;
 pub use ports::{PortRange, parse_port, parse_port_range};
@@ -42,7 +44,7 @@ pub enum Value {
     /// A network address or host name, as written.
     Address(Box<str>),
     /// A list, split by its option's separator.
-    List(Vec<Box<str>>),
+    List(Vec<Arc<str>>),
     /// One word of a closed set, in the catalogue's spelling.
     Word(Box<str>),
     /// A URL, as written.
@@ -224,7 +226,7 @@ pub fn parse_url(text: &str) -> Result<Box<str>, ValueError> {
 
 /// Splits a list; items lose the blanks around them, empty items are left out.
 #[must_use]
-pub fn parse_list(text: &str, separator: Separator) -> Vec<Box<str>> {
+pub fn parse_list(text: &str, separator: Separator) -> Vec<Arc<str>> {
     let split: &dyn Fn(char) -> bool = match separator {
         Separator::Comma => &|c| c == ',',
         Separator::Blank => &char::is_whitespace,
