@@ -270,7 +270,9 @@ fn secrets_are_in_the_sessions_that_they_are_for_and_nowhere_else() {
     let refused = canary("a refused line");
     engine.site.write(
         "database.conf",
-        &format!("provider=sqlite\npasswrd={refused}\npassword {refused}\n"),
+        &format!(
+            "provider=sqlite\npasswrd={refused}\npassword {refused}\npassword=\"{refused}\\q\"\n"
+        ),
     );
     engine.wait_status("refused", |status| status.refused.as_ref().map(|_| ()));
     engine.site.write(

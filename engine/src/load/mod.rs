@@ -307,7 +307,7 @@ fn nothing(dirs: &SiteDirs) -> SiteFiles {
     let others = dirs.workbench_dirs().map(|(dir, _)| dir).filter(|dir| *dir != main);
     let mut files = SiteFiles::nothing(shown(main), shown(dirs.own_dir()));
     files.searched = others.map(shown).collect();
-    files.root = shown(&dirs.root);
+    files.root = Arc::from(shown(&dirs.root).trim_end_matches('/'));
     files
 }
 

@@ -153,9 +153,15 @@ impl SiteFiles {
         let below = |rest: &str| format!("{}/{rest}", self.workbench_dir.trim_end_matches('/'));
         match written.strip_prefix("/etc/rstudio/") {
             Some(rest) if self.searched.is_empty() => below(rest),
-            _ if written.starts_with('/') => format!("{}{written}", self.root),
+            _ if written.starts_with('/') => self.below_root(written),
             _ => below(written),
         }
+    }
+
+    /// A path of the machine whose files these are, as it is on this one; a relative one stays.
+    #[must_use]
+    pub fn below_root(&self, path: &str) -> String {
+        if path.starts_with('/') { format!("{}{path}", self.root) } else { path.to_owned() }
     }
 
     /// Whether a file of a cluster is one that is read by its default name already.

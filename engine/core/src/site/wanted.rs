@@ -31,13 +31,14 @@ impl Wanted {
         let text = |kind| files.workbench.get(&kind).and_then(Known::present).map(|s| &*s.text);
         let rserver = text(FileKind::RserverConf).unwrap_or_default();
         let tree = grammar::options::parse(rserver).tree;
-        let option = |name| value(&tree, name);
+        let path = |name| value(&tree, name).map(|path| files.below_root(&path));
+        let user = value(&tree, "server-user");
         Self {
-            cookie_key: option("secure-cookie-key-file"),
-            certificate: option("ssl-certificate"),
-            certificate_key: option("ssl-certificate-key"),
-            server_user: option("server-user").unwrap_or_else(|| SERVER_USER.to_owned()),
-            store: store_path(files),
+            cookie_key: path("secure-cookie-key-file"),
+            certificate: path("ssl-certificate"),
+            certificate_key: path("ssl-certificate-key"),
+            server_user: user.unwrap_or_else(|| SERVER_USER.to_owned()),
+            store: store_path(files).map(|path| files.below_root(&path)),
         }
     }
 }
@@ -61,6 +62,18 @@ fn store_path(files: &SiteFiles) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn absolute_paths_begin_at_the_root() {
+        let mut files = SiteFiles::nothing("/image/etc/rstudio", "/image/etc/wharf");
+        files.root = "/image".into();
+        let text = "ssl-certificate=/etc/ssl/a.pem\nserver-user=b\n";
+        let source = grammar::source::Source::new("/image/etc/rstudio/rserver.conf", text);
+        files.workbench.insert(FileKind::RserverConf, Known::Present(source));
+        let wanted = Wanted::of(&files);
+        assert_eq!(wanted.certificate.as_deref(), Some("/image/etc/ssl/a.pem"));
+        assert_eq!(wanted.server_user, "b");
+    }
 
     #[test]
     fn the_last_value_of_a_name_counts_and_an_empty_one_names_nothing() {
