@@ -39,7 +39,7 @@ fn missing(site: &Site<'_>, out: &mut Findings) {
         let mut problem = out
             .problem(format!("the file that `{}` names is not there", named.option))
             .label(&named.by, Some(named.span), format!("no {place}"))
-            .help(format!("write {place}, or remove `{}`", named.option));
+            .help(format!("create {place}, or remove `{}`", named.option));
         if !inside {
             problem.severity = Severity::Warning;
             problem.notes.push("it lies outside of the site's directory".to_owned());
