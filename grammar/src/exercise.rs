@@ -3,12 +3,17 @@
 //!
 //! The only module that is meant to panic: a panic here is a bug of a reader.
 
+mod target;
+
 use crate::error::{Problem, Problems};
+use crate::own::{OwnKind, problems_of};
 use crate::print::print;
 use crate::read::{parse_tree, read_file};
 use crate::report::{Format, Style, render};
 use crate::source::{FileKind, Source, decode};
 use crate::tree::Tree;
+
+pub use target::{Target, target, targets};
 
 /// Entries of one file whose values are changed; more would make long files slow.
 const CHANGED: usize = 16;
@@ -33,6 +38,18 @@ pub fn exercise(kind: FileKind, bytes: &[u8]) {
         assert_change(kind, &source, at);
     }
     assert_problems(kind, &source);
+}
+
+/// Reads bytes as one of our own files and holds its reader to what it promises.
+///
+/// # Panics
+/// If a promise is broken: a place lies outside of the text, a file is refused without a word, or a rendered problem
+/// would reach the terminal.
+pub fn exercise_own(kind: OwnKind, bytes: &[u8]) {
+    let Ok(source) = decode(kind.shown(), bytes) else { return };
+    let problems = problems_of(kind, &source);
+    assert_places(&problems, &source);
+    assert_rendered(&problems, &source);
 }
 
 fn assert_tiles(tree: &Tree<'_>, source: &Source) {
@@ -72,10 +89,7 @@ fn assert_change(kind: FileKind, source: &Source, at: usize) {
 fn assert_problems(kind: FileKind, source: &Source) {
     let read = read_file(kind, source);
     assert!(read.problems.len() <= Problems::LISTED + 1, "the list is bounded");
-    for label in read.problems.iter().flat_map(|problem| &problem.labels) {
-        let Some(span) = label.span else { continue };
-        assert!(source.text.get(span.range()).is_some(), "places lie in the text: {label:?}");
-    }
+    assert_places(&read.problems, source);
     let refused = read.problems.iter().any(Problem::is_error);
     for section in &read.document.sections {
         assert!(section.line <= section.last_line, "sections end below their begin");
@@ -86,7 +100,18 @@ fn assert_problems(kind: FileKind, source: &Source) {
             }
         }
     }
-    let some = &read.problems[..read.problems.len().min(20)];
+    assert_rendered(&read.problems, source);
+}
+
+fn assert_places(problems: &[Problem], source: &Source) {
+    for label in problems.iter().flat_map(|problem| &problem.labels) {
+        let Some(span) = label.span else { continue };
+        assert!(source.text.get(span.range()).is_some(), "places lie in the text: {label:?}");
+    }
+}
+
+fn assert_rendered(problems: &[Problem], source: &Source) {
+    let some = &problems[..problems.len().min(20)];
     for format in [Format::Human, Format::Short, Format::Json, Format::Github] {
         let style = Style { color: false, width: Some(100) };
         let text = render(some, [source], format, style);

@@ -112,7 +112,7 @@ impl OwnKind {
     }
 
     /// The tables of such a file with their keys, the top level first.
-    fn tables(self) -> &'static [&'static Keys] {
+    pub(crate) fn tables(self) -> &'static [&'static Keys] {
         match self {
             OwnKind::Wharf => wharf::TABLES,
             OwnKind::Session => session::TABLES,
