@@ -6,7 +6,7 @@
 
 use crate::codes;
 use crate::document::Document;
-use crate::error::{Code, Problem, Severity, quoted};
+use crate::error::{Code, Problem, Problems, Severity, quoted};
 use crate::line::{is_space, lines, trimmed};
 use crate::lookup::{Lookup, Rules, Seen};
 use crate::options::written;
@@ -111,7 +111,9 @@ pub fn parse(text: &str) -> Parse<'_, Mistake> {
             LineKind::Entry
         } else {
             let word = builder.token(TokenKind::Error, verb);
-            let nearest = suggest::meant(verb, VERBS.into_iter()).map(|meant| meant.name);
+            let may = mistakes.len() < Problems::SUGGESTED;
+            let meant = may.then(|| suggest::meant(verb, VERBS.into_iter())).flatten();
+            let nearest = meant.map(|meant| meant.name);
             mistakes.push(Mistake::NoVerb { word: builder.span(word), nearest });
             builder.piece(TokenKind::Error, rest);
             LineKind::Refused

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use crate::codes;
 use crate::document::{Document, Section};
-use crate::error::{Code, Problem, Severity, quoted};
+use crate::error::{Code, Problem, Problems, Severity, quoted};
 use crate::ini;
 use crate::lookup::{Lookup, Rules, Seen};
 use crate::options::written;
@@ -173,7 +173,9 @@ fn read_sections(
                 sections.push(new_section(lookup.source, Some(&name.text), name.span));
                 seen.clear();
                 if !matches!(&*name.text, "server" | "cluster") {
-                    let nearest = suggest::nearest(&name.text, ["server", "cluster"].into_iter());
+                    let may = lookup.problems.may_suggest();
+                    let known = ["server", "cluster"].into_iter();
+                    let nearest = may.then(|| suggest::nearest(&name.text, known)).flatten();
                     mistakes.push(Mistake::UnknownSection { name: name.span, nearest });
                 }
             }
@@ -248,8 +250,8 @@ fn check_type(
     let Some(kind) = section.get("type").filter(|kind| !kind.value.is_empty()) else { return };
     let known = TYPES.iter().any(|known| known.eq_ignore_ascii_case(&kind.value));
     if !known && section.get("exe").is_none() {
-        let nearest = suggest::nearest(&kind.value, TYPES.into_iter());
-        let nearest = TYPES.into_iter().find(|&known| Some(known) == nearest);
+        let may = mistakes.len() < Problems::SUGGESTED;
+        let nearest = may.then(|| suggest::nearest(&kind.value, TYPES.into_iter())).flatten();
         mistakes.push(Mistake::NoSuchType { at: kind.value_span, nearest });
     }
     let has_file = section.get("config-file").is_some_and(|file| !file.value.is_empty());

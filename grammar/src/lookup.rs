@@ -225,7 +225,12 @@ impl<'s> Lookup<'s> {
                 }
                 Some(typed)
             }
-            Err(error) => {
+            Err(mut error) => {
+                if let ValueError::NotAWord { nearest: nearest @ Some(_), .. } = &mut error
+                    && !self.problems.may_suggest()
+                {
+                    *nearest = None;
+                }
                 let words = self.rules.words_fall_back;
                 if let Some(&(_, other)) = words.iter().find(|(name, _)| *name == row.name) {
                     self.mistake(Mistake::FallsBack { row, value: value_span, error, other });

@@ -1,8 +1,11 @@
 //! What holds for arbitrary files, tried with many.
 
+use grammar::catalogue;
 use grammar::document::Document;
-use grammar::exercise::exercise;
+use grammar::error::{Problem, Problems};
+use grammar::exercise::{exercise, exercise_own};
 use grammar::kind::Reader;
+use grammar::own::{OwnKind, problems_of};
 use grammar::read::{parse_tree, read_file};
 use grammar::source::{FileKind, Source};
 use proptest::prelude::*;
@@ -143,6 +146,14 @@ proptest! {
     }
 
     #[test]
+    fn the_reader_of_our_own_files_keeps_its_promises_for_any_text(
+        kind in proptest::sample::select(OwnKind::ALL.to_vec()),
+        text in texts(),
+    ) {
+        exercise_own(kind, text.as_bytes());
+    }
+
+    #[test]
     fn readers_keep_their_promises_for_any_bytes(
         kind in kinds(),
         bytes in proptest::collection::vec(any::<u8>(), 0..200),
@@ -244,5 +255,36 @@ fn hostile_texts_of_one_line_are_read_in_one_pass() {
         for piece in ["=", ":", "#", "[", "]", " ", "\"", "x", "\t", "ä", "://", "password"] {
             exercise(kind, piece.repeat(LONG / piece.len()).as_bytes());
         }
+    }
+}
+
+/// Looking for what was meant is the one thing that costs more than a pass over the text.
+#[test]
+fn what_was_meant_is_said_fifty_times_a_file_at_most() {
+    let offers = |problems: &[Problem]| {
+        let labels = problems.iter().flat_map(|problem| &problem.labels);
+        labels.filter(|label| label.text.contains("did you mean")).count()
+    };
+    for kind in FileKind::ALL {
+        for row in catalogue::rows(kind.file_name()) {
+            let name = row.name;
+            for line in [
+                format!("{name}x=1\n"),
+                format!("[{}]\n{name}x=1\n", row.section),
+                format!("[servr]\n{name}x=1\n"),
+                format!("{name}x: 1\n\n"),
+                format!("#{name}x#\n"),
+                format!("{name}x all\n"),
+                format!("{name}={}x\n", row.values.first().unwrap_or(&"")),
+            ] {
+                let text = line.repeat(60);
+                let read = read_file(kind, &Source::new(kind.file_name(), text));
+                assert!(offers(&read.problems) <= Problems::SUGGESTED, "{kind:?} {line}");
+            }
+        }
+    }
+    for kind in OwnKind::ALL {
+        let text: String = (0..60).map(|n| format!("[drai{n}]\nweigh{n} = 1\n")).collect();
+        assert!(offers(&problems_of(kind, &Source::new("f", text))) <= Problems::SUGGESTED);
     }
 }
