@@ -3,6 +3,7 @@
 //! `real` is the harness for tests against real components.
 
 pub mod cases;
+pub mod cli_cases;
 pub mod converge;
 pub mod lint_cases;
 pub mod own_cases;

@@ -2,9 +2,45 @@
 //!
 //! Rules over several files are not here: they need the whole site (`engine-core`).
 
+use crate::document::Document;
 use crate::error::{Problem, Severity};
+use crate::own::{self, OwnKind};
 use crate::read::read_file;
 use crate::source::{FileKind, Source};
+
+/// A kind of file, the product's or ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnyKind {
+    /// One of Workbench's.
+    Workbench(FileKind),
+    /// One of ours.
+    Own(OwnKind),
+}
+
+impl AnyKind {
+    /// The kind that a path names: by the file's name, or for ours by its directory's.
+    #[must_use]
+    pub fn of_path(path: &str) -> Option<Self> {
+        let mut parts = path.rsplit('/');
+        let name = parts.next()?;
+        if let Some(kind) = FileKind::of_file_name(name) {
+            return Some(AnyKind::Workbench(kind));
+        }
+        let directory = parts.next();
+        let ours = OwnKind::ALL.into_iter().find(|kind| match kind.directory() {
+            None => name == kind.shown(),
+            own => own == directory,
+        });
+        ours.map(AnyKind::Own)
+    }
+
+    /// The kind of that name: a file's, or one of our directories'.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        let ours = OwnKind::ALL.into_iter().find(|kind| kind.shown() == name).map(AnyKind::Own);
+        ours.or_else(|| FileKind::of_file_name(name).map(AnyKind::Workbench))
+    }
+}
 
 /// What the check of one file found.
 #[derive(Clone, Debug)]
@@ -13,14 +49,24 @@ pub struct Checked {
     pub problems: Vec<Problem>,
     /// How many options, fields and lines of fields were read.
     pub options: usize,
+    /// What it says, where it is one of Workbench's.
+    pub document: Option<Document>,
 }
 
-/// Checks one file.
+/// Checks one file by itself.
 #[must_use]
-pub fn check_file(kind: FileKind, source: &Source) -> Checked {
-    let read = read_file(kind, source);
-    let options = read.document.sections.iter().map(|section| section.entries.len()).sum();
-    Checked { problems: read.problems, options }
+pub fn check_file(kind: AnyKind, source: &Source) -> Checked {
+    match kind {
+        AnyKind::Workbench(kind) => {
+            let read = read_file(kind, source);
+            let options = read.document.sections.iter().map(|section| section.entries.len()).sum();
+            Checked { problems: read.problems, options, document: Some(read.document) }
+        }
+        AnyKind::Own(kind) => {
+            let (problems, options) = own::check_any(kind, source);
+            Checked { problems, options, document: None }
+        }
+    }
 }
 
 /// `1 error, 2 warnings in 11 files (143 options)`; notes are not counted.
@@ -46,7 +92,7 @@ mod tests {
     #[test]
     fn a_check_counts_what_it_read() {
         let source = Source::new("rserver.conf", "www-port=80\nwww-address=::1\nwww-prot=1\n");
-        let checked = check_file(FileKind::RserverConf, &source);
+        let checked = check_file(AnyKind::Workbench(FileKind::RserverConf), &source);
         assert_eq!((checked.problems.len(), checked.options), (1, 3));
     }
 

@@ -17,6 +17,7 @@ pub mod launcher;
 mod line;
 pub mod load_balancer;
 mod lookup;
+pub mod manual;
 pub mod options;
 pub mod own;
 pub mod print;

@@ -41,6 +41,9 @@ pub struct Style {
     pub width: Option<usize>,
 }
 
+/// What an object of problems says besides them, by key.
+pub type Beside = serde_json::Map<String, serde_json::Value>;
+
 /// Columns for a source line where no width is known.
 const DEFAULT_WIDTH: usize = 120;
 
@@ -66,7 +69,7 @@ pub fn render<'s>(
                 machine::render_short(&mut out, problem, &sources);
             }
         }
-        Format::Json => out = machine::render_json(problems, &sources),
+        Format::Json => out = machine::render_json(problems, &sources, &Beside::new()),
         Format::Github => {
             for problem in problems {
                 machine::render_github(&mut out, problem, &sources);
@@ -74,6 +77,17 @@ pub fn render<'s>(
         }
     }
     out
+}
+
+/// Renders problems as one JSON object with further keys.
+#[must_use]
+pub fn render_json<'s>(
+    problems: &[Problem],
+    sources: impl IntoIterator<Item = &'s Source>,
+    beside: &Beside,
+) -> String {
+    let sources: Sources<'s> = sources.into_iter().map(|source| (&*source.file, source)).collect();
+    machine::render_json(problems, &sources, beside)
 }
 
 type Sources<'s> = BTreeMap<&'s str, &'s Source>;

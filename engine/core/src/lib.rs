@@ -5,8 +5,10 @@
 //! [`planner`], [`forecast`](mod@forecast), [`report`].
 
 pub mod accept;
+pub mod check;
 pub mod desired;
 pub mod diff;
+pub mod effective;
 pub mod facts;
 pub mod forecast;
 pub mod ids;

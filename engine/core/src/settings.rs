@@ -33,6 +33,8 @@ pub struct Setting {
     pub secret: Option<Digest>,
     /// When a change of it takes effect here.
     pub effect: Takes,
+    /// Its row in the catalogue; none for options of our own files and names that it does not have.
+    pub row: Option<&'static catalogue::OptionRow>,
 }
 
 /// When a change of an option takes effect here.
@@ -197,6 +199,7 @@ mod tests {
                 value: (*value).to_owned(),
                 secret: None,
                 effect: Takes::Live,
+                row: None,
             };
             settings.add(key, setting);
         }

@@ -1,36 +1,56 @@
 //! `wharf check`: are the files right? Needs no root, no network and no engine.
+//!
+//! Reads and prints; what is a problem, and what of a staged file counts, is decided in
+//! [`engine_core::check`]. Read next: `show` (what is printed), `live` (`--live`).
 
+mod live;
+mod show;
+
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use engine_core::desired;
+use engine_core::check::{self, Checked};
 use engine_core::site::SiteFiles;
-use grammar::error::{Problem, Severity};
-use grammar::report::{self, Format, Style};
+use grammar::check::AnyKind;
+use grammar::error::{Problem, Severity, sort_problems};
+use grammar::source::Source;
 
-use super::{FAILED, Global, OK, USAGE, complain, print};
-use crate::load::{load, open_to_read, overlay};
+use super::{FAILED, Global, OK, USAGE, complain};
+use crate::load::{load, open_to_read, overlay, read_one};
 
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit codes: 0 valid; 1 problems (with --deny warnings also warnings, with --strict also\n\
     files that could not be read); 64 usage.\n\n\
-    Examples:\n  wharf check /etc/rstudio\n  \
+    With --as, problems inside a staged file fail. What it breaks together with other files is a warning,\n\
+    because those may be written next; with --set it counts. What the live files have already never fails.\n\n\
+    Examples:\n  wharf check /etc/rstudio\n  wharf check /etc/rstudio/rserver.conf\n  \
     wharf check --as /etc/rstudio/rserver.conf=%s       # `validate:` of Ansible\n  \
     wharf check --message-format short"
 )]
 pub(super) struct CheckArgs {
-    /// The configuration directory
-    dir: Option<PathBuf>,
+    /// The configuration directory, or one file of it, which is then checked by itself
+    #[arg(value_name = "DIR|FILE")]
+    path: Option<PathBuf>,
     /// Check as if STAGED stood at PATH (may be given several times)
     #[arg(long = "as", value_name = "PATH=STAGED")]
     staged: Vec<String>,
+    /// The staged files are the whole change: what they break between files is no mere warning
+    #[arg(long, requires = "staged")]
+    set: bool,
+    /// What FILE is, where its name does not say it: rserver.conf, sessions.d ...
+    #[arg(long, value_name = "NAME", requires = "path")]
+    kind: Option<String>,
     /// Files that could not be read are an error
     #[arg(long)]
     strict: bool,
     /// Warnings are errors
     #[arg(long, value_name = "WHAT")]
     deny: Option<Deny>,
+    /// Also try what the files name: database, launcher, callback address, names
+    #[arg(long)]
+    live: bool,
     /// For whom
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     message_format: MessageFormat,
@@ -49,43 +69,99 @@ enum MessageFormat {
     Github,
 }
 
+/// What was checked, with the texts that its problems point into.
+struct Found {
+    checked: Checked,
+    sources: Vec<Source>,
+}
+
 pub(super) fn run(global: &Global, args: &CheckArgs) -> u8 {
-    let overlays = match super::plan::parse_overlays(&args.staged) {
-        Ok(overlays) => overlays,
-        Err(message) => {
-            complain(&message);
-            return USAGE;
+    let began = std::time::Instant::now();
+    let found = match &args.path {
+        Some(path) if args.staged.is_empty() && (args.kind.is_some() || path.is_file()) => {
+            one_file(args, path)
+        }
+        path => site(global, args, path.as_deref()),
+    };
+    let found = match found {
+        Ok(found) => found,
+        Err(code) => return code,
+    };
+    show::show(global, args, &found, began.elapsed());
+    let deny_warnings = args.deny == Some(Deny::Warnings);
+    let fails = |problem: &Problem| {
+        problem.is_error() || (deny_warnings && problem.severity == Severity::Warning)
+    };
+    if found.checked.problems.iter().any(fails) { FAILED } else { OK }
+}
+
+/// One file, by itself.
+fn one_file(args: &CheckArgs, path: &Path) -> Result<Found, u8> {
+    let usage = |message: String| {
+        complain(&message);
+        USAGE
+    };
+    let shown = path.to_string_lossy();
+    if path.symlink_metadata().is_err() {
+        complain(&format!("{shown}: there is no such file"));
+        return Err(FAILED);
+    }
+    let kind = match &args.kind {
+        Some(name) => AnyKind::of_name(name)
+            .ok_or_else(|| usage(format!("--kind {name}: there is no such kind of file")))?,
+        None => AnyKind::of_path(&shown).ok_or_else(|| {
+            usage(format!("{shown}: its name does not say what it is; say --kind NAME"))
+        })?,
+    };
+    let source = match read_one(path, &open_to_read) {
+        Ok(source) => source,
+        Err(problem) => {
+            let problems = vec![problem.problem(Severity::Error)];
+            let checked = Checked { problems, ..Checked::default() };
+            return Ok(Found { checked, sources: Vec::new() });
         }
     };
-    let given = args.dir.as_deref().or(global.config.as_deref());
-    let given = match given.map(Path::to_owned).or_else(|| dir_of(&overlays)) {
-        Some(dir) if !dir.is_dir() => {
-            complain(&format!("{}: there is no such directory", dir.display()));
-            return FAILED;
-        }
-        given => given,
+    Ok(Found { checked: check::check_alone(kind, &source), sources: vec![source] })
+}
+
+/// The whole family of files, with staged files in place where there are any.
+fn site(global: &Global, args: &CheckArgs, path: Option<&Path>) -> Result<Found, u8> {
+    let failed = |message: &str| {
+        complain(message);
+        FAILED
     };
+    let overlays = super::plan::parse_overlays(&args.staged).map_err(|message| {
+        complain(&message);
+        USAGE
+    })?;
+    let given = path.or(global.config.as_deref()).map(Path::to_owned);
+    let given = given.or_else(|| dir_of(&overlays));
+    if let Some(dir) = given.as_deref().filter(|dir| !dir.is_dir()) {
+        return Err(failed(&format!("{}: there is no such directory or file", dir.display())));
+    }
     let dirs = global.site_dirs(given.as_deref());
     let now = super::now();
     let mut files = load(&dirs, &[], &open_to_read, now).files;
-    let staged: Vec<PathBuf> = overlays.iter().map(|(path, _)| path.clone()).collect();
-    let before = (!overlays.is_empty()).then(|| problems(&files, args.strict));
+    let live = (!overlays.is_empty()).then(|| checked(&files, args));
+    let mut staged = BTreeSet::new();
     for (path, file) in &overlays {
-        if let Err(error) = overlay(&mut files, path, file, &open_to_read, now) {
-            complain(&crate::chain(&error));
-            return FAILED;
-        }
+        let place = overlay(&mut files, path, file, &open_to_read, now);
+        staged.insert(place.map_err(|error| failed(&crate::chain(&error)))?);
     }
-    let (mut found, options) = problems(&files, args.strict);
-    if let Some((before, _)) = before {
-        only_what_is_new(&mut found, &before, &staged);
+    let mut checked = checked(&files, args);
+    if let Some(live) = live {
+        check::hold_against_live(&mut checked, &live.problems, &staged, args.set);
     }
-    show(global, args, &files, &found, options);
-    let denied = |problem: &Problem| {
-        problem.is_error()
-            || (args.deny == Some(Deny::Warnings) && problem.severity == Severity::Warning)
-    };
-    if found.iter().any(denied) { FAILED } else { OK }
+    if args.live {
+        checked.problems.extend(live::problems(&files));
+        sort_problems(&mut checked.problems);
+    }
+    let sources = check::sources(&files).cloned().collect();
+    Ok(Found { checked, sources })
+}
+
+fn checked(files: &SiteFiles, args: &CheckArgs) -> Checked {
+    check::check(files, &super::ground_for_check(files), args.strict)
 }
 
 /// `--as PATH=STAGED` alone checks the directory that PATH is in.
@@ -95,44 +171,4 @@ fn dir_of(overlays: &[(PathBuf, PathBuf)]) -> Option<PathBuf> {
     let drop_in = dir.extension().is_some_and(|extension| extension == "d");
     let dir = if drop_in { dir.parent()? } else { dir };
     (!dir.as_os_str().is_empty()).then(|| dir.to_owned())
-}
-
-/// All problems of a set, and how many options it sets. Not read is not wrong, unless `strict`.
-fn problems(files: &SiteFiles, strict: bool) -> (Vec<Problem>, usize) {
-    let denied = if strict { Severity::Error } else { Severity::Note };
-    let lowered = desired::lower(files, &super::ground_for_check(files));
-    let mut problems = files.problems(denied);
-    problems.extend(files.notes());
-    problems.extend(lowered.problems);
-    grammar::error::sort_problems(&mut problems);
-    (problems, lowered.settings.len())
-}
-
-/// The rule of product.md §6: problems inside a staged file count; problems elsewhere that the live set
-/// already has never fail the write, and new ones elsewhere are warnings.
-fn only_what_is_new(found: &mut Vec<Problem>, before: &[Problem], staged: &[PathBuf]) {
-    let inside = |problem: &Problem| {
-        let file = problem.labels.first().map(|label| Path::new(&*label.file));
-        file.is_some_and(|file| staged.iter().any(|path| file.ends_with(path) || path == file))
-    };
-    found.retain(|problem| inside(problem) || !before.contains(problem));
-    for problem in found.iter_mut().filter(|problem| !inside(problem)) {
-        problem.severity = problem.severity.max(Severity::Warning);
-    }
-}
-
-fn show(global: &Global, args: &CheckArgs, files: &SiteFiles, found: &[Problem], options: usize) {
-    let sources = crate::control::sources(files);
-    let style = Style { color: global.color_for(&std::io::stdout()), width: Some(100) };
-    let format = match args.message_format {
-        MessageFormat::Human => Format::Human,
-        MessageFormat::Short => Format::Short,
-        MessageFormat::Json => Format::Json,
-        MessageFormat::Github => Format::Github,
-    };
-    print(&report::render(found, &sources, format, style));
-    if format == Format::Human && !global.quiet {
-        let summary = grammar::check::render_summary(found, sources.len(), options);
-        print(&format!("{summary}\n"));
-    }
 }

@@ -5,8 +5,13 @@
 
 mod ask;
 mod check;
+mod completions;
+mod dump;
+mod man;
+mod option;
 mod place;
 mod plan;
+mod render;
 mod replan;
 mod serve;
 mod session;
@@ -113,6 +118,13 @@ enum Command {
     Check(check::CheckArgs),
     /// What would the files do, to whom, because of which line?
     Plan(plan::PlanArgs),
+    /// The configuration in effect, each value with where it stands
+    Dump(dump::DumpArgs),
+    /// What one session would get: command, environment, limits, mounts, ports
+    Render(render::RenderArgs),
+    /// The catalogue of options: type, default, effect, state, source, what Workbench does
+    #[command(subcommand)]
+    Option(option::OptionCommand),
     /// Let steps go that wait for harm-delay or approval
     Apply,
     /// Look at the files now; fails if they are refused
@@ -134,6 +146,10 @@ enum Command {
     Session(session::SessionCommand),
     /// Plan again from a round that `serve --record` saved
     Replan(replan::ReplanArgs),
+    /// Manual pages: of a command, of a configuration file
+    Man(man::ManArgs),
+    /// Completions for a shell
+    Completions(completions::CompletionsArgs),
     /// The program's version
     Version(version::VersionArgs),
 }
@@ -158,6 +174,9 @@ fn run(cli: &Cli) -> u8 {
     match &cli.command {
         Command::Check(args) => check::run(global, args),
         Command::Plan(args) => plan::run(global, args),
+        Command::Dump(args) => dump::run(global, args),
+        Command::Render(args) => render::run(global, args),
+        Command::Option(command) => option::run(command),
         Command::Apply => ask::simple(global, crate::admin::protocol::Request::Apply),
         Command::Reload(args) => ask::reload(global, args),
         Command::Status(args) => status::run(global, args),
@@ -168,6 +187,8 @@ fn run(cli: &Cli) -> u8 {
         Command::Open => ask::open(global),
         Command::Session(command) => session::run(global, command),
         Command::Replan(args) => replan::run(args),
+        Command::Man(args) => man::run(args),
+        Command::Completions(args) => completions::run(args),
         Command::Version(args) => version::run(args),
     }
 }

@@ -353,10 +353,7 @@ fn own_problems(files: &SiteFiles, lowered: &Lowered) -> Vec<String> {
 /// The texts of a set, for showing lines of them.
 #[must_use]
 pub fn sources(files: &SiteFiles) -> Vec<grammar::source::Source> {
-    let own = [&files.sessions, &files.templates, &files.gateways, &files.nodes]
-        .into_iter()
-        .flat_map(|managed| managed.files().map(|(_, file)| file));
-    files.of_the_set().chain(own).filter_map(|file| file.present().cloned()).collect()
+    engine_core::check::sources(files).cloned().collect()
 }
 
 /// Problems in one line each, errors first where there are any.

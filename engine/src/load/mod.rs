@@ -67,6 +67,22 @@ pub fn load(dirs: &SiteDirs, extra: &[PathBuf], open: &Open<'_>, now: Moment) ->
     loaded
 }
 
+/// Reads one file by itself.
+///
+/// # Errors
+/// It is missing, or cannot be read.
+pub fn read_one(path: &Path, open: &Open<'_>) -> Result<Source, FileProblem> {
+    let file = shown(path);
+    match read_file(path, open) {
+        Found::Text(text) => Ok(Source::new(file, text)),
+        Found::Absent => {
+            let kind = FileProblemKind::Unreadable("there is no such file".to_owned());
+            Err(FileProblem { file, kind })
+        }
+        Found::Problem(kind) => Err(FileProblem { file, kind }),
+    }
+}
+
 /// What a directory turned out to be.
 enum Dir {
     There,

@@ -55,7 +55,8 @@ enum Place {
     DropIn(DropIn, String),
 }
 
-/// Reads `staged` as if it stood at `path`: a whole path, or the short name that plans use.
+/// Reads `staged` as if it stood at `path`: a whole path, or the short name that plans use. Gives the
+/// path of that place as shown.
 ///
 /// # Errors
 /// [`OverlayError`]; the site is unchanged then. A staged file that is no text is no error but
@@ -66,7 +67,7 @@ pub fn overlay(
     staged: &Path,
     open: &Open<'_>,
     now: Moment,
-) -> Result<(), OverlayError> {
+) -> Result<Arc<str>, OverlayError> {
     let not_here = || OverlayError::NotOfThisSite { path: path.to_owned() };
     let (place, file) = place_of(files, path).ok_or_else(not_here)?;
     if let Some(by) = hidden_by(files, &place, &file) {
@@ -79,11 +80,11 @@ pub fn overlay(
     };
     put(files, place, known)?;
     files.unreadable.retain(|problem| problem.file != file);
-    files.unreadable.extend(problem.map(|kind| FileProblem { file, kind }));
+    files.unreadable.extend(problem.map(|kind| FileProblem { file: Arc::clone(&file), kind }));
     name_cluster_files_anew(files, open, now);
     files.unreadable.sort();
     super::facts::collect(files, now);
-    Ok(())
+    Ok(file)
 }
 
 /// The files of clusters that a site names and of which nothing is known yet.

@@ -324,7 +324,7 @@ fn a_staged_file_that_another_directory_hides_is_refused() {
     let put = |path: &str| {
         let mut files = load_from(&root.searching(&["a", "b"]));
         let staged = root.at("staged");
-        overlay(&mut files, Path::new(path), &staged, &open_to_read, Moment(0)).map(|()| files)
+        overlay(&mut files, Path::new(path), &staged, &open_to_read, Moment(0)).map(|_| files)
     };
     let hidden = root.at("b/launcher-env");
     let by = root.at("a/launcher-env").to_string_lossy().into_owned();

@@ -173,16 +173,27 @@ pub fn read_node(source: &Source) -> OwnRead<NodeFile> {
     read(source, OwnKind::Node, node::read)
 }
 
-/// The problems of a file of any kind: what `check FILE` shows.
+/// The problems of a file of any kind, and how many fields and tables it has (none where it is refused):
+/// what `check FILE` shows.
+#[must_use]
+pub fn check_any(kind: OwnKind, source: &Source) -> (Vec<Problem>, usize) {
+    fn counted<T>(read: OwnRead<T>) -> (Vec<Problem>, usize) {
+        let fields = read.own.map_or(0, |own| own.lines.iter().count());
+        (read.problems, fields)
+    }
+    match kind {
+        OwnKind::Wharf => counted(read_wharf(source)),
+        OwnKind::Session => counted(read_session(source)),
+        OwnKind::Template => counted(read_template(source)),
+        OwnKind::Gateway => counted(read_gateway(source)),
+        OwnKind::Node => counted(read_node(source)),
+    }
+}
+
+/// The problems of a file of any kind.
 #[must_use]
 pub fn problems_of(kind: OwnKind, source: &Source) -> Vec<Problem> {
-    match kind {
-        OwnKind::Wharf => read_wharf(source).problems,
-        OwnKind::Session => read_session(source).problems,
-        OwnKind::Template => read_template(source).problems,
-        OwnKind::Gateway => read_gateway(source).problems,
-        OwnKind::Node => read_node(source).problems,
-    }
+    check_any(kind, source).0
 }
 
 fn read<T>(

@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::snippet::{escaped, is_obeyed};
-use super::{Sources, level, place};
+use super::{Beside, Sources, level, place};
 use crate::error::{Problem, Severity};
 
 /// Minor changes add, major ones break.
-const FORMAT_VERSION: &str = "1.0";
+const FORMAT_VERSION: &str = "1.1";
 
 /// `file:line:column: level[code]: message: label`.
 pub(super) fn render_short(out: &mut String, problem: &Problem, sources: &Sources<'_>) {
@@ -35,6 +35,8 @@ pub(super) fn render_short(out: &mut String, problem: &Problem, sources: &Source
 struct JsonReport<'a> {
     format_version: &'static str,
     problems: Vec<JsonProblem<'a>>,
+    #[serde(flatten)]
+    beside: &'a Beside,
 }
 
 #[derive(Serialize)]
@@ -59,7 +61,7 @@ struct JsonLabel<'a> {
 }
 
 /// One object, indented, with a line end.
-pub(super) fn render_json(problems: &[Problem], sources: &Sources<'_>) -> String {
+pub(super) fn render_json(problems: &[Problem], sources: &Sources<'_>, beside: &Beside) -> String {
     let json_label = |label| {
         let (start, end) = place(label, sources).unzip();
         JsonLabel {
@@ -79,7 +81,8 @@ pub(super) fn render_json(problems: &[Problem], sources: &Sources<'_>) -> String
         notes: &problem.notes,
         help: problem.help.as_deref(),
     });
-    let report = JsonReport { format_version: FORMAT_VERSION, problems: problems.collect() };
+    let problems = problems.collect();
+    let report = JsonReport { format_version: FORMAT_VERSION, problems, beside };
     let text = serde_json::to_string_pretty(&report).expect("strings and numbers serialise");
     harmless(text) + "\n"
 }

@@ -147,7 +147,7 @@ fn the_form_for_editors_is_one_line() {
 fn the_form_for_programs_has_a_version_and_places() {
     let text = render(&[typo()], [&source()], Format::Json, Style::default());
     let json: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
-    assert_eq!(json["format_version"], "1.0");
+    assert_eq!(json["format_version"], "1.1");
     assert_eq!(json["problems"][0]["code"], "WH0107");
     let label = &json["problems"][0]["labels"][0];
     assert_eq!(

@@ -23,11 +23,13 @@ pub(super) struct Selected<'a> {
     pub(super) workbench: &'a WorkbenchName,
     pub(super) cluster: &'a ClusterName,
     pub(super) user: &'a UserName,
+    /// `session` or `adhoc`.
+    pub(super) job_type: &'a str,
 }
 
 impl Selected<'_> {
-    /// Whether a record applies to an interactive session of this kind.
-    fn matches(&self, record: &Section) -> bool {
+    /// Whether a record applies to a session or job of this kind.
+    pub(super) fn matches(&self, record: &Section) -> bool {
         let says = |field: &str, wanted: &str| {
             record.get(field).is_none_or(|entry| {
                 let value = entry.value.trim();
@@ -39,7 +41,7 @@ impl Selected<'_> {
         let cluster = record
             .get("Cluster")
             .is_none_or(|entry| entry.value.is_empty() || *entry.value == *self.cluster.as_str());
-        says("JobType", "session") && says("Workbench", self.workbench.as_str()) && cluster
+        says("JobType", self.job_type) && says("Workbench", self.workbench.as_str()) && cluster
     }
 }
 
@@ -107,6 +109,7 @@ pub(super) fn record_env(lowering: &mut Lowering<'_>, file: &Arc<str>, document:
                 value: if secret { "(secret)".to_owned() } else { value.to_owned() },
                 secret: digest,
                 effect: Takes::NextStart,
+                row: None,
             };
             let key = SettingKey {
                 file: Arc::clone(file),

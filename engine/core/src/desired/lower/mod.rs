@@ -4,15 +4,20 @@
 //! Total: whatever the files say, something is lowered; whether the set may come into force is told by
 //! [`Lowered::is_acceptable`]. Knows no file system: [`Ground`] holds what lowering must know of the machine.
 
+mod container;
 mod env;
 mod fields;
+mod limits;
 mod own;
+mod rendered;
 mod site_wide;
 mod spec;
 mod workbench;
 
+pub use container::{Mount, OpenPort, runs_containers};
 pub use env::is_secret;
-pub use own::kind_of_path;
+pub use limits::{Limit, Size};
+pub use rendered::{Asked, Rendered, render};
 pub use workbench::{Builtin, builtins};
 
 use std::collections::BTreeMap;
@@ -160,6 +165,8 @@ struct Lowering<'a> {
     workbench_tables: BTreeMap<WorkbenchName, grammar::own::workbench::WorkbenchTable>,
     /// `[listen] www-port`, for the mode `beside`.
     own_www_port: Option<(u16, Origin)>,
+    /// What records are told that a session is: `session`, but for a job that is only rendered.
+    job_type: String,
     out: Lowered,
 }
 
@@ -172,6 +179,7 @@ impl<'a> Lowering<'a> {
             builtins: builtins(),
             workbench_tables: BTreeMap::new(),
             own_www_port: None,
+            job_type: "session".to_owned(),
             out: Lowered { secrets: Secrets::new(&ground.digest_key), ..Lowered::default() },
         }
     }
@@ -205,6 +213,11 @@ impl<'a> Lowering<'a> {
         let outcome = lint::run(&site);
         self.out.problems.extend(outcome.problems);
         self.out.skipped = outcome.skipped;
+    }
+
+    /// What a file says, if it is there.
+    fn document(&self, kind: FileKind) -> Option<&'a Document> {
+        self.read.documents.get(&kind)
     }
 
     /// The entry of an option of a flat file, or none.
@@ -251,9 +264,9 @@ impl<'a> Lowering<'a> {
                     option: entry.name.to_string(),
                 };
                 let effect = entry.row.map_or(Takes::No, Takes::from);
-                self.out
-                    .settings
-                    .add(key, Setting { line: entry.line, value, secret: digest, effect });
+                let (line, row) = (entry.line, entry.row);
+                let setting = Setting { line, value, secret: digest, effect, row };
+                self.out.settings.add(key, setting);
             }
         }
     }
@@ -268,7 +281,8 @@ impl<'a> Lowering<'a> {
                     option: "directory".to_owned(),
                 };
                 let value = "managed".to_owned();
-                let setting = Setting { line: 0, value, secret: None, effect: Takes::Live };
+                let effect = Takes::Live;
+                let setting = Setting { line: 0, value, secret: None, effect, row: None };
                 self.out.settings.add(key, setting);
             }
         }

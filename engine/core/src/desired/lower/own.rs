@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use grammar::error::{Code, Problem, Severity};
+use grammar::own::Lines;
 use grammar::own::fields::UpdateApply;
 use grammar::own::gateway::{GatewayFile, GatewayRemoval, Lease, SignIn};
 use grammar::own::policy::{PolicyApply, PolicyTable, Starts};
 use grammar::own::wharf::WharfFile;
-use grammar::own::{Lines, OwnKind};
 use grammar::source::Source;
 
 use super::{Lowering, TemplateSpec};
@@ -57,6 +57,7 @@ impl Lowering<'_> {
                 value: if secret { "(secret)".to_owned() } else { value_text(text) },
                 secret: secret.then_some(digest),
                 effect: takes(path),
+                row: None,
             };
             let key = SettingKey {
                 file: Arc::clone(&file),
@@ -446,16 +447,4 @@ pub(super) fn renew_of(apply: Option<UpdateApply>) -> Option<Renew> {
         UpdateApply::WhenIdle => Renew::WhenIdle,
         UpdateApply::Now => Renew::Now,
     })
-}
-
-/// The kinds of our files, for whoever checks one alone.
-#[must_use]
-pub fn kind_of_path(path: &str) -> Option<OwnKind> {
-    let mut parts = path.rsplit('/');
-    let name = parts.next()?;
-    if name == crate::site::WHARF_TOML {
-        return Some(OwnKind::Wharf);
-    }
-    let directory = parts.next()?;
-    OwnKind::ALL.into_iter().find(|kind| kind.directory() == Some(directory))
 }

@@ -230,7 +230,13 @@ impl Lowering<'_> {
         let cluster = self.cluster_of(fields.cluster.as_deref())?;
         let made = self.workbench(&workbench)?;
         self.site_origins(&head.id, &workbench, fields.cluster.is_none());
-        let selected = Selected { workbench: &workbench, cluster: &cluster, user: &head.user };
+        let job_type = self.job_type.clone();
+        let selected = Selected {
+            workbench: &workbench,
+            cluster: &cluster,
+            user: &head.user,
+            job_type: &job_type,
+        };
         let mut env = made.secret_env;
         for (name, (value, origin)) in self.env_of(&selected) {
             if !own_env.contains_key(&name) {
@@ -415,7 +421,10 @@ impl Lowering<'_> {
             restart: Restart::OnFailure,
             fields: &template.fields,
         };
-        self.spec_of(&head, own_env).map_err(|wrong| wrong.message)
+        self.spec_of(&head, own_env).map_err(|wrong| match wrong.help {
+            Some(help) => format!("{}; {help}", wrong.message),
+            None => wrong.message,
+        })
     }
 }
 

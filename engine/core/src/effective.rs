@@ -1,0 +1,154 @@
+//! The configuration that is in effect: every option of the whole family of files with its value, and
+//! where that stands (`wharf dump`).
+//!
+//! What is set comes from lowering, so that what is dumped is what counts: of several lines for one
+//! option the one that the file's reader lets win. Defaults are the catalogue's; one that is not
+//! established is not made up. Secrets are covered already. Prints nothing.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use grammar::catalogue::{self, OptionRow};
+use grammar::source::FileKind;
+
+use crate::desired::{EngineSettings, Ground, lower};
+use crate::known::Known;
+use crate::settings::{Setting, SettingKey, Settings, Takes};
+use crate::site::SiteFiles;
+
+/// One option in effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Effective {
+    /// The file's short name.
+    pub file: Arc<str>,
+    /// What it applies to, in the file's words; empty = everything.
+    pub scope: String,
+    /// The option's name.
+    pub option: String,
+    /// The value as it may be shown.
+    pub value: String,
+    /// Its line, from 1; none = the product's default.
+    pub line: Option<u32>,
+    /// When a change of it takes effect here.
+    pub takes: Takes,
+}
+
+/// What a site's configuration comes to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Configuration {
+    /// Options by file, in the order of lines; defaults behind those that are set.
+    pub options: Vec<Effective>,
+    /// What it says of the engine itself.
+    pub engine: EngineSettings,
+    /// Files that could not be read: their options are not known.
+    pub unknown: Vec<Arc<str>>,
+    /// How many options have no default that is established.
+    pub without_default: usize,
+}
+
+/// Every option that is set, and with `defaults` also those that are not.
+#[must_use]
+pub fn configuration(files: &SiteFiles, ground: &Ground, defaults: bool) -> Configuration {
+    let lowered = lower(files, ground);
+    let set = lowered.settings.iter();
+    // A table's header and the presence of a directory are no options.
+    let tables = tables(&lowered.settings);
+    let is_table = |key: &SettingKey| tables.contains(&(&*key.file, &*key.option));
+    let set = set.filter(|(key, setting)| setting.line > 0 && !is_table(key));
+    let mut out = Configuration {
+        options: set.map(effective).collect(),
+        engine: lowered.engine,
+        ..Configuration::default()
+    };
+    for (kind, file) in &files.workbench {
+        match file {
+            Known::Unknown { .. } => out.unknown.push(kind.file_name().into()),
+            _ if defaults => add_defaults(&mut out, *kind),
+            _ => {}
+        }
+    }
+    out.options.sort_by(|a, b| {
+        let place =
+            |option: &Effective| (Arc::clone(&option.file), option.line.unwrap_or(u32::MAX));
+        place(a).cmp(&place(b)).then_with(|| a.option.cmp(&b.option))
+    });
+    out
+}
+
+/// The tables of our own files that hold options: file and dotted path; the whole file's is empty.
+fn tables(settings: &Settings) -> BTreeSet<(&str, &str)> {
+    let ours = settings.iter().map(|(key, _)| key).filter(|key| key.file.ends_with(".toml"));
+    ours.flat_map(|key| {
+        let dots = key.option.match_indices('.').map(|(at, _)| at);
+        std::iter::once(0).chain(dots).map(|end| (&*key.file, &key.option[..end]))
+    })
+    .collect()
+}
+
+fn effective((key, setting): (&SettingKey, &Setting)) -> Effective {
+    Effective {
+        file: Arc::clone(&key.file),
+        scope: key.scope.clone(),
+        option: key.option.clone(),
+        value: setting.value.clone(),
+        line: Some(setting.line),
+        takes: setting.effect,
+    }
+}
+
+/// The defaults of a flat file. What a record or a section leaves out is no option of its own.
+fn add_defaults(out: &mut Configuration, kind: FileKind) {
+    let file: Arc<str> = kind.file_name().into();
+    let rows = catalogue::rows(kind.file_name()).iter();
+    let rows =
+        rows.filter(|row| row.section.is_empty() && !row.command_line && row.deprecated.is_none());
+    let of_file = out.options.iter().filter(|option| option.file == file);
+    let set: BTreeSet<String> = of_file.map(|option| option.option.clone()).collect();
+    for row in rows.filter(|row| !set.contains(row.name)) {
+        match row.default {
+            Some(default) => out.options.push(default_of(row, &file, default)),
+            None => out.without_default += 1,
+        }
+    }
+}
+
+fn default_of(row: &OptionRow, file: &Arc<str>, default: &str) -> Effective {
+    Effective {
+        file: Arc::clone(file),
+        scope: String::new(),
+        option: row.name.to_owned(),
+        value: default.to_owned(),
+        line: None,
+        takes: Takes::from(row),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::tests::{ground, site};
+
+    fn options(text: &str, defaults: bool) -> Vec<(String, String, Option<u32>)> {
+        let files = site(&[(FileKind::RserverConf, text)]);
+        let found = configuration(&files, &ground(), defaults).options;
+        let found = found.into_iter().filter(|option| &*option.file == "rserver.conf");
+        found.map(|option| (option.option, option.value, option.line)).collect()
+    }
+
+    #[test]
+    fn what_is_set_has_its_line_and_the_one_that_wins_counts() {
+        let found = options("www-port=1\nwww-address=::1 # x\n", false);
+        let row = |name: &str, value: &str, line| (name.to_owned(), value.to_owned(), Some(line));
+        assert_eq!(found, [row("www-port", "1", 1), row("www-address", "::1", 2)]);
+    }
+
+    #[test]
+    fn defaults_stand_behind_what_is_set_and_none_is_made_up() {
+        let found = options("www-port=1\n", true);
+        assert_eq!(found[0].2, Some(1));
+        assert!(found[1..].iter().all(|(name, _, line)| name != "www-port" && line.is_none()));
+        assert!(found.iter().any(|(name, ..)| name == "www-address"));
+        let files = site(&[(FileKind::RserverConf, "")]);
+        assert!(configuration(&files, &ground(), true).without_default > 0);
+    }
+}
