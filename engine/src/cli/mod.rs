@@ -7,12 +7,14 @@ mod ask;
 mod check;
 mod completions;
 mod dump;
+mod explain;
 mod man;
 mod option;
 mod place;
 mod plan;
 mod render;
 mod replan;
+mod schema;
 mod serve;
 mod session;
 mod status;
@@ -118,6 +120,8 @@ enum Command {
     Check(check::CheckArgs),
     /// What would the files do, to whom, because of which line?
     Plan(plan::PlanArgs),
+    /// A problem's code, or an option, at length
+    Explain(explain::ExplainArgs),
     /// The configuration in effect, each value with where it stands
     Dump(dump::DumpArgs),
     /// What one session would get: command, environment, limits, mounts, ports
@@ -148,6 +152,8 @@ enum Command {
     Replan(replan::ReplanArgs),
     /// Manual pages: of a command, of a configuration file
     Man(man::ManArgs),
+    /// The JSON Schema of our own files, for editors
+    Schema(schema::SchemaArgs),
     /// Completions for a shell
     Completions(completions::CompletionsArgs),
     /// The program's version
@@ -174,6 +180,7 @@ fn run(cli: &Cli) -> u8 {
     match &cli.command {
         Command::Check(args) => check::run(global, args),
         Command::Plan(args) => plan::run(global, args),
+        Command::Explain(args) => explain::run(args),
         Command::Dump(args) => dump::run(global, args),
         Command::Render(args) => render::run(global, args),
         Command::Option(command) => option::run(command),
@@ -188,6 +195,7 @@ fn run(cli: &Cli) -> u8 {
         Command::Session(command) => session::run(global, command),
         Command::Replan(args) => replan::run(args),
         Command::Man(args) => man::run(args),
+        Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Version(args) => version::run(args),
     }
