@@ -10,7 +10,7 @@ use engine_core::effective::{Configuration, Effective, configuration};
 use serde_json::json;
 
 use super::{FAILED, Global, OK, Place, complain, print};
-use crate::load::{SiteDirs, Workbench, load, open_to_read, process_env};
+use crate::load::{SiteDirs, Workbench, load, open_to_read};
 
 #[derive(Debug, Args)]
 #[command(
@@ -40,7 +40,7 @@ pub(super) fn run(global: &Global, args: &DumpArgs) -> u8 {
         complain(&format!("{}: there is no such directory", dir.display()));
         return FAILED;
     }
-    let dirs = SiteDirs::find(given, super::own_default(), &process_env);
+    let dirs = global.site_dirs(given);
     let files = load(&dirs, &[], &open_to_read, super::now()).files;
     let ground = super::ground_for_check(&files);
     let found = configuration(&files, &ground, args.defaults);

@@ -23,7 +23,7 @@ use crate::launcher::accounts::SystemAccounts;
 use crate::launcher::local::environment::{Tokens, environment, working_dir};
 use crate::launcher::workbench::definition;
 use crate::launcher::workbench::discovery::{Found, find};
-use crate::load::{SiteDirs, load, open_to_read, process_env};
+use crate::load::{load, open_to_read};
 use crate::ports::Accounts;
 
 #[derive(Debug, Args)]
@@ -84,7 +84,7 @@ fn lines(global: &Global, args: &RenderArgs) -> Result<Vec<Line>, String> {
     if let Some(dir) = given.filter(|dir| !dir.is_dir()) {
         return Err(format!("{}: there is no such directory", dir.display()));
     }
-    let dirs = SiteDirs::find(given, super::own_default(), &process_env);
+    let dirs = global.site_dirs(given);
     let files = load(&dirs, &[], &open_to_read, super::now()).files;
     let user = UserName::new(&args.user).map_err(|error| error.to_string())?;
     let groups = args.groups.clone().unwrap_or_else(|| {
