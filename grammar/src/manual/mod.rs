@@ -154,7 +154,8 @@ mod tests {
 
     #[test]
     fn an_option_is_found_by_its_name_or_by_its_file_and_name() {
-        assert_eq!(named("www-port").len(), 1);
+        assert_eq!(named("www-address").len(), 2);
+        assert_eq!(named("rserver.conf:www-address").len(), 1);
         assert_eq!(named("launcher.conf:port").len(), 1);
         assert!(named("port").len() > 1);
         assert!(named("www-prot").is_empty());

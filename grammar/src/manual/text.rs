@@ -89,10 +89,11 @@ mod tests {
     #[test]
     fn no_line_is_wider_than_asked_for() {
         for row in catalogue::all() {
-            let wide = |line: &&str| line.chars().count() > 100 && !line.contains("://");
+            // A single word may be longer than a line: a path, an address.
+            let wide =
+                |line: &&str| line.chars().count() > 100 && line.split_whitespace().count() > 2;
             let text = option(row, 100);
-            // A single word may be longer than a line: a path, a list of words without blanks.
-            let found = text.lines().filter(wide).find(|line| line.trim().contains("  "));
+            let found = text.lines().find(wide);
             assert!(found.is_none(), "{found:?}");
             assert!(list(&[row], 100).lines().all(|line| line.chars().count() <= 100));
         }
@@ -103,6 +104,6 @@ mod tests {
         let row = catalogue::find("rserver.conf", "", "www-port").expect("it is in the catalogue");
         let text = option(row, 100);
         assert!(text.starts_with("rserver.conf   www-port\n"), "{text}");
-        assert!(text.contains("  type       number, 1 to 65535"), "{text}");
+        assert!(text.contains("\n  type       port"), "{text}");
     }
 }
