@@ -36,11 +36,33 @@ enum Piece<'a> {
     Run(&'a str, bool),
 }
 
+/// The program in a directory that any account can reach: the checkout may lie where only root can go.
+///
+/// Made once, before anything else runs: a program that is still being written while another thread starts
+/// a process cannot be run ("text file busy").
+pub struct Reachable(tempfile::TempDir);
+
+impl Reachable {
+    /// Copies the built `wharf` where the tests run as root; as anybody else the checkout's own will do.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn new() -> std::io::Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let wharf = real::wharf();
+        if rustix::process::geteuid().is_root() {
+            std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755))?;
+            std::fs::copy(wharf, dir.path().join("wharf"))?;
+        }
+        Ok(Self(dir))
+    }
+}
+
 /// Runs a case, and gives its text as it ought to be.
 ///
 /// # Errors
 /// The case itself is wrong, or a file cannot be written.
-pub fn run(text: &str) -> Result<String, String> {
+pub fn run(text: &str, program: &Reachable) -> Result<String, String> {
     let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
     let open = std::fs::Permissions::from_mode(0o755);
     std::fs::set_permissions(dir.path(), open).map_err(|error| error.to_string())?;
@@ -59,7 +81,7 @@ pub fn run(text: &str) -> Result<String, String> {
             Piece::Run(command, ordinary) => {
                 let sign = if ordinary { '%' } else { '$' };
                 let _ = writeln!(out, "{sign} {command}");
-                out.push_str(&printed(dir.path(), &site, command, ordinary)?);
+                out.push_str(&printed(program, &site, command, ordinary)?);
             }
         }
     }
@@ -104,11 +126,16 @@ fn write(path: &Path, text: &str) -> Result<(), String> {
 }
 
 /// What a command prints, and how it ends.
-fn printed(dir: &Path, site: &Path, command: &str, ordinary: bool) -> Result<String, String> {
+fn printed(
+    program: &Reachable,
+    site: &Path,
+    command: &str,
+    ordinary: bool,
+) -> Result<String, String> {
     let mut shell = Command::new("/bin/sh");
     let mut bin = real::wharf().parent().unwrap_or(Path::new("/")).to_owned();
     if ordinary && rustix::process::geteuid().is_root() {
-        bin = reachable(dir)?;
+        program.0.path().clone_into(&mut bin);
         shell.uid(NOBODY).gid(NOBODY);
     }
     shell.arg("-c").arg(command).current_dir(site).stdin(Stdio::null()).env_clear();
@@ -139,16 +166,4 @@ fn printed(dir: &Path, site: &Path, command: &str, ordinary: bool) -> Result<Str
         Some(line) => Err(format!("{command} prints what would be read as a piece: {line}")),
         None => Ok(out),
     }
-}
-
-/// A `wharf` that any account can run: the checkout may lie where only root can go.
-fn reachable(dir: &Path) -> Result<std::path::PathBuf, String> {
-    let bin = dir.join("bin");
-    let copy = bin.join("wharf");
-    if !copy.exists() {
-        let failed = |error: std::io::Error| format!("{}: {error}", copy.display());
-        std::fs::create_dir_all(&bin).map_err(failed)?;
-        std::fs::copy(real::wharf(), &copy).map_err(failed)?;
-    }
-    Ok(bin)
 }
