@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use engine_core::desired::lower;
+use engine_core::explain::Example;
 use engine_core::facts::{
     Account, Certificate, Facts, FileFacts, KeyFile, NamedFile, Ports, StorePlace,
 };
@@ -45,6 +46,25 @@ pub fn run_case(code: Code, text: &str) -> Result<(String, Looks), String> {
         }
     })?;
     Ok((transcript, looks))
+}
+
+/// The codes of everything that is wrong with the files of an example.
+///
+/// # Errors
+/// It writes a file that nobody reads, or states a fact that there is not.
+pub fn problems_of(example: &Example) -> Result<BTreeSet<Code>, String> {
+    let mut world = World::default();
+    for (name, text) in &example.files {
+        world.disk.write(name, text.clone())?;
+    }
+    for fact in &example.facts {
+        // An example names files as people do.
+        let fact =
+            fact.replacen("mode ", "mode /etc/rstudio/", usize::from(fact.starts_with("mode ")));
+        state(&mut world.disk.facts, &fact)?;
+    }
+    let lowered = lower(&world.disk.read(), &world.ground());
+    Ok(lowered.problems.iter().map(|problem| problem.code).collect())
 }
 
 /// The code that a case's name begins with.
@@ -107,6 +127,12 @@ fn state(facts: &mut Facts, fact: &str) -> Result<(), String> {
             let port = |text: &str| text.parse().map_err(|_| format!("{text} is no port"));
             facts.ephemeral_ports =
                 Known::Present(Ports { first: port(first)?, last: port(last)? });
+        }
+        "reserved" => {
+            let (first, last) = rest.split_once('-').ok_or("write `fact reserved A-B`")?;
+            let port = |text: &str| text.parse().map_err(|_| format!("{text} is no port"));
+            let ports = Ports { first: port(first)?, last: port(last)? };
+            facts.reserved_ports = Known::Present(vec![ports]);
         }
         "store" => {
             let network = words.get(1).filter(|word| **word != "local");

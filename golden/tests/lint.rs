@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use engine_core::lint;
-use golden::cases;
-use golden::lint_cases::{code_of, run_case};
+use engine_core::{explain, lint};
+use golden::lint_cases::{code_of, problems_of, run_case};
+use golden::{cases, sources};
 use grammar::error::Code;
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -28,6 +28,8 @@ fn main() {
         }));
     }
     trials.push(Trial::test("both-sides", move || both_sides(&sides)));
+    trials.push(Trial::test("explanations", explanations));
+    trials.push(Trial::test("every-code-has-a-line", every_code_has_a_line));
     libtest_mimic::run(&arguments, trials).exit();
 }
 
@@ -45,5 +47,43 @@ fn both_sides(sides: &BTreeMap<Code, BTreeSet<bool>>) -> Result<(), Failed> {
         }
     }
     wrong.extend(sides.keys().filter(|c| !rules.contains(c)).map(|c| format!("{c} is no rule")));
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
+}
+
+/// The wrong example of each page has its problem, and the right one has not.
+fn explanations() -> Result<(), Failed> {
+    let mut wrong = Vec::new();
+    for explanation in explain::all() {
+        let Some(page) = explanation.page else { continue };
+        let code = explanation.code;
+        let found = [problems_of(&page.wrong)?, problems_of(&page.right)?];
+        if !found[0].contains(&code) {
+            wrong.push(format!("{code}: the wrong example has {:?}", found[0]));
+        }
+        if found[1].contains(&code) {
+            wrong.push(format!("{code}: the right example has it, too"));
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
+}
+
+/// Whatever number stands in the code, `wharf explain` knows it.
+fn every_code_has_a_line() -> Result<(), Failed> {
+    let known: BTreeSet<u16> = explain::all().iter().map(|found| found.code.0).collect();
+    let mut wrong = Vec::new();
+    for source in sources::rust() {
+        let path = source.path.as_str();
+        if !path.starts_with("engine/core/src/") && !path.starts_with("engine/src/") {
+            continue;
+        }
+        let code = source.production();
+        for (at, _) in code.match_indices("Code(") {
+            let digits: String =
+                code[at + 5..].trim_start().chars().take_while(char::is_ascii_digit).collect();
+            let number = digits.parse::<u16>();
+            wrong
+                .extend(number.ok().filter(|n| !known.contains(n)).map(|n| format!("{path}: {n}")));
+        }
+    }
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
 }

@@ -30,6 +30,8 @@ pub struct Facts {
     pub certificate_key: Known<NamedFile<FileFacts>>,
     /// The kernel's range of ports for outgoing connections (`ip_local_port_range`).
     pub ephemeral_ports: Known<Ports>,
+    /// Ports that the kernel leaves out of it (`ip_local_reserved_ports`).
+    pub reserved_ports: Known<Vec<Ports>>,
     /// The directory of our embedded store, or what of its path there is.
     pub store: Known<StorePlace>,
     /// The account `server-user`, from this machine's own files; a directory service is not asked.
@@ -142,27 +144,33 @@ pub struct Account {
 impl Default for Facts {
     /// Nobody looked.
     fn default() -> Self {
-        fn unseen<T>() -> Known<T> {
-            let reason = "the machine was not looked at".to_owned();
-            Known::Unknown { since: Moment::default(), reason }
-        }
-        Self {
-            files: BTreeMap::new(),
-            cookie_key: unseen(),
-            launcher_pem: unseen(),
-            launcher_pub: unseen(),
-            certificate: unseen(),
-            certificate_key: unseen(),
-            ephemeral_ports: unseen(),
-            store: unseen(),
-            server_user: unseen(),
-            balancer_program: unseen(),
-            now: unseen(),
-        }
+        Self::unknown("the machine was not looked at", Moment::default())
     }
 }
 
 impl Facts {
+    /// Nothing is known, for one reason.
+    #[must_use]
+    pub fn unknown(reason: &str, since: Moment) -> Self {
+        fn unseen<T>(reason: &str, since: Moment) -> Known<T> {
+            Known::Unknown { since, reason: reason.to_owned() }
+        }
+        Self {
+            files: BTreeMap::new(),
+            cookie_key: unseen(reason, since),
+            launcher_pem: unseen(reason, since),
+            launcher_pub: unseen(reason, since),
+            certificate: unseen(reason, since),
+            certificate_key: unseen(reason, since),
+            ephemeral_ports: unseen(reason, since),
+            reserved_ports: unseen(reason, since),
+            store: unseen(reason, since),
+            server_user: unseen(reason, since),
+            balancer_program: unseen(reason, since),
+            now: unseen(reason, since),
+        }
+    }
+
     /// A file that was read, as a file.
     #[must_use]
     pub fn file(&self, path: &str) -> Known<FileFacts> {

@@ -9,6 +9,7 @@ pub mod check;
 pub mod desired;
 pub mod diff;
 pub mod effective;
+pub mod explain;
 pub mod facts;
 pub mod forecast;
 pub mod ids;

@@ -19,7 +19,7 @@ use engine_core::site::{DropIn, SiteFiles, Wanted};
 
 use super::certificate;
 use super::read::open_to_read;
-use super::shown;
+use super::{Own, SiteDirs, identity, process_env, shown};
 use crate::watch::network_file_system;
 
 /// Where the product keeps keys that no file names (files.md §12).
@@ -28,13 +28,22 @@ const KEY_DIR: &str = "/var/lib/rstudio-server";
 const BALANCER: &str = "/usr/lib/rstudio-server/bin/rserver-balancer";
 /// The kernel's ports for outgoing connections.
 const EPHEMERAL: &str = "/proc/sys/net/ipv4/ip_local_port_range";
+/// Ports that the kernel leaves out of them.
+const RESERVED: &str = "/proc/sys/net/ipv4/ip_local_reserved_ports";
 /// A file that should hold one certificate and a few above it is not longer than this.
 const LONGEST_CERTIFICATE: u64 = 1024 * 1024;
 /// A PEM block's first line stands within so many bytes, or it is no key.
 const PEM_LABEL_WITHIN: u64 = 4096;
 
 /// Looks at the machine for what a set of files speaks of, and puts it beside them.
+///
+/// Not for a copy: its modes are those of a checkout, and the machine that it is meant for is another.
 pub(super) fn collect(files: &mut SiteFiles, now: Moment) {
+    if !is_this_machines(files) {
+        let reason = format!("{} is a copy: its machine is not known", files.workbench_dir);
+        files.facts = Facts::unknown(&reason, now);
+        return;
+    }
     let wanted = Wanted::of(files);
     let look = Look { now };
     let key = |name: &str, named: Option<&String>| look.key(files, name, named);
@@ -46,11 +55,26 @@ pub(super) fn collect(files: &mut SiteFiles, now: Moment) {
         certificate: look.certificate(wanted.certificate.as_deref()),
         certificate_key: look.named(wanted.certificate_key.as_deref()),
         ephemeral_ports: look.ephemeral_ports(),
+        reserved_ports: look.reserved_ports(),
         store: look.store(wanted.store.as_deref()),
         server_user: look.account(&wanted.server_user),
         balancer_program: look.file(Path::new(BALANCER)),
         now: Known::Present(now),
     };
+}
+
+/// Whether files are those of this machine: they stand where the product looks, or are served from where
+/// they are.
+fn is_this_machines(files: &SiteFiles) -> bool {
+    if files.own_dir == files.workbench_dir {
+        return true;
+    }
+    let own = Own::Optional(PathBuf::from(&*files.own_dir));
+    let usual = SiteDirs::find(None, own, &process_env);
+    let dir = Path::new(&*files.workbench_dir);
+    usual.workbench_dirs().any(|(usual, _)| {
+        usual == dir || (identity(dir).is_some() && identity(usual) == identity(dir))
+    })
 }
 
 /// One look at the machine.
@@ -156,6 +180,12 @@ impl Look {
         }
     }
 
+    /// `8080,9000-9100`, or nothing.
+    fn reserved_ports(&self) -> Known<Vec<Ports>> {
+        let path = Path::new(RESERVED);
+        self.found(path, std::fs::read_to_string(path)).map(|text| reserved_ports(&text))
+    }
+
     /// The file system of the nearest directory of a path that is there.
     fn store(&self, path: Option<&str>) -> Known<StorePlace> {
         let Some(path) = path else { return Known::Absent };
@@ -204,6 +234,15 @@ fn pem_label(bytes: &[u8]) -> Option<String> {
     (plain && label.len() < 40).then(|| label.to_owned())
 }
 
+/// Ranges and single ports between commas; what is neither is left out.
+fn reserved_ports(text: &str) -> Vec<Ports> {
+    let range = |item: &str| {
+        let (first, last) = item.split_once('-').unwrap_or((item, item));
+        Some(Ports { first: first.parse().ok()?, last: last.parse().ok()? })
+    };
+    text.trim().split(',').filter_map(range).collect()
+}
+
 /// An account by passwd(5) and group(5).
 fn account(passwd: &str, groups: &str, name: &str) -> Option<Account> {
     let fields = |line: &str| line.split(':').map(str::to_owned).collect::<Vec<_>>();
@@ -227,7 +266,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-    use crate::load::{Own, SiteDirs, load};
+    use crate::load::load;
 
     /// The facts of a directory with these files.
     fn facts(files: &[(&str, &str, u32)]) -> (tempfile::TempDir, Facts) {
@@ -273,6 +312,17 @@ mod tests {
         assert!(matches!(facts.certificate, Known::Present(NamedFile::Odd(_))));
         assert_eq!(facts.certificate_key, Known::Present(NamedFile::Missing));
         assert_eq!(&*facts.store.present().unwrap().dir, "/");
+    }
+
+    #[test]
+    fn of_a_copy_nothing_is_known() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("rserver.conf"), "").unwrap();
+        let own = Own::Optional(dir.path().join("wharf"));
+        let dirs = SiteDirs::find(Some(dir.path()), own, &|_| None);
+        let facts = load(&dirs, &[], &open_to_read, Moment(7)).files.facts;
+        assert!(facts.ephemeral_ports.is_unknown() && facts.cookie_key.is_unknown());
+        assert!(facts.files.is_empty());
     }
 
     #[test]

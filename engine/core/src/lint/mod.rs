@@ -6,9 +6,16 @@
 //! in vain is lowering's. Read next: a short one, [`balancing`]; then [`finding`].
 
 mod access;
+mod addresses;
 mod balancing;
 mod clusters;
+mod containers;
 mod finding;
+mod gateways;
+mod keys;
+mod launcher;
+mod nodes;
+mod secrets;
 mod store;
 mod whole_files;
 
@@ -66,7 +73,8 @@ impl Rule {
     /// and does not act (design.md §5). A set that cannot work is not made to by accepting it.
     #[must_use]
     pub fn may_be_accepted(&self) -> bool {
-        self.severity != Severity::Error || self.code == access::NARROWS
+        self.severity != Severity::Error
+            || [access::NARROWS, whole_files::UNHEEDED].contains(&self.code)
     }
 }
 
@@ -89,8 +97,20 @@ pub struct LintOutcome {
 }
 
 /// Every table of rules.
-const TABLES: &[&[Rule]] =
-    &[clusters::RULES, balancing::RULES, store::RULES, access::RULES, whole_files::RULES];
+const TABLES: &[&[Rule]] = &[
+    clusters::RULES,
+    balancing::RULES,
+    store::RULES,
+    launcher::RULES,
+    addresses::RULES,
+    nodes::RULES,
+    access::RULES,
+    secrets::RULES,
+    containers::RULES,
+    gateways::RULES,
+    keys::RULES,
+    whole_files::RULES,
+];
 
 /// Every rule, by file of this module.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {

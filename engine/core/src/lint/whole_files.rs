@@ -9,17 +9,20 @@ use grammar::text::says_anything;
 use super::{Findings, Need, Rule, Site};
 use crate::known::Known;
 
+/// The code of [`unheeded`], which may be accepted although it is an error.
+pub(super) const UNHEEDED: Code = Code(402);
+
 /// The rules about whole files.
 pub(super) const RULES: &[Rule] = &[
     Rule {
-        code: Code(303),
+        code: Code(308),
         title: "a file is named that is not there",
         severity: Severity::Error,
         needs: &[Need::File(FileKind::LauncherConf)],
         check: missing,
     },
     Rule {
-        code: Code(402),
+        code: UNHEEDED,
         title: "a file that changes the proxy, or who gets in, does not act here",
         severity: Severity::Error,
         needs: &[Need::Wharf],
