@@ -1,10 +1,8 @@
 //! `wharf explain CODE|OPTION`: a problem's code, or an option, at length.
 
 use clap::Args;
-use engine_core::lint;
-use grammar::error::Code;
+use engine_core::explain::{self, Explanation};
 use grammar::manual::{self, text};
-use grammar::{codes, own};
 
 use super::{FAILED, OK, complain, print};
 
@@ -17,10 +15,10 @@ pub(super) struct ExplainArgs {
 
 pub(super) fn run(args: &ExplainArgs) -> u8 {
     let what = args.what.trim();
-    if let Some(code) = parse_code(what) {
-        return match meaning(code) {
-            Some(meaning) => {
-                print(&format!("{code}: {meaning}\n"));
+    if let Some(code) = explain::parse_code(what) {
+        return match explain::find(code) {
+            Some(explanation) => {
+                print(&shown(&explanation));
                 OK
             }
             None => {
@@ -41,16 +39,25 @@ pub(super) fn run(args: &ExplainArgs) -> u8 {
     OK
 }
 
-/// `WH0205`, in any letter case, with or without its letters.
-fn parse_code(text: &str) -> Option<Code> {
-    let digits = text.get(..2).filter(|head| head.eq_ignore_ascii_case("WH"));
-    let digits = if digits.is_some() { &text[2..] } else { text };
-    (digits.len() == 4).then(|| digits.parse().ok().map(Code))?
-}
-
-/// What a code means, from where it is given.
-fn meaning(code: Code) -> Option<String> {
-    let of_readers = codes::ALL.iter().chain(own::CODES).find(|(known, _)| *known == code);
-    let meaning = of_readers.map(|(_, meaning)| meaning.trim().to_owned());
-    meaning.or_else(|| lint::rule(code).map(|rule| rule.title.to_owned()))
+/// A code's page: what it means, why that matters, what to do, and both examples.
+fn shown(explanation: &Explanation) -> String {
+    let mut out = format!("{}: {}\n", explanation.code, explanation.title);
+    let Some(page) = &explanation.page else { return out };
+    for prose in [&page.means, &page.matters, &page.advice] {
+        out.push_str(&format!("\n{prose}\n"));
+    }
+    for (title, example) in [("Wrong", &page.wrong), ("Right", &page.right)] {
+        out.push_str(&format!("\n{title}:\n"));
+        for (name, text) in &example.files {
+            out.push_str(&format!("  {name}\n"));
+            for line in text.lines() {
+                out.push_str(format!("    {line}").trim_end());
+                out.push('\n');
+            }
+        }
+        for fact in &example.facts {
+            out.push_str(&format!("  where: {fact}\n"));
+        }
+    }
+    out
 }

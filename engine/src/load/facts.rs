@@ -41,7 +41,14 @@ const PEM_LABEL_WITHIN: u64 = 4096;
 pub(super) fn collect(files: &mut SiteFiles, now: Moment) {
     if !is_this_machines(files) {
         let reason = format!("{} is a copy: its machine is not known", files.workbench_dir);
-        files.facts = Facts::unknown(&reason, now);
+        let keys = Facts {
+            // Keys do not travel with a copy: there is nothing to be looked at, and nothing is skipped.
+            cookie_key: Known::Absent,
+            launcher_pem: Known::Absent,
+            launcher_pub: Known::Absent,
+            ..Facts::unknown(&reason, now)
+        };
+        files.facts = keys;
         return;
     }
     let wanted = Wanted::of(files);
@@ -321,7 +328,8 @@ mod tests {
         let own = Own::Optional(dir.path().join("wharf"));
         let dirs = SiteDirs::find(Some(dir.path()), own, &|_| None);
         let facts = load(&dirs, &[], &open_to_read, Moment(7)).files.facts;
-        assert!(facts.ephemeral_ports.is_unknown() && facts.cookie_key.is_unknown());
+        assert!(facts.ephemeral_ports.is_unknown());
+        assert_eq!(facts.cookie_key, Known::Absent);
         assert!(facts.files.is_empty());
     }
 
