@@ -150,7 +150,8 @@ fn site() -> Site {
     let password = canary("database.conf: password");
     let in_uri = canary("database.conf: a password in connection-uri");
     site.write("database.conf", &database_conf(password, in_uri));
-    site.write("secure-cookie-key", canary("secure-cookie-key"));
+    // A shorter one is refused (WH0631).
+    site.write("secure-cookie-key", &format!("{}{}", canary("secure-cookie-key"), "-".repeat(20)));
     for name in ["secure-cookie-key", "launcher-env", "database.conf"] {
         let mode = PermissionsExt::from_mode(0o600);
         std::fs::set_permissions(site.path(name), mode).expect("it is ours");
