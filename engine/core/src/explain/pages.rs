@@ -57,6 +57,7 @@ pages! {
     347 "WH0347.txt"
     348 "WH0348.txt"
     349 "WH0349.txt"
+    361 "WH0361.txt"
     362 "WH0362.txt"
     401 "WH0401.txt"
     402 "WH0402.txt"

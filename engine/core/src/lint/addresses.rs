@@ -3,9 +3,11 @@
 use std::net::IpAddr;
 
 use grammar::error::{Code, Severity};
+use grammar::own::wharf::Mode;
 use grammar::source::FileKind::{LauncherConf, RserverConf};
 
 use super::balancing::is_loopback;
+use super::finding::at_field;
 use super::{Findings, Need, Rule, Site};
 use crate::facts::{Certificate, NamedFile};
 
@@ -69,6 +71,13 @@ pub(super) const RULES: &[Rule] = &[
         needs: SERVER,
         check: expiry,
     },
+    Rule {
+        code: Code(361),
+        title: "mode beside without a port of its own",
+        severity: Severity::Error,
+        needs: &[Need::Wharf],
+        check: beside_without_port,
+    },
 ];
 
 const CALLBACK: &str = "launcher-sessions-callback-address";
@@ -79,6 +88,21 @@ const HTTPS: u16 = 443;
 /// A certificate that ends within so many days is said.
 const SOON_DAYS: i64 = 14;
 const DAY_MS: i64 = 86_400_000;
+
+/// Beside the incumbent the port of its files is the incumbent's: it would be fought over at each restart.
+fn beside_without_port(site: &Site<'_>, out: &mut Findings) {
+    let Some(read) = site.read.wharf.as_ref().filter(|_| site.mode == Mode::Beside) else { return };
+    let Some(own) = &read.own else { return };
+    if own.value.listen.as_ref().is_some_and(|listen| listen.www_port.is_some()) {
+        return;
+    }
+    let problem = out.problem("mode \"beside\" has no port of its own");
+    let label = "would take the port of rserver.conf from the product";
+    out.push(
+        at_field(problem, read.source, &own.lines, "mode", label)
+            .help("add to wharf.toml: [listen] www-port = 18787"),
+    );
+}
 
 /// `scheme://host:port/path`, as far as it matters here.
 struct Url<'a> {

@@ -84,6 +84,8 @@ impl Lowering<'_> {
                 self.listen_origin("www-port", origin);
                 Some(port)
             }
+            // Its own is missing, which a rule says: the product's is not taken.
+            (Mode::Beside, None, _) => None,
             (_, _, Some((port, line))) => {
                 let origin = self.origin(FileKind::RserverConf, line, "www-port");
                 self.listen_origin("www-port", origin);
