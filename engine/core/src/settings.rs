@@ -85,6 +85,8 @@ impl From<&catalogue::OptionRow> for Takes {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     map: BTreeMap<SettingKey, Setting>,
+    /// How often an option was added beyond the first time.
+    repeated: BTreeMap<SettingKey, u32>,
 }
 
 /// An option that two sites set differently.
@@ -120,10 +122,21 @@ impl OptionChange {
 }
 
 impl Settings {
-    /// Adds an option; a second one under the same key is told apart by its line.
+    /// Adds an option; further ones under the same key are told apart by their number.
     pub fn add(&mut self, mut key: SettingKey, setting: Setting) {
-        while self.map.contains_key(&key) {
-            key.scope.push_str(" again");
+        if self.map.contains_key(&key) {
+            let scope = key.scope.clone();
+            let number = match self.repeated.get_mut(&key) {
+                Some(number) => {
+                    *number += 1;
+                    *number
+                }
+                None => *self.repeated.entry(key.clone()).or_insert(1),
+            };
+            key.scope = match number {
+                1 => scope + " again",
+                _ => format!("{scope} again {number}"),
+            };
         }
         self.map.insert(key, setting);
     }
@@ -204,6 +217,12 @@ mod tests {
             settings.add(key, setting);
         }
         settings
+    }
+
+    #[test]
+    fn an_option_that_is_repeated_very_often_is_added_as_often() {
+        let settings = settings(&vec![("www-allow-origin", 1, "a.example"); 50_000]);
+        assert_eq!(settings.len(), 50_000);
     }
 
     #[test]
