@@ -66,12 +66,13 @@ fn path(path: &Path) -> Outcome<&str> {
 fn once(program: &Path, args: &[&str]) -> Outcome<f64> {
     let mut command = Command::new(program);
     command.args(args).env("WHARF_OWN_DIR", "/nonexistent").stdin(Stdio::null());
-    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let began = Instant::now();
     let output = command.output().map_err(|error| format!("{}: {error}", program.display()))?;
     let ms = began.elapsed().as_secs_f64() * 1000.0;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
+        let said =
+            String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
         return Err(format!("{} {args:?}: {}: {said}", program.display(), output.status).into());
     }
     Ok(ms)
@@ -90,6 +91,9 @@ fn write_site(site: &Path) -> Outcome<(usize, usize, usize)> {
             fs::copy(entry.path(), site.join(name))?;
         }
     }
+    let clusters = "[server]\naddress=localhost\n\n[cluster]\nname=Local\ntype=Local\n\n\
+                    [cluster]\nname=Slurm\ntype=Slurm\n";
+    fs::write(site.join("launcher.conf"), clusters)?;
     let append = |name: &str, text: &str| {
         let before = fs::read_to_string(site.join(name)).unwrap_or_default();
         fs::write(site.join(name), before + text)
