@@ -20,7 +20,9 @@ mod cluster_files;
 mod problem;
 mod wanted;
 
-pub use self::cluster_files::{ClusterFile, MAX_CLUSTER_FILES, NamedClusterFile, named_by};
+pub use self::cluster_files::{
+    ClusterFile, MAX_CLUSTER_FILES, NamedClusterFile, kinds_of_type, named_by,
+};
 pub use self::problem::{FileProblem, FileProblemKind, Stray, StrayKind};
 pub use self::wanted::Wanted;
 

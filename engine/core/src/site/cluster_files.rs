@@ -39,12 +39,22 @@ pub struct NamedClusterFile {
     pub span: Span,
 }
 
-/// The kinds of a type of cluster: its own file, its profiles, its sizes.
-struct OfType {
+/// The kinds of a type of cluster.
+#[derive(Debug)]
+pub struct OfType {
     word: &'static str,
-    own: FileKind,
-    profiles: FileKind,
-    resources: FileKind,
+    /// Its own file.
+    pub own: FileKind,
+    /// Limits by level.
+    pub profiles: FileKind,
+    /// Named sizes.
+    pub resources: FileKind,
+}
+
+/// The kinds of files of a type of cluster, named in any letter case; none for one that is not the product's.
+#[must_use]
+pub fn kinds_of_type(word: &str) -> Option<&'static OfType> {
+    TYPES.iter().find(|of| of.word.eq_ignore_ascii_case(word))
 }
 
 const TYPES: [OfType; 3] = [
@@ -101,7 +111,7 @@ pub fn named_by<'a>(
 /// A cluster's `config-file`. Of a type that is not the product's nobody knows how it would be read.
 fn config_file(source: &Source, cluster: &Section) -> Option<NamedClusterFile> {
     let word = &cluster.get("type")?.value;
-    let of = TYPES.iter().find(|of| of.word.eq_ignore_ascii_case(word))?;
+    let of = kinds_of_type(word)?;
     name(source, cluster, "config-file", of.own)
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use grammar::document::{Document, Section};
+use grammar::document::{Document, Part, Section};
 use grammar::secret;
 use grammar::source::FileKind;
 
@@ -50,6 +50,45 @@ fn normal(name: &str) -> String {
     name.to_ascii_lowercase().replace([' ', '_'], "-")
 }
 
+/// A record with its variables. Every session asks for them, so what costs is done once.
+#[derive(Debug)]
+pub(super) struct EnvRecord<'a> {
+    section: &'a Section,
+    pairs: Vec<EnvPair<'a>>,
+}
+
+/// One line of a record's environment.
+#[derive(Debug)]
+struct EnvPair<'a> {
+    name: &'a str,
+    /// None where the line is no pair.
+    value: Option<&'a str>,
+    line: u32,
+    is_secret: bool,
+}
+
+/// The records of `launcher-env`, in file order.
+pub(super) fn records_of(document: &Document) -> Vec<EnvRecord<'_>> {
+    document
+        .sections
+        .iter()
+        .map(|section| {
+            let entries = section.entries.iter().filter(|entry| &*entry.name == "Environment");
+            let pairs = entries.flat_map(|entry| &entry.parts).map(pair_of).collect();
+            EnvRecord { section, pairs }
+        })
+        .collect()
+}
+
+fn pair_of(part: &Part) -> EnvPair<'_> {
+    let (name, value) = match part.text.split_once('=') {
+        Some((name, value)) => (name, Some(value)),
+        None => (&*part.text, None),
+    };
+    let is_secret = is_secret(name, value.unwrap_or_default());
+    EnvPair { name: name.trim(), value, line: part.line, is_secret }
+}
+
 impl Lowering<'_> {
     /// The variables that `launcher-env` gives to a session, each with its origin. A later record wins.
     pub(super) fn env_of(
@@ -57,17 +96,18 @@ impl Lowering<'_> {
         selected: &Selected<'_>,
     ) -> BTreeMap<String, (EnvValue, Origin)> {
         let mut env = BTreeMap::new();
-        let Some(document) = self.read.documents.get(&FileKind::LauncherEnv) else { return env };
-        for record in document.sections.iter().filter(|record| selected.matches(record)) {
-            let entries = record.entries.iter().filter(|entry| &*entry.name == "Environment");
-            for part in entries.flat_map(|entry| &entry.parts) {
-                let Some((name, value)) = part.text.split_once('=') else { continue };
-                let name = name.trim();
-                let value = for_user(value, selected.user);
-                let origin = self.origin(FileKind::LauncherEnv, part.line, name);
-                let value = sealed(&mut self.out.secrets, name, value);
-                env.insert(name.to_owned(), (value, origin));
-            }
+        let file: Arc<str> = FileKind::LauncherEnv.file_name().into();
+        let records = self.env_records.iter().filter(|record| selected.matches(record.section));
+        for pair in records.flat_map(|record| &record.pairs) {
+            let Some(value) = pair.value else { continue };
+            let value = for_user(value, selected.user);
+            let (file, option) = (Arc::clone(&file), pair.name.to_owned());
+            let origin = Origin { file, line: pair.line, option };
+            let value = match pair.is_secret {
+                true => EnvValue::Secret(self.out.secrets.keep(value)),
+                false => EnvValue::Plain(value),
+            };
+            env.insert(pair.name.to_owned(), (value, origin));
         }
         env
     }
@@ -95,18 +135,16 @@ pub(super) fn sealed(secrets: &mut Secrets, name: &str, value: String) -> EnvVal
 }
 
 /// Each variable of `launcher-env` as an option of its own, under its record's selectors.
-pub(super) fn record_env(lowering: &mut Lowering<'_>, file: &Arc<str>, document: &Document) {
-    for record in &document.sections {
-        let scope = super::section_scope(record);
-        let entries = record.entries.iter().filter(|entry| &*entry.name == "Environment");
-        for part in entries.flat_map(|entry| &entry.parts) {
-            let (name, value) = part.text.split_once('=').unwrap_or((&part.text, ""));
-            let secret = is_secret(name, value);
+pub(super) fn record_env(lowering: &mut Lowering<'_>, file: &Arc<str>) {
+    for record in &lowering.env_records {
+        let scope = super::section_scope(record.section);
+        for pair in &record.pairs {
+            let value = pair.value.unwrap_or_default();
             // At hand also for sessions that somebody asks for later.
-            let digest = secret.then(|| lowering.out.secrets.keep(value.to_owned()));
+            let digest = pair.is_secret.then(|| lowering.out.secrets.keep(value.to_owned()));
             let setting = Setting {
-                line: part.line,
-                value: if secret { "(secret)".to_owned() } else { value.to_owned() },
+                line: pair.line,
+                value: if pair.is_secret { "(secret)".to_owned() } else { value.to_owned() },
                 secret: digest,
                 effect: Takes::NextStart,
                 row: None,
@@ -114,7 +152,7 @@ pub(super) fn record_env(lowering: &mut Lowering<'_>, file: &Arc<str>, document:
             let key = SettingKey {
                 file: Arc::clone(file),
                 scope: scope.clone(),
-                option: name.trim().to_owned(),
+                option: pair.name.to_owned(),
             };
             lowering.out.settings.add(key, setting);
         }

@@ -11,6 +11,8 @@ use grammar::source::FileKind;
 
 use crate::desired::Origin;
 use crate::ids::UserName;
+use crate::read_site::ReadSite;
+use crate::site::{ClusterFile, kinds_of_type};
 
 /// One limit of a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,16 +38,51 @@ pub struct Size {
     pub origin: Origin,
 }
 
-/// The files with levels and with sizes of a cluster of this type; none for a type without any.
-pub(super) fn files_of(cluster_kind: &str) -> Option<(FileKind, FileKind)> {
-    Some(match cluster_kind {
-        "local" => (FileKind::LauncherLocalProfiles, FileKind::LauncherLocalResources),
-        "slurm" => (FileKind::LauncherSlurmProfiles, FileKind::LauncherSlurmResources),
-        "kubernetes" => {
-            (FileKind::LauncherKubernetesProfiles, FileKind::LauncherKubernetesResources)
+/// A file of a cluster with its short name.
+pub(super) type Named<'a> = (&'a str, &'a Document);
+
+/// The file with levels and the one with sizes of a cluster. A cluster with a `config-file` has those that
+/// this file names and no others; without one the names go by its type (files.md §10).
+pub(super) fn files_of<'a>(
+    read: &'a ReadSite<'_>,
+    cluster: &str,
+    kind: &str,
+) -> (Option<Named<'a>>, Option<Named<'a>>) {
+    let Some(of) = kinds_of_type(kind) else { return (None, None) };
+    let named = |kind, path: &str| {
+        let file = ClusterFile { kind, path: path.into() };
+        if read.files.is_read_by_name(&file) {
+            return by_name(read, kind);
         }
-        _ => return None,
-    })
+        let source = read.files.cluster_files.get(&file)?.present()?;
+        Some((read.files.short_name(&source.file), read.cluster_documents.get(&file)?))
+    };
+    let clusters = read.documents.get(&FileKind::LauncherConf).map(|document| &document.sections);
+    let is_it =
+        |section: &&Section| section.get("name").is_some_and(|name| &*name.value == cluster);
+    let declared = clusters.and_then(|clusters| clusters.iter().find(is_it));
+    let config = declared.and_then(|section| text(section, "config-file"));
+    let own = match config {
+        Some(path) => named(of.own, path),
+        None => by_name(read, of.own),
+    };
+    let below = |option, kind| {
+        let named_by = own.and_then(|(_, own)| own.sections.iter().find_map(|s| text(s, option)));
+        match named_by {
+            Some(path) => named(kind, path),
+            None if config.is_none() => by_name(read, kind),
+            None => None,
+        }
+    };
+    (below("profile-config", of.profiles), below("resource-profile-config", of.resources))
+}
+
+fn by_name<'a>(read: &'a ReadSite<'_>, kind: FileKind) -> Option<Named<'a>> {
+    Some((kind.file_name(), read.documents.get(&kind)?))
+}
+
+fn text<'a>(section: &'a Section, option: &str) -> Option<&'a str> {
+    section.get(option).map(|entry| &*entry.value).filter(|text| !text.is_empty())
 }
 
 /// How particular a level is; none where it is not about this person.
@@ -58,7 +95,11 @@ fn rank(name: &str, user: &UserName, groups: &[String]) -> Option<u8> {
 }
 
 /// What applies to a person, by option.
-pub(super) fn limits_of(document: &Document, user: &UserName, groups: &[String]) -> Vec<Limit> {
+pub(super) fn limits_of(
+    (file, document): Named<'_>,
+    user: &UserName,
+    groups: &[String],
+) -> Vec<Limit> {
     let mut limits = BTreeMap::new();
     let mut used = 0;
     for section in &document.sections {
@@ -71,7 +112,7 @@ pub(super) fn limits_of(document: &Document, user: &UserName, groups: &[String])
                 option: option.clone(),
                 value: entry.value.to_string(),
                 level: name.to_owned(),
-                origin: origin(document.kind, entry.line, &option),
+                origin: origin(file, entry.line, &option),
             };
             limits.insert(option, limit);
         }
@@ -80,7 +121,7 @@ pub(super) fn limits_of(document: &Document, user: &UserName, groups: &[String])
 }
 
 /// The named sizes of a cluster, in file order, of which `allowed` (a limit's value) leaves any.
-pub(super) fn sizes_of(document: &Document, allowed: Option<&str>) -> Vec<Size> {
+pub(super) fn sizes_of((file, document): Named<'_>, allowed: Option<&str>) -> Vec<Size> {
     let is_allowed = |section: &&Section| {
         let id = section.name.as_deref().unwrap_or_default();
         allowed.is_none_or(|ids| ids.split(',').any(|one| one.trim() == id))
@@ -88,17 +129,13 @@ pub(super) fn sizes_of(document: &Document, allowed: Option<&str>) -> Vec<Size> 
     let size = |section: &Section| {
         let fields = section.entries.iter().map(|e| (e.name.to_string(), e.value.to_string()));
         let id = section.name.as_deref().unwrap_or_default();
-        Size {
-            id: id.to_owned(),
-            fields: fields.collect(),
-            origin: origin(document.kind, section.line, id),
-        }
+        Size { id: id.to_owned(), fields: fields.collect(), origin: origin(file, section.line, id) }
     };
     document.sections.iter().filter(is_allowed).map(size).collect()
 }
 
-fn origin(kind: FileKind, line: u32, option: &str) -> Origin {
-    Origin { file: kind.file_name().into(), line, option: option.to_owned() }
+fn origin(file: &str, line: u32, option: &str) -> Origin {
+    Origin { file: file.into(), line, option: option.to_owned() }
 }
 
 #[cfg(test)]
@@ -111,7 +148,7 @@ mod tests {
         let kind = FileKind::LauncherSlurmProfiles;
         let document = grammar::read::read_file(kind, &Source::new("f", text)).document;
         let groups: Vec<String> = groups.iter().map(|group| (*group).to_owned()).collect();
-        let found = limits_of(&document, &UserName::new("alice").unwrap(), &groups);
+        let found = limits_of(("f", &document), &UserName::new("alice").unwrap(), &groups);
         found.into_iter().map(|limit| (limit.value, limit.level, limit.origin.line)).collect()
     }
 

@@ -165,6 +165,8 @@ struct Lowering<'a> {
     workbench_tables: BTreeMap<WorkbenchName, grammar::own::workbench::WorkbenchTable>,
     /// `[listen] www-port`, for the mode `beside`.
     own_www_port: Option<(u16, Origin)>,
+    /// `launcher-env`, prepared for the sessions that ask.
+    env_records: Vec<env::EnvRecord<'a>>,
     /// What records are told that a session is: `session`, but for a job that is only rendered.
     job_type: String,
     out: Lowered,
@@ -179,6 +181,11 @@ impl<'a> Lowering<'a> {
             builtins: builtins(),
             workbench_tables: BTreeMap::new(),
             own_www_port: None,
+            env_records: read
+                .documents
+                .get(&FileKind::LauncherEnv)
+                .map(env::records_of)
+                .unwrap_or_default(),
             job_type: "session".to_owned(),
             out: Lowered { secrets: Secrets::new(&ground.digest_key), ..Lowered::default() },
         }
@@ -248,7 +255,7 @@ impl<'a> Lowering<'a> {
     fn record_settings(&mut self, kind: FileKind, file: &Arc<str>, document: &Document) {
         let short: Arc<str> = Arc::from(self.files.short_name(file));
         if kind == FileKind::LauncherEnv {
-            env::record_env(self, &short, document);
+            env::record_env(self, &short);
             return;
         }
         for section in &document.sections {

@@ -4,7 +4,6 @@
 //! what is shown is what would be started. Mounts, ports and limits beside it come of the same records
 //! and selectors.
 
-use grammar::document::Document;
 use grammar::own::fields::SessionFields;
 use grammar::own::form::Plain;
 use grammar::source::FileKind;
@@ -14,7 +13,7 @@ use super::env::Selected;
 use super::limits::{self, Limit, Size};
 use super::{Ground, Lowering, TemplateSpec};
 use crate::desired::{AskedBy, Origins, SessionSpec};
-use crate::ids::{Moment, SessionId, UserName};
+use crate::ids::{ClusterName, Moment, SessionId, UserName};
 use crate::read_site::ReadSite;
 use crate::site::SiteFiles;
 
@@ -82,7 +81,7 @@ pub fn render(files: &SiteFiles, ground: &Ground, asked: &Asked) -> Result<Rende
     let of = |kind: FileKind| lowering.document(kind);
     let mounts = of(FileKind::LauncherMounts).map(|d| container::mounts_of(d, &selected));
     let ports = of(FileKind::LauncherPorts).map(|d| container::ports_of(d, &selected));
-    let (limits, sizes) = allowance(&kind, asked, &of);
+    let (limits, sizes) = allowance(&read, &spec.launch.cluster, &kind, asked);
     Ok(Rendered {
         in_container: container::runs_containers(&kind),
         mounts: mounts.unwrap_or_default(),
@@ -94,20 +93,19 @@ pub fn render(files: &SiteFiles, ground: &Ground, asked: &Asked) -> Result<Rende
     })
 }
 
-/// Limits and sizes of a cluster of this type.
-fn allowance<'d>(
-    cluster_kind: &str,
+/// Limits and sizes of a cluster.
+fn allowance(
+    read: &ReadSite<'_>,
+    cluster: &ClusterName,
+    kind: &str,
     asked: &Asked,
-    of: &dyn Fn(FileKind) -> Option<&'d Document>,
 ) -> (Vec<Limit>, Vec<Size>) {
-    let Some((profiles, resources)) = limits::files_of(cluster_kind) else {
-        return Default::default();
-    };
-    let limits = of(profiles).map(|d| limits::limits_of(d, &asked.user, &asked.groups));
+    let (profiles, resources) = limits::files_of(read, cluster.as_str(), kind);
+    let limits = profiles.map(|file| limits::limits_of(file, &asked.user, &asked.groups));
     let limits = limits.unwrap_or_default();
     let allowed = limits.iter().find(|limit| limit.option == "resource-profiles");
     let allowed = allowed.map(|limit| limit.value.as_str());
-    let sizes = of(resources).map(|d| limits::sizes_of(d, allowed)).unwrap_or_default();
+    let sizes = resources.map(|file| limits::sizes_of(file, allowed)).unwrap_or_default();
     (limits, sizes)
 }
 
