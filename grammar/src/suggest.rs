@@ -36,10 +36,13 @@ pub fn meant<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Optio
     if name.len() > LONGEST {
         return None;
     }
-    let wanted = Folded::new(name);
+    let (shape, wanted) = (Shape::of(name), Folded::new(name));
     let mut best: Option<((usize, bool, usize), &'a str)> = None;
     for candidate in candidates.filter(|&candidate| candidate != name) {
         let limit = best.map_or(SLIPS, |((distance, ..), _)| distance);
+        if shape.is_further_than(limit, &Shape::of(candidate)) {
+            continue;
+        }
         let other = Folded::new(candidate);
         let Some(distance) = distance(&wanted, &other, limit) else { continue };
         let (a, b) = (wanted.chars(), other.chars());
@@ -58,21 +61,47 @@ pub fn meant<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Optio
     (distance * 2 <= longer).then_some(Meant { name, sure: distance <= surely })
 }
 
-/// A name as it is compared: lower case, one separator.
+/// A character as it is compared: in lower case, one separator.
+fn fold(c: char) -> char {
+    if matches!(c, '_' | ' ') { '-' } else { c.to_ascii_lowercase() }
+}
+
+/// What of a name shows at once that another is far from it.
+struct Shape {
+    len: usize,
+    /// A bit for each letter in it.
+    letters: u64,
+}
+
+impl Shape {
+    fn of(name: &str) -> Self {
+        let mut shape = Self { len: 0, letters: 0 };
+        for c in name.chars() {
+            shape.len += 1;
+            shape.letters |= 1 << (u32::from(fold(c)) & 63);
+        }
+        shape
+    }
+
+    /// A slip changes the length by one at most, and takes a letter away and adds one at most.
+    fn is_further_than(&self, limit: usize, other: &Self) -> bool {
+        let letters = (self.letters ^ other.letters).count_ones() as usize;
+        self.len.abs_diff(other.len) > limit || letters > 2 * limit
+    }
+}
+
+/// A name as it is compared.
 struct Folded {
     chars: [char; LONGEST],
     len: usize,
-    /// A bit for each letter in it, to see quickly that two names differ in many.
-    letters: u64,
 }
 
 impl Folded {
     /// Of a name that is longer than the longest, its beginning: it is too far from all others anyway.
     fn new(name: &str) -> Self {
-        let mut folded = Self { chars: ['\0'; LONGEST], len: 0, letters: 0 };
+        let mut folded = Self { chars: ['\0'; LONGEST], len: 0 };
         for (slot, c) in folded.chars.iter_mut().zip(name.chars()) {
-            *slot = if matches!(c, '_' | ' ') { '-' } else { c.to_ascii_lowercase() };
-            folded.letters |= 1 << (u32::from(*slot) & 63);
+            *slot = fold(c);
             folded.len += 1;
         }
         folded
@@ -85,9 +114,7 @@ impl Folded {
 
 /// The distance, if it is at most `limit`.
 fn distance(a: &Folded, b: &Folded, limit: usize) -> Option<usize> {
-    // A slip changes the length by one at most, and takes a letter away and adds one at most.
-    let letters = (a.letters ^ b.letters).count_ones() as usize;
-    if a.len.abs_diff(b.len) > limit || letters > 2 * limit {
+    if a.len.abs_diff(b.len) > limit {
         return None;
     }
     let (a, b) = (a.chars(), b.chars());
