@@ -50,6 +50,13 @@ pub fn cpu_us(pid: u32) -> io::Result<f64> {
     Ok(ticks * TICK_US)
 }
 
+/// Processor time that this thread has used, in seconds: unlike wall time hardly changed by what else runs.
+#[must_use]
+pub fn thread_cpu_s() -> f64 {
+    let used = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    used.tv_sec as f64 + used.tv_nsec as f64 / 1e9
+}
+
 /// Memory of a process in KiB.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Memory {
