@@ -5,7 +5,7 @@
 //! reader's business: [`crate::launcher`], [`crate::load_balancer`].
 
 use crate::codes;
-use crate::error::{Code, Problem, Severity};
+use crate::error::{Problem, Severity};
 use crate::line::{Header, header, is_space, lines, setting, trimmed};
 use crate::source::Source;
 use crate::span::Span;
@@ -45,9 +45,7 @@ impl Mistake {
     /// The mistake as a problem of its file.
     #[must_use]
     pub fn problem(self, source: &Source) -> Problem {
-        let at = |code: Code, severity, message: &str, span, text: &str| {
-            Problem::new(code, severity, message).label(&source.file, Some(span), text)
-        };
+        let at = source.problems_at();
         match self {
             Mistake::NoEquals { line } => {
                 let message = "this line is no `name=value`";

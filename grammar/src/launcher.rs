@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use crate::codes;
 use crate::document::{Document, Section};
-use crate::error::{Code, Problem, Problems, Severity, quoted};
+use crate::error::{Problem, Problems, Severity, quoted};
 use crate::ini;
 use crate::lookup::{Lookup, Rules, Seen};
 use crate::options::written;
@@ -79,9 +79,7 @@ impl Mistake {
     #[must_use]
     pub fn problem(self, source: &Source) -> Problem {
         use Severity::{Error, Warning};
-        let at = |code: Code, severity, message: &str, span, text: &str| {
-            Problem::new(code, severity, message).label(&source.file, Some(span), text)
-        };
+        let at = source.problems_at();
         match self {
             Mistake::OutsideSection { name } => {
                 let message = format!("{} stands before any section", quoted(source.slice(name)));

@@ -5,7 +5,7 @@
 
 use crate::codes;
 use crate::document::Document;
-use crate::error::{Code, Problem, Severity, quoted};
+use crate::error::{Problem, Severity, quoted};
 use crate::ini;
 use crate::lookup::{Lookup, Rules, Seen};
 use crate::options::written;
@@ -33,9 +33,7 @@ impl Mistake {
     /// The mistake as a problem of its file.
     #[must_use]
     pub fn problem(self, source: &Source) -> Problem {
-        let at = |code: Code, severity, message: &str, span, text: &str| {
-            Problem::new(code, severity, message).label(&source.file, Some(span), text)
-        };
+        let at = source.problems_at();
         match self {
             Mistake::OldNodes { name } => {
                 let message = "nodes are no longer listed in this file";

@@ -9,7 +9,7 @@
 
 use crate::codes;
 use crate::document::Document;
-use crate::error::{Code, Problem, Severity, quoted};
+use crate::error::{Problem, Severity, quoted};
 use crate::line::{Setting, is_blank, lines, setting, trimmed};
 use crate::lookup::{Lookup, Rules, Seen, Written};
 use crate::read::{Read, new_section};
@@ -55,9 +55,7 @@ impl Mistake {
     /// `established`: whether these rules are known to be the product's for this file.
     #[must_use]
     pub fn problem(self, source: &Source, established: bool) -> Problem {
-        let at = |code: Code, severity, message: &str, span, text: &str| {
-            Problem::new(code, severity, message).label(&source.file, Some(span), text)
-        };
+        let at = source.problems_at();
         match self {
             Mistake::NoEquals { line, cut } => {
                 let message = "this line is no `name=value`";

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::codes;
 use crate::document::{Document, Entry};
-use crate::error::{Code, Problem, Severity, quoted};
+use crate::error::{Problem, Severity, quoted};
 use crate::ini;
 use crate::lookup::{Lookup, Rules, Seen, Written};
 use crate::options::written;
@@ -51,9 +51,7 @@ impl Mistake {
     /// The mistake as a problem of its file.
     #[must_use]
     pub fn problem(self, source: &Source) -> Problem {
-        let at = |code: Code, severity, message: &str, span, text: &str| {
-            Problem::new(code, severity, message).label(&source.file, Some(span), text)
-        };
+        let at = source.problems_at();
         match self {
             Mistake::Section { name } => {
                 let message = "this file has no sections";

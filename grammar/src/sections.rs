@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use crate::catalogue;
 use crate::codes;
 use crate::document::{Document, Section};
-use crate::error::{Code, Problem, Severity, quoted};
+use crate::error::{Problem, Severity, quoted};
 use crate::ini;
 use crate::kind::Reader;
 use crate::lookup::{Lookup, Rules, Seen};
@@ -70,9 +70,7 @@ impl Mistake {
     #[must_use]
     pub fn problem(self, source: &Source) -> Problem {
         use Severity::{Error, Warning};
-        let at = |code: Code, severity, message: &str, span, text: &str| {
-            Problem::new(code, severity, message).label(&source.file, Some(span), text)
-        };
+        let at = source.problems_at();
         let shown = |span: Span| quoted(source.slice(span));
         match self {
             Mistake::OutsideSection { name, levels } => {

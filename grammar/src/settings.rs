@@ -6,7 +6,7 @@
 
 use crate::codes;
 use crate::document::{Document, Section};
-use crate::error::{Code, Problem, Severity, quoted};
+use crate::error::{Problem, Severity, quoted};
 use crate::line::{is_space, lines, setting, trimmed};
 use crate::lookup::{Lookup, Rules, Seen, Written};
 use crate::read::{Read, new_section};
@@ -65,9 +65,7 @@ impl Mistake {
     #[must_use]
     pub fn problem(self, source: &Source) -> Problem {
         use Severity::{Error, Note, Warning};
-        let at = |code: Code, severity, message: &str, span, text: &str| {
-            Problem::new(code, severity, message).label(&source.file, Some(span), text)
-        };
+        let at = source.problems_at();
         match self {
             Mistake::Commented { name, count } => {
                 let shown = quoted(source.slice(name));

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::codes;
-use crate::error::{Problem, Problems, Severity};
+use crate::error::{Code, Problem, Problems, Severity};
 pub use crate::kind::FileKind;
 use crate::span::{LineIndex, Span};
 
@@ -32,6 +32,13 @@ impl Source {
     #[must_use]
     pub fn slice(&self, span: Span) -> &str {
         self.text.get(span.range()).unwrap_or("")
+    }
+
+    /// Makes problems that stand at a place of this text: code, severity, message, place, what stands there.
+    pub(crate) fn problems_at(&self) -> impl Fn(Code, Severity, &str, Span, &str) -> Problem {
+        |code, severity, message, span, text| {
+            Problem::new(code, severity, message).label(&self.file, Some(span), text)
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use crate::codes;
 use crate::document::Document;
-use crate::error::{Code, Problem, Problems, Severity, quoted};
+use crate::error::{Problem, Problems, Severity, quoted};
 use crate::line::{is_space, lines, trimmed};
 use crate::lookup::{Lookup, Rules};
 use crate::options::written;
@@ -44,9 +44,7 @@ impl Mistake {
     #[must_use]
     pub fn problem(self, source: &Source) -> Problem {
         use Severity::{Error, Warning};
-        let at = |code: Code, severity, message: &str, span, text: &str| {
-            Problem::new(code, severity, message).label(&source.file, Some(span), text)
-        };
+        let at = source.problems_at();
         match self {
             Mistake::NoEquals { line } => {
                 let message = "this is no `NAME=VALUE` pair";

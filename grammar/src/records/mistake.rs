@@ -1,7 +1,7 @@
 //! What goes wrong in writing records.
 
 use crate::codes;
-use crate::error::{Code, Problem, Severity, quoted};
+use crate::error::{Problem, Severity, quoted};
 use crate::source::Source;
 use crate::span::Span;
 
@@ -102,9 +102,7 @@ impl Mistake {
     #[must_use]
     pub fn problem(self, source: &Source) -> Problem {
         use Severity::{Error, Warning};
-        let at = |code: Code, severity, message: &str, span, text: &str| {
-            Problem::new(code, severity, message).label(&source.file, Some(span), text)
-        };
+        let at = source.problems_at();
         match self {
             Mistake::NotAField { at: span } => {
                 let message = "this line is neither a field nor a comment";
