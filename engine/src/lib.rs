@@ -9,6 +9,7 @@ pub mod demo;
 pub mod execute;
 mod hex;
 pub mod identity;
+pub mod incumbent;
 pub mod instance;
 pub mod intake;
 pub mod keeper;

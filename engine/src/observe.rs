@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use engine_core::desired::Desired;
 use engine_core::ids::{Moment, NodeId, UserName, WorkbenchName};
+use engine_core::incumbent::Questions;
 use engine_core::known::Known;
 use engine_core::observed::{InForce, IncarnationSeen, Memory, Observed};
 
-use crate::ports::{Accounts, Launcher, Nodes, Routes, Workbenches};
+use crate::ports::{Accounts, Incumbent, Launcher, Nodes, Routes, Workbenches};
 
 /// The ports that are observed each round.
 pub struct Eyes<'a> {
@@ -23,6 +24,8 @@ pub struct Eyes<'a> {
     pub accounts: &'a mut dyn Accounts,
     /// Workbenches.
     pub workbenches: &'a mut dyn Workbenches,
+    /// The product that runs on the same files.
+    pub incumbent: &'a mut dyn Incumbent,
 }
 
 /// What is known without asking the world.
@@ -39,6 +42,8 @@ pub struct Given {
     pub memory: Memory,
     /// Minute of the local week, from Monday 00:00.
     pub week_minute: u16,
+    /// What to ask of the product that runs on the same files.
+    pub questions: Questions,
 }
 
 /// Looks once.
@@ -49,6 +54,7 @@ pub fn observe(eyes: &mut Eyes<'_>, given: Given, desired: &Desired, now: Moment
     observed.records = given.records;
     observed.memory = given.memory;
     observed.week_minute = given.week_minute;
+    observed.incumbent = eyes.incumbent.observe(&given.questions, now);
     observed.nodes = eyes.nodes.observe(now);
     if let Some(Known::Present(itself)) = observed.nodes.get_mut(&observed.node) {
         itself.site = observed.in_force.digest;

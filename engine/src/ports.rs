@@ -6,12 +6,14 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 pub use engine_core::desired::Secrets;
 use engine_core::desired::{BalancerMethod, ListenAddress, ListenerId, StopSpec, WorkbenchSpec};
 use engine_core::ids::{
     Epoch, GatewayId, Incarnation, Moment, NodeId, SessionId, UserName, WorkbenchName,
 };
+use engine_core::incumbent::{Found, Questions};
 use engine_core::known::Known;
 use engine_core::observed::{
     BalancerSeen, IncarnationSeen, NodeSeen, PortRefusal, UserSeen, WorkbenchSeen,
@@ -216,6 +218,12 @@ pub trait Workbenches: Send {
     /// # Errors
     /// Why it could not even begin, and what to do.
     fn provide(&mut self, workbench: &WorkbenchName, spec: &WorkbenchSpec) -> Result<(), String>;
+}
+
+/// The product that runs on the same files: looked at, never touched.
+pub trait Incumbent: Send {
+    /// What was found of it when somebody last looked; `questions` are those of the next look.
+    fn observe(&mut self, questions: &Questions, now: Moment) -> Known<Arc<Found>>;
 }
 
 /// The clock.

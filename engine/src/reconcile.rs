@@ -9,6 +9,7 @@ use std::sync::Arc;
 use engine_core::desired::{self, AskedBy, Desired, Ground, Lowered, Override, Request};
 use engine_core::forecast;
 use engine_core::ids::{Generation, Moment, SessionId, SiteDigest, UserName};
+use engine_core::incumbent::Questions;
 use engine_core::observed::{InForce, Memory, Observed};
 use engine_core::plan::{HoldKind, Plan, Resource};
 use engine_core::planner::{self, Input};
@@ -20,7 +21,7 @@ use grammar::value::Millis;
 use crate::execute::{self, Hands, Outcome};
 use crate::ledger::Ledger;
 use crate::observe::{self, Eyes, Given};
-use crate::ports::{Accounts, Launcher, Nodes, Routes, Workbenches};
+use crate::ports::{Accounts, Incumbent, Launcher, Nodes, Routes, Workbenches};
 use crate::recorded::Recorded;
 use crate::saved::SavedSite;
 use crate::status::{self, Refusal, StatusView};
@@ -47,6 +48,8 @@ pub struct Adapters {
     pub accounts: Box<dyn Accounts>,
     /// Workbenches.
     pub workbenches: Box<dyn Workbenches>,
+    /// The product that runs on the same files.
+    pub incumbent: Box<dyn Incumbent>,
 }
 
 /// The set of files in force.
@@ -394,6 +397,7 @@ impl Reconciler {
             records: self.ledger.records(now),
             memory: self.memory.clone(),
             week_minute: (self.week_minute)(now),
+            questions: self.questions(&lowered),
         };
         let mut eyes = Eyes {
             launchers: &mut self.adapters.launchers,
@@ -401,8 +405,17 @@ impl Reconciler {
             nodes: &mut *self.adapters.nodes,
             accounts: &mut *self.adapters.accounts,
             workbenches: &mut *self.adapters.workbenches,
+            incumbent: &mut *self.adapters.incumbent,
         };
         observe::observe(&mut eyes, given, &self.desired, now)
+    }
+
+    /// What to ask of the product that runs on the files in force.
+    fn questions(&self, lowered: &Lowered) -> Questions {
+        let desired = &lowered.desired;
+        let clusters = desired.clusters.iter().map(|(name, spec)| (name.as_str(), &*spec.kind));
+        let of_this_site = !self.ground.self_contained;
+        Questions::of(&lowered.settings, clusters, of_this_site, desired.mode)
     }
 
     fn act(&mut self, plan: &Plan, lowered: &Lowered, now: Moment) -> Vec<Outcome> {

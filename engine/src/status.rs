@@ -13,6 +13,10 @@ use engine_core::plan::{Hold, HoldKind, Plan, Resource, WaitingOn};
 use engine_core::report;
 use serde::{Deserialize, Serialize};
 
+mod incumbent;
+
+pub use incumbent::IncumbentView;
+
 /// The format of [`StatusView`] as JSON: raised when a field changes its meaning or goes.
 pub const STATUS_FORMAT: u32 = 1;
 
@@ -72,6 +76,8 @@ pub struct StatusView {
     pub holds: Vec<HoldView>,
     /// Commands that hide a line of a file.
     pub overrides: Vec<OverrideView>,
+    /// The product that runs on the same files; none where it was not found.
+    pub incumbent: Option<IncumbentView>,
 }
 
 /// Files that were refused.
@@ -206,6 +212,8 @@ pub fn view(desired: &Desired, observed: &Observed, plan: &Plan, at: Moment) -> 
         ..StatusView::default()
     };
     view.sessions = sessions(desired, observed, plan);
+    view.incumbent = incumbent::view(observed, desired, at);
+    view.sessions.extend(incumbent::sessions(observed));
     view.holds = plan.holds.iter().map(hold_view).collect();
     for (listener, known) in &observed.listeners {
         if let Some(address) = known.present() {

@@ -10,7 +10,9 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use engine::lab::faults::{CALM_ROUNDS, Faults};
-use engine::lab::ports::{SimAccounts, SimLauncher, SimNodes, SimRoutes, SimWorkbenches};
+use engine::lab::ports::{
+    SimAccounts, SimIncumbent, SimLauncher, SimNodes, SimRoutes, SimWorkbenches,
+};
 use engine::lab::random::Random;
 use engine::lab::world::{Shared, World, lock};
 use engine::ledger::{Ledger, Seal};
@@ -106,6 +108,7 @@ impl Run {
             nodes: Box::new(SimNodes { nodes: self.nodes.clone() }),
             accounts: Box::new(SimAccounts { world: Arc::clone(&world) }),
             workbenches: Box::new(SimWorkbenches),
+            incumbent: Box::new(SimIncumbent(Known::Absent)),
         };
         let store = Arc::clone(&self.store) as Arc<dyn Store>;
         let now = lock(&world).now;

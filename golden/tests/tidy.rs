@@ -138,10 +138,11 @@ fn the_pure_half_knows_no_time_no_file_and_no_chance() {
 }
 
 /// Modules of the pure half, each above what it may name; inside a module anything goes.
-const LAYERS: [&str; 21] = [
+const LAYERS: [&str; 23] = [
     "ids",
     "known",
     "pairs",
+    "sockets",
     "accept",
     "facts",
     "site",
@@ -152,6 +153,7 @@ const LAYERS: [&str; 21] = [
     "desired",
     "check",
     "effective",
+    "incumbent",
     "observed",
     "plan",
     "diff",
@@ -207,8 +209,8 @@ fn the_pure_half_is_layered() {
 }
 
 /// The modules of `engine` that touch the world, each one thing of it.
-const ADAPTERS: [&str; 8] =
-    ["identity", "keeper", "launcher", "proxy", "store", "warden", "watch", "web"];
+const ADAPTERS: [&str; 9] =
+    ["identity", "incumbent", "keeper", "launcher", "proxy", "store", "warden", "watch", "web"];
 
 /// What an adapter, a port or the loop may name of an adapter.
 const EDGES: &[(&str, &str, &str)] = &[

@@ -13,6 +13,7 @@ use crate::ids::{
     GatewayId, Generation, Incarnation, Moment, NodeId, SessionId, SiteDigest, SpecDigest,
     UserName, WorkbenchName,
 };
+use crate::incumbent::Found;
 use crate::known::Known;
 use crate::plan::{Impact, Resource, RouteSpec};
 
@@ -55,6 +56,9 @@ pub struct Observed {
     pub balancer: Option<BalancerSeen>,
     /// Minute of the local week, from Monday 00:00: for time windows.
     pub week_minute: u16,
+    /// The product that runs on the same files; foreign as a whole.
+    #[serde(default = "crate::incumbent::nobody_looked")]
+    pub incumbent: Known<Arc<Found>>,
     /// What the loop remembers.
     pub memory: Memory,
 }
@@ -80,6 +84,7 @@ impl Observed {
             connections: BTreeMap::new(),
             balancer: None,
             week_minute: 0,
+            incumbent: crate::incumbent::nobody_looked(),
             memory: Memory::default(),
         }
     }

@@ -141,6 +141,20 @@ impl Settings {
         self.map.insert(key, setting);
     }
 
+    /// One of them.
+    #[must_use]
+    pub fn get(&self, key: &SettingKey) -> Option<&Setting> {
+        self.map.get(key)
+    }
+
+    /// The value of an option that applies to everything, as it may be shown.
+    #[must_use]
+    pub fn value(&self, file: &str, option: &str) -> Option<&str> {
+        let (scope, option) = (String::new(), option.to_owned());
+        let key = SettingKey { file: Arc::from(file), scope, option };
+        self.get(&key).map(|setting| setting.value.as_str())
+    }
+
     /// How many options are set.
     #[must_use]
     pub fn len(&self) -> usize {

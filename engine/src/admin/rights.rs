@@ -58,6 +58,9 @@ pub fn visible(peer: &Peer, mut status: StatusView) -> StatusView {
     status.overrides.clear();
     status.refused = None;
     status.gateways.clear();
+    if let Some(incumbent) = &mut status.incumbent {
+        incumbent.sessions = None;
+    }
     for node in status.nodes.values_mut() {
         node.sessions = 0;
     }

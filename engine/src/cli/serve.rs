@@ -23,6 +23,7 @@ use crate::admin::server::Server;
 use crate::control::requests::Services;
 use crate::control::{Control, Event, POLL, Told, narrate};
 use crate::identity::{Identity, Key, Person, SystemGroups};
+use crate::incumbent::IncumbentWatch;
 use crate::intake::Intake;
 use crate::launcher::accounts::{SystemAccounts, fallback_user};
 use crate::launcher::local::LocalLauncher;
@@ -144,6 +145,11 @@ fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
         },
     )
     .map_err(|error| format!("cannot start the launcher: {error}"))?;
+    let wake = events.clone();
+    let incumbent = IncumbentWatch::start(Arc::clone(&clock), move || {
+        let _ = wake.send(Event::World("incumbent"));
+    })
+    .map_err(|error| format!("cannot look for the product: {error}"))?;
     let workbenches = LocalWorkbenches::new(&start.layout.state, account);
     let mut accounts = SystemAccounts::new();
     if let Some(home) = home {
@@ -158,6 +164,7 @@ fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
         }),
         accounts: Box::new(accounts),
         workbenches: Box::new(workbenches),
+        incumbent: Box::new(incumbent),
     };
     let cores = u32::try_from(cores()).unwrap_or(1);
     let mut reconciler =

@@ -95,10 +95,40 @@ pub(super) fn render(status: &StatusView) -> String {
     if status.paused {
         out.push_str("PAUSED   traffic goes on, nothing else does; end it with: wharf resume\n");
     }
+    incumbent(&mut out, status);
     listeners(&mut out, status);
     sessions(&mut out, &status.sessions);
     holds(&mut out, status);
     out
+}
+
+/// The product that runs on the same files, and what could not be read of it.
+fn incumbent(out: &mut String, status: &StatusView) {
+    let Some(found) = &status.incumbent else {
+        if status.mode == "observe" {
+            out.push_str("observes: no Workbench or RStudio Server runs here\n");
+        }
+        return;
+    };
+    let word = if status.mode == "observe" { "observes" } else { "beside" };
+    if !found.name.is_empty() {
+        let services: Vec<String> =
+            found.services.iter().map(|(s, since)| format!("{s} since {}", when(*since))).collect();
+        let sessions = found.sessions.map(|n| format!("   {}", count(n, "session")));
+        let services = services.join(", ");
+        let sessions = sessions.unwrap_or_default();
+        let _ = writeln!(out, "{word}: {}   {services}{sessions}", found.name);
+    }
+    if found.nodes.len() > 1 {
+        let _ = writeln!(out, "  its nodes: {}", found.nodes.join(", "));
+    }
+    for unknown in &found.unknown {
+        let _ = writeln!(out, "  not known: {unknown}");
+    }
+}
+
+fn count(n: u32, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
 
 fn listeners(out: &mut String, status: &StatusView) {

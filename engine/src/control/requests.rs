@@ -217,6 +217,11 @@ fn stop(
     now: Moment,
 ) -> Result<Answer, String> {
     let status = control.services.status.load_full();
+    let foreign = |s: &&crate::status::SessionView| s.id == session && s.state == "foreign";
+    if let Some(foreign) = status.sessions.iter().find(foreign) {
+        let why = if foreign.reason.is_empty() { "is not ours" } else { &foreign.reason };
+        return Err(format!("{session} {why}: it is shown, and never touched"));
+    }
     let ids: Vec<SessionId> = if session.is_empty() {
         let ours = status.sessions.iter().filter(|session| session.state != "foreign");
         ours.filter_map(|session| SessionId::new(&session.id).ok()).collect()

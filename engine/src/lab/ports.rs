@@ -1,11 +1,13 @@
 //! Simulated adapters: each is a handle on the [`World`](super::world::World), with its faults.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use engine_core::desired::{BalancerMethod, ListenAddress, ListenerId, StopSpec, WorkbenchSpec};
 use engine_core::ids::{
     GatewayId, Incarnation, Moment, NodeId, SessionId, UserName, WorkbenchName,
 };
+use engine_core::incumbent::{Found, Questions};
 use engine_core::known::Known;
 use engine_core::observed::{
     BalancerSeen, IncarnationSeen, NodeSeen, PortRefusal, UserSeen, WorkbenchSeen,
@@ -14,7 +16,7 @@ use engine_core::plan::{RouteSpec, StartOrder};
 
 use super::world::{Shared, lock};
 use crate::ports::{
-    Accounts, LaunchError, Launcher, Nodes, Routes, RoutesSeen, Secrets, Workbenches,
+    Accounts, Incumbent, LaunchError, Launcher, Nodes, Routes, RoutesSeen, Secrets, Workbenches,
 };
 
 /// A launcher of one node.
@@ -232,5 +234,14 @@ impl Nodes for SimNodes {
     fn observe(&mut self, _now: Moment) -> BTreeMap<NodeId, Known<NodeSeen>> {
         let seen = |node: &NodeId| (node.clone(), Known::Present(NodeSeen::default()));
         self.nodes.iter().map(seen).collect()
+    }
+}
+
+/// A product that runs on the same files, as whoever made it found it.
+pub struct SimIncumbent(pub Known<Arc<Found>>);
+
+impl Incumbent for SimIncumbent {
+    fn observe(&mut self, _: &Questions, _: Moment) -> Known<Arc<Found>> {
+        self.0.clone()
     }
 }
