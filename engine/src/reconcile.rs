@@ -26,6 +26,8 @@ use crate::recorded::Recorded;
 use crate::saved::SavedSite;
 use crate::status::{self, Refusal, StatusView};
 
+mod incumbent;
+
 /// How many rounds are remembered for `wharf why`.
 pub const RING: usize = 1_000;
 

@@ -8,6 +8,7 @@
 pub mod checks;
 pub mod clock;
 mod happen;
+pub mod incumbent;
 pub mod lowering;
 pub mod run;
 pub mod script;

@@ -1,4 +1,5 @@
-//! What `wharf plan` says of the edits that administrators make (`cases/plan`): the whole text, held.
+//! What `wharf plan` says of the edits that administrators make (`cases/plan`), and what it says of them to the
+//! product where the engine only observes (`cases/observe`): the whole text, held.
 
 use golden::cases;
 use golden::converge::run;
@@ -6,7 +7,11 @@ use libtest_mimic::{Arguments, Trial};
 
 fn main() {
     let arguments = Arguments::from_args();
-    let cases = match cases::read("plan", &[]) {
+    let of_both = cases::read("plan", &[]).and_then(|mut plans| {
+        plans.extend(cases::read("observe", &[])?);
+        Ok(plans)
+    });
+    let cases = match of_both {
         Ok(cases) => cases,
         Err(wrong) => panic!("{wrong}"),
     };

@@ -202,7 +202,8 @@ impl Control {
             against: String::new(),
             remark: String::new(),
         };
-        let report = self.reconciler.report(&lowered, &about, Vec::new(), now);
+        let mut report = self.reconciler.report(&lowered, &about, Vec::new(), now);
+        self.reconciler.tell_incumbent(&mut report, files, &lowered, now);
         let problems = own_problems(files, &lowered);
         self.reconciler.accept(Arc::clone(files), digest, Arc::clone(&lowered), problems, now);
         let poll = lowered.engine.poll.unwrap_or(POLL);

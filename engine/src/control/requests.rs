@@ -131,7 +131,8 @@ fn plan(
         against,
         remark: String::new(),
     };
-    let report = control.reconciler.report(&lowered, &about, shown, now);
+    let mut report = control.reconciler.report(&lowered, &about, shown, now);
+    control.reconciler.tell_incumbent(&mut report, &files, &lowered, now);
     let when = control.services.when;
     let style = Style { when: &when, verbose };
     Ok(Answer::Plan {

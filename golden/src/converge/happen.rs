@@ -51,6 +51,7 @@ pub(super) fn happen(world: &mut World, verb: &str, rest: &str) -> Result<(), St
             let count = count.parse().map_err(|_| format!("`{count}` is no number"))?;
             world.observed.connections.insert(id, count);
         }
+        "product" => super::incumbent::happen(world, rest)?,
         "reboot" => {
             world.observed.incarnations.clear();
             forget_process(world);

@@ -6,6 +6,7 @@
 //! | time | `advance SPAN`, `now` |
 //! | sessions | `ready X`, `ended X`, `crash X [CODE]`, `vanish X`, `unknown X WHY`, `known X`, `keeper-lost X`, `beside X`, `at X NODE`, `foreign X USER`, `connections X N`, `reboot` |
 //! | world | `silent CLUSTER WHY`, `answers CLUSTER`, `store lost`, `store unreachable WHY`, `store back`, `refuse-port PORT WHO`, `free-port PORT`, `user X ...`, `workbench X ...`, `node X ...` |
+//! | product | see [`super::incumbent`] |
 //! | people | `override stop X until SPAN`, `override clear X`, `request X from T by USER`, `request-end X`, `apply`, `pause`, `resume` |
 
 use std::fmt::Write as _;
@@ -29,6 +30,7 @@ use grammar::value::Millis;
 use super::checks;
 use super::clock::{span_ms, when};
 use super::happen::happen;
+use super::incumbent;
 use super::script::{Command, parse, transcribe};
 use super::site::sources;
 use super::table::Reached;
@@ -187,6 +189,7 @@ fn report(world: &mut World, lowered: &Lowered, warnings: Vec<String>) -> Result
         let before = Report::new(about, Vec::new(), &old, &observed, &before, Vec::new());
         report = report.compared_with(&before);
     }
+    report.incumbent = incumbent::plan_of(world, &report, lowered, &new, &observed);
     checks::causes_are_changes(&report)?;
     world.reached.report(&report);
     Ok(report)

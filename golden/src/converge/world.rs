@@ -13,6 +13,7 @@ use engine_core::plan::{Action, Plan};
 use engine_core::planner::{self, Input};
 use engine_core::predict;
 use engine_core::proof;
+use engine_core::site::SiteFiles;
 
 use super::checks;
 use super::clock::{START, week_minute};
@@ -29,6 +30,8 @@ pub struct Force {
     pub lowered: Arc<Lowered>,
     /// Its number and time.
     pub mark: InForce,
+    /// The files.
+    pub files: SiteFiles,
 }
 
 /// Everything a script acts on.
@@ -177,7 +180,8 @@ impl World {
         let mark =
             InForce { generation: Generation(last + 1), digest: Some(digest), since: self.now };
         let generation = mark.generation;
-        self.force = Some(Force { lowered: Arc::new(lowered), mark });
+        let files = self.disk.read();
+        self.force = Some(Force { lowered: Arc::new(lowered), mark, files });
         generation
     }
 

@@ -26,6 +26,8 @@ struct Object<'a> {
     unchanged: Unchanged,
     summary: SummaryObject<'a>,
     warnings: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    incumbent: Option<super::incumbent::IncumbentObject<'a>>,
 }
 
 #[derive(Serialize)]
@@ -136,6 +138,7 @@ pub fn render(report: &Report) -> String {
             harmful: report.is_harmful(),
         },
         warnings: &report.warnings,
+        incumbent: report.incumbent.as_deref().map(|plan| super::incumbent::object(report, plan)),
     };
     serde_json::to_string(&object).expect("the object has string keys only")
 }

@@ -5,6 +5,7 @@
 
 mod acts;
 mod causes;
+pub mod incumbent;
 pub mod json;
 mod next;
 pub mod text;
@@ -59,6 +60,8 @@ pub struct Report {
     pub warnings: Vec<String>,
     /// Waiting for the harm-delay of the policy.
     pub harm_delay: Millis,
+    /// What it means to the product that runs on the same files.
+    pub incumbent: Option<Box<incumbent::IncumbentPlan>>,
 }
 
 /// How an act is marked.
@@ -209,6 +212,7 @@ impl Report {
             gateways,
             warnings,
             harm_delay: desired.policy.harm_delay,
+            incumbent: None,
             acts,
         };
         report.name_changed_lines();
@@ -218,6 +222,9 @@ impl Report {
     /// The counts of the summary line.
     #[must_use]
     pub fn summary(&self) -> Summary {
+        if let Some(plan) = self.observing() {
+            return plan.summary(self.warnings.len());
+        }
         let mut summary = Summary {
             held: self.held.iter().filter(|held| !held.pending).count(),
             outdated: self.outdated.iter().filter(|outdated| !outdated.pending).count(),
@@ -239,6 +246,11 @@ impl Report {
         summary
     }
 
+    /// What it means to the product, where that is all there is to say: the engine observes.
+    fn observing(&self) -> Option<&incumbent::IncumbentPlan> {
+        self.incumbent.as_deref().filter(|plan| plan.observing)
+    }
+
     /// Whether the files differ from the generation in force: what `--detailed-exitcode` goes by.
     #[must_use]
     pub fn is_new(&self) -> bool {
@@ -248,6 +260,9 @@ impl Report {
     /// Whether anything new would hurt somebody, now or once a hold ends.
     #[must_use]
     pub fn is_harmful(&self) -> bool {
+        if let Some(plan) = self.observing() {
+            return plan.consequence.is_harmful();
+        }
         self.acts.iter().any(|act| !act.pending && act.impact.is_harm())
             || self.held.iter().any(|held| !held.pending && held.hold.impact.is_harm())
     }

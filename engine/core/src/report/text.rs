@@ -2,6 +2,7 @@
 //!
 //! ASCII, at most [`WIDTH`] columns where nothing forces more; the texts are golden files.
 
+mod incumbent;
 mod round;
 mod words;
 
@@ -33,6 +34,9 @@ pub struct Style<'a> {
 /// Writes the whole plan.
 #[must_use]
 pub fn render(report: &Report, style: &Style<'_>) -> String {
+    if let Some(text) = incumbent::observing(report, style) {
+        return text;
+    }
     let mut out = String::new();
     header(&mut out, report, style);
     let summary = report.summary();
@@ -51,6 +55,7 @@ pub fn render(report: &Report, style: &Style<'_>) -> String {
     outdated(&mut out, &new, style);
     pending(&mut out, report, style);
     stays(&mut out, report, &summary);
+    incumbent::beside(&mut out, report, style);
     warnings(&mut out, report);
     let _ = writeln!(out, "{}", summary_line(&summary));
     out

@@ -12,6 +12,7 @@ mod own;
 mod rendered;
 mod site_wide;
 mod spec;
+mod whole;
 mod workbench;
 
 pub use container::{Mount, OpenPort, runs_containers};
@@ -117,6 +118,7 @@ pub fn lower(files: &SiteFiles, ground: &Ground) -> Lowered {
     let read = ReadSite::new(files);
     let mut lowering = Lowering::new(&read, ground);
     lowering.take_workbench();
+    lowering.record_texts();
     lowering.record_directories();
     lowering.lower_wharf();
     lowering.lower_clusters();

@@ -1,0 +1,287 @@
+//! The plan as text where the engine observes: what the product must do, and whose sessions that ends.
+
+use std::fmt::Write as _;
+
+use grammar::catalogue;
+
+use super::words::count;
+use super::{Style, Summary, header, option_row, stays, summary_line, warnings};
+use crate::incumbent::Service;
+use crate::known::Known;
+use crate::plan::Because;
+use crate::report::Report;
+use crate::report::incumbent::{Group, IncumbentPlan, Serving};
+
+/// So many people of a group are named before the rest is counted.
+const NAMED: usize = 6;
+
+/// Writes the whole plan, if the engine only observes.
+pub(super) fn observing(report: &Report, style: &Style<'_>) -> Option<String> {
+    let plan = report.incumbent.as_deref().filter(|plan| plan.observing)?;
+    let mut out = String::new();
+    header(&mut out, report, style);
+    run_by(&mut out, plan, style);
+    if report.options.is_empty() {
+        out.push_str("No changes.\n");
+        warnings(&mut out, report);
+        return Some(out);
+    }
+    options(&mut out, report, plan);
+    if plan.first {
+        let name = plan.short_name();
+        let _ =
+            writeln!(out, "Nothing was in force before: {name} is taken to run on these files.");
+    } else {
+        must(&mut out, report, plan, style);
+    }
+    if let Some(serving) = &plan.serving {
+        with_wharf(&mut out, serving);
+    }
+    stays(&mut out, report, &Summary::default());
+    end_section(&mut out, report);
+    warnings(&mut out, report);
+    let _ = writeln!(out, "{}", summary_line(&report.summary()));
+    Some(out)
+}
+
+/// What the product must do besides what the engine does, in mode `beside`.
+pub(super) fn beside(out: &mut String, report: &Report, style: &Style<'_>) {
+    let Some(plan) = report.incumbent.as_deref() else { return };
+    if plan.observing || plan.consequence.changes() == 0 {
+        return;
+    }
+    must(out, report, plan, style);
+    end_section(out, report);
+}
+
+/// A blank line, unless warnings begin with one.
+fn end_section(out: &mut String, report: &Report) {
+    if report.warnings.is_empty() {
+        out.push('\n');
+    }
+}
+
+/// Who runs on the files, and what could not be read of it.
+fn run_by(out: &mut String, plan: &IncumbentPlan, style: &Style<'_>) {
+    match &plan.found {
+        Known::Present(found) => {
+            let nodes = match found.nodes.present().map_or(&[][..], Vec::as_slice) {
+                [] | [_] => String::new(),
+                nodes => format!(", {} in its list", count(nodes.len(), "node")),
+            };
+            let at = (style.when)(found.looked_at);
+            let _ = writeln!(out, "Run by {} (observed {at}{nodes})", plan.name());
+            for unknown in found.unknowns() {
+                let _ = writeln!(out, "  not known: {unknown}");
+            }
+        }
+        Known::Absent => {
+            out.push_str(
+                "No Workbench or RStudio Server runs here: this is what one would have to do.\n",
+            );
+        }
+        Known::Unknown { reason, .. } => {
+            let _ = writeln!(out, "Who runs on these files is not known: {reason}");
+        }
+    }
+    out.push('\n');
+}
+
+/// The changed options, each with what it takes there and here.
+fn options(out: &mut String, report: &Report, plan: &IncumbentPlan) {
+    let rows: Vec<[String; 5]> = report.options.iter().map(option_row).collect();
+    let width = |column: usize| {
+        rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0).min(44)
+    };
+    let widths = [width(0), width(1), width(2), width(3)];
+    let name = plan.short_name();
+    let there: Vec<&str> = if plan.first {
+        rows.iter().map(|_| "").collect()
+    } else {
+        plan.consequence.musts.iter().map(|must| in_words(*must)).collect()
+    };
+    let widest = there.iter().map(|words| words.len()).max().unwrap_or(0);
+    for (row, there) in rows.iter().zip(there) {
+        let mut line = String::from("  ");
+        for (cell, width) in row.iter().zip(widths) {
+            if width > 0 {
+                let _ = write!(line, "{cell:<width$}   ");
+            }
+        }
+        if !plan.first {
+            let _ = write!(line, "{name}: {there:<widest$}   ");
+        }
+        let _ = writeln!(out, "{line}wharf: {}", row[4]);
+    }
+    out.push('\n');
+}
+
+fn in_words(must: Option<catalogue::Incumbent>) -> &'static str {
+    match must {
+        Some(catalogue::Incumbent::Unknown) => "restart (not proven)",
+        Some(must) => must.name(),
+        None => "does not read it",
+    }
+}
+
+/// What must be done, because of which lines, and what becomes of whom.
+fn must(out: &mut String, report: &Report, plan: &IncumbentPlan, style: &Style<'_>) {
+    let all = &plan.consequence;
+    let name = plan.short_name();
+    if all.changes() == 0 {
+        let _ = writeln!(out, "{name} has nothing to do for this: it does not read these files.");
+        return;
+    }
+    let acts = [("restart", &all.restart), ("reload", &all.reload)];
+    let acts: Vec<String> = acts
+        .into_iter()
+        .filter(|(_, services)| !services.is_empty())
+        .map(|(verb, services)| {
+            let names: Vec<&str> = services.iter().map(|service| Service::name(*service)).collect();
+            format!("{verb} {}", names.join(" and "))
+        })
+        .collect();
+    if acts.is_empty() {
+        let _ = writeln!(out, "What {name} must do for this: nothing; its new sessions take it up");
+    } else {
+        let on = if all.nodes.is_empty() { String::new() } else { on_nodes(&all.nodes) };
+        let _ = writeln!(out, "What {name} must do for this: {}{on}", acts.join(", "));
+    }
+    if !all.proven {
+        out.push_str("  not proven: what its manual says of files in general is reckoned with\n");
+    }
+    if let Some(reason) = &all.nodes_unknown {
+        let _ = writeln!(out, "  ?  further nodes: {reason}");
+    }
+    fates(out, report, plan, style);
+    for (cluster, jobs) in &all.jobs {
+        let stay = if *jobs == 1 { "stays" } else { "stay" };
+        let _ = writeln!(out, "  =  {} in cluster {cluster} {stay}", count(*jobs, "job"));
+    }
+    if !all.restart.is_empty() {
+        for unknown in &all.unknowns {
+            let _ = writeln!(out, "  ?  who is hurt is not known: {unknown}");
+        }
+    }
+}
+
+/// What becomes of whom; where nothing is restarted, that all stay.
+fn fates(out: &mut String, report: &Report, plan: &IncumbentPlan, style: &Style<'_>) {
+    if plan.consequence.restart.is_empty() {
+        match plan.consequence.fates.len() {
+            0 => {}
+            1 => out.push_str("  =  1 session stays\n"),
+            n => {
+                let _ = writeln!(out, "  =  {n} sessions stay");
+            }
+        }
+        return;
+    }
+    let groups = plan.groups();
+    let (end, stay): (Vec<_>, Vec<_>) = groups.iter().partition(|group| group.first.ends);
+    for group in &end {
+        fate_lines(out, group, style);
+    }
+    if !end.is_empty() {
+        because(out, report, plan);
+    }
+    for group in &stay {
+        fate_lines(out, group, style);
+    }
+}
+
+fn on_nodes(nodes: &[String]) -> String {
+    const SHOWN: usize = 8;
+    let shown: Vec<&str> = nodes.iter().take(SHOWN).map(String::as_str).collect();
+    let more = nodes.len().saturating_sub(SHOWN);
+    let rest = if more > 0 { format!(", +{more}") } else { String::new() };
+    format!(" on {}{rest}", shown.join(", "))
+}
+
+fn fate_lines(out: &mut String, group: &Group<'_>, style: &Style<'_>) {
+    let fate = group.first;
+    let n = group.sessions();
+    let kind = match fate.kind {
+        crate::incumbent::Kind::Unsaid => "session".to_owned(),
+        kind => format!("{} session", kind.name()),
+    };
+    let (mark, verb) = match (fate.ends, n) {
+        (true, 1) => ("-", "ends"),
+        (true, _) => ("-", "end"),
+        (false, 1) => ("=", "stays"),
+        (false, _) => ("=", "stay"),
+    };
+    let on = fate.node.as_ref().map(|node| format!(" on {node}")).unwrap_or_default();
+    let proven = if fate.proven { "" } else { "   (not proven)" };
+    let people = people(group, style);
+    let _ = writeln!(out, "  {mark}  {}{on} {verb}   {people}{proven}", count(n, &kind));
+    let _ = writeln!(out, "       {}", fate.why);
+}
+
+/// `alice (3), bob, +6`.
+fn people(group: &Group<'_>, style: &Style<'_>) -> String {
+    let mut people: Vec<(&str, usize)> = group.people.iter().map(|(name, n)| (*name, *n)).collect();
+    people.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+    let shown = if style.verbose { people.len() } else { people.len().min(NAMED) };
+    let mut words: Vec<String> = people[..shown]
+        .iter()
+        .map(|(name, n)| if *n == 1 { (*name).to_owned() } else { format!("{name} ({n})") })
+        .collect();
+    if people.len() > shown {
+        words.push(format!("+{}", people.len() - shown));
+    }
+    words.join(", ")
+}
+
+/// The lines that make it restart something.
+fn because(out: &mut String, report: &Report, plan: &IncumbentPlan) {
+    let restarts = |must: &Option<catalogue::Incumbent>| {
+        matches!(must, Some(catalogue::Incumbent::Restart | catalogue::Incumbent::Unknown))
+    };
+    let lines = report.options.iter().zip(&plan.consequence.musts);
+    let causes: Vec<Because> =
+        lines.filter(|(_, must)| restarts(must)).map(|(option, _)| option.as_cause()).collect();
+    super::because(out, &causes);
+}
+
+/// What the same edit would do with this engine serving.
+fn with_wharf(out: &mut String, serving: &Serving) {
+    match serving {
+        Serving::Refused { first, errors } => {
+            let more = errors.saturating_sub(1);
+            let more = if more > 0 { format!(" (+{more} more)") } else { String::new() };
+            out.push_str("With wharf serving this site these files would be refused:\n");
+            let _ = writeln!(out, "  {first}{more}");
+        }
+        Serving::Accepted { summary, later, next_start, no_effect } => {
+            let hurt = summary.end + summary.restart + summary.moved + summary.suspend;
+            if hurt == 0 && *later > 0 {
+                let things = count(*later, "session");
+                let _ = writeln!(
+                    out,
+                    "With wharf serving this site the same edit would hurt nobody who is at work:\n  \
+                     {things} would wait until idle, for a window or for approval"
+                );
+            } else if hurt == 0 {
+                out.push_str("With wharf serving this site the same edit would touch nobody.\n");
+            } else {
+                let _ = writeln!(
+                    out,
+                    "With wharf serving this site the same edit would end {} and restart {}.",
+                    count(summary.end, "session"),
+                    count(summary.restart, "session")
+                );
+            }
+            if *next_start > 0 {
+                let takes = if *next_start == 1 { "is taken up" } else { "are taken up" };
+                let options = count(*next_start, "option");
+                let _ = writeln!(out, "  {options} {takes} by each session at its next start");
+            }
+            if *no_effect > 0 {
+                let does = if *no_effect == 1 { "does" } else { "do" };
+                let options = count(*no_effect, "option");
+                let _ = writeln!(out, "  {options} {does} nothing in this version of wharf");
+            }
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! What a set of files means to the product that runs on them: the last part of a plan where the engine
+//! observes, or serves beside it.
+
+use engine_core::desired::Lowered;
+use engine_core::ids::Moment;
+use engine_core::report::Report;
+use engine_core::report::incumbent::{IncumbentPlan, serving};
+use engine_core::site::SiteFiles;
+
+use super::Reconciler;
+
+impl Reconciler {
+    /// Adds to the report of `files` what they mean to the product, as of the last look at the world.
+    pub fn tell_incumbent(
+        &self,
+        report: &mut Report,
+        files: &SiteFiles,
+        lowered: &Lowered,
+        now: Moment,
+    ) {
+        let Some(observed) = &self.last else { return };
+        let in_force = self.in_force.as_ref();
+        let from = in_force.map(|site| &site.lowered.settings);
+        let desired = &lowered.desired;
+        let Some(mut plan) = IncumbentPlan::new(report, from, &lowered.settings, desired, observed)
+        else {
+            return;
+        };
+        if let (Some(site), true) = (in_force, plan.observing && !report.options.is_empty()) {
+            plan.serving = Some(serving(&site.files, files, &self.ground, observed, now));
+        }
+        report.incumbent = Some(Box::new(plan));
+    }
+}
