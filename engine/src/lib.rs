@@ -26,6 +26,7 @@ pub mod proxy;
 pub mod reconcile;
 pub mod recorded;
 pub mod saved;
+pub mod saved_plan;
 pub mod session_socket;
 pub mod status;
 pub mod store;

@@ -8,7 +8,7 @@ use engine_core::desired::Desired;
 use engine_core::ids::{Moment, NodeId, UserName, WorkbenchName};
 use engine_core::incumbent::Questions;
 use engine_core::known::Known;
-use engine_core::observed::{InForce, IncarnationSeen, Memory, Observed};
+use engine_core::observed::{InForce, IncarnationSeen, Memory, Observed, PortRefusal};
 
 use crate::ports::{Accounts, Incumbent, Launcher, Nodes, Routes, Workbenches};
 
@@ -81,6 +81,25 @@ pub fn look_around(
         let spec = desired.workbenches.get(&workbench).cloned().unwrap_or_default();
         let seen = known.observe(&workbench, &spec, now);
         observed.workbenches.insert(workbench, seen);
+    }
+}
+
+/// Looks who holds the port that `desired` asks for and this engine does not have: a plan says so before
+/// anything is tried. Changes nothing.
+pub fn look_at_port(
+    observed: &mut Observed,
+    routes: &mut dyn Routes,
+    desired: &Desired,
+    now: Moment,
+) {
+    let Some(wanted) = &desired.listen else { return };
+    let is_ours = observed.listeners.values().any(|known| known.present() == Some(wanted));
+    if is_ours || observed.refused.contains_key(wanted) {
+        return;
+    }
+    if let Some(holder) = routes.who_holds(wanted) {
+        let refusal = PortRefusal { reason: format!("held by {holder}"), at: now };
+        observed.refused.insert(wanted.clone(), refusal);
     }
 }
 

@@ -165,6 +165,8 @@ pub trait Routes: Send {
         address: &ListenAddress,
         now: Moment,
     ) -> Result<(), PortRefusal>;
+    /// Who else listens at `address`, where that can be found out without trying to.
+    fn who_holds(&mut self, address: &ListenAddress) -> Option<String>;
     /// Stops listening; open connections stay.
     fn unlisten(&mut self, listener: &ListenerId);
     /// Leads a gateway's port to a session; none = nowhere.

@@ -6,12 +6,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use engine_core::desired::{self, AskedBy, Desired, Ground, Lowered, Override, Request};
+use engine_core::desired::{self, Desired, Ground, Lowered, Override, Request};
 use engine_core::forecast;
-use engine_core::ids::{Generation, Moment, SessionId, SiteDigest, UserName};
+use engine_core::ids::{Generation, Moment, SiteDigest};
 use engine_core::incumbent::Questions;
 use engine_core::observed::{InForce, Memory, Observed};
-use engine_core::plan::{HoldKind, Plan, Resource};
+use engine_core::plan::{HoldKind, Plan};
 use engine_core::planner::{self, Input};
 use engine_core::predict;
 use engine_core::report::{About, Report};
@@ -37,6 +37,11 @@ const BUSY_MS: u64 = 100;
 const LIVE_MS: u64 = 1_000;
 /// Otherwise, in milliseconds.
 const QUIET_MS: u64 = 30_000;
+
+mod approving;
+mod requested;
+
+pub use approving::Applied;
 
 /// The adapters behind the ports.
 pub struct Adapters {
@@ -101,6 +106,8 @@ pub struct Reconciler {
     ground: Ground,
     cores: u32,
     in_force: Option<SiteInForce>,
+    /// What acts while the set in force waits for a person.
+    acting: Option<approving::Acting>,
     memory: Memory,
     refused: Option<Refusal>,
     decided_at: Moment,
@@ -135,12 +142,13 @@ impl Reconciler {
                 saved: true,
             }
         });
-        Self {
+        let mut reconciler = Self {
             adapters,
             ledger,
             ground,
             cores,
             in_force,
+            acting: None,
             memory: Memory::default(),
             refused: None,
             decided_at: Moment::default(),
@@ -153,7 +161,9 @@ impl Reconciler {
             site: false,
             keeps_inputs: false,
             inputs: None,
-        }
+        };
+        reconciler.resume_acting();
+        reconciler
     }
 
     /// The set in force.
@@ -198,14 +208,16 @@ impl Reconciler {
         }
         let last = self.in_force.as_ref().map_or(Generation(0), |site| site.mark.generation);
         let generation = Generation(last.0.max(self.ledger.last_generation().0) + 1);
-        let mark = InForce { generation, digest: Some(digest), since: now };
+        let mark = InForce { generation, digest: Some(digest), since: now, acting: None };
         let problems = problems.into();
         // A line that is gone can be named as a cause as long as what it asked for is still there.
         let mut lowered = lowered;
-        Arc::make_mut(&mut lowered).origins.follow(&self.lowered().origins);
+        Arc::make_mut(&mut lowered).origins.follow(&self.newest().origins);
         let mut site = SiteInForce { mark, files, lowered, problems, saved: false };
+        let acted = self.acted();
         self.save(&mut site);
         self.in_force = Some(site);
+        self.wait_for_approval(acted);
         generation
     }
 
@@ -218,13 +230,6 @@ impl Reconciler {
     /// Pauses or resumes: traffic goes on, nothing else does.
     pub fn pause(&mut self, paused: bool) {
         self.memory.paused = paused;
-    }
-
-    /// Lets every step go that waits for harm-delay or approval.
-    pub fn release_all(&mut self) -> Vec<Resource> {
-        let waiting: Vec<Resource> = self.memory.harm_since.keys().cloned().collect();
-        self.memory.released.extend(waiting.iter().cloned());
-        waiting
     }
 
     /// One round at `now`.
@@ -272,55 +277,26 @@ impl Reconciler {
             &lowered.desired,
             now,
         );
+        observe::look_at_port(&mut observed, &mut *self.adapters.routes, &lowered.desired, now);
         // What is planned for is taken as in force, so that an engine without any set can plan its first.
         observed.in_force.digest.get_or_insert(SiteDigest(engine_core::ids::Digest::of(b"")));
         let (requests, overrides) = self.people(now);
-        let in_force = self.lowered();
+        let (newest, acts) = (self.newest(), self.lowered());
         let report_of = |lowered: &Lowered, options, warnings| {
             let desired = desired::merge(lowered.desired.clone(), &requests, &overrides, now);
-            let mut origins = lowered.origins.clone();
-            origins.follow(&in_force.origins);
-            let forecast = forecast::forecast(&desired, &origins, &observed, now);
+            let forecast = forecast::forecast(&desired, &lowered.origins, &observed, now);
             Report::new(about.clone(), options, &desired, &observed, &forecast, warnings)
         };
-        let options = in_force.settings.changes(&lowered.settings);
-        let report = report_of(lowered, options, warnings);
+        let options = newest.settings.changes(&lowered.settings);
+        let mut lowered = lowered.clone();
+        lowered.origins.follow(&newest.origins);
+        let would_act = desired::act_on(&self.acted().lowered, &lowered);
+        let report = report_of(&would_act, options, warnings);
         // What happens without the new files just the same is not theirs.
         match &self.in_force {
-            Some(_) => report.compared_with(&report_of(&in_force, Vec::new(), Vec::new())),
+            Some(_) => report.compared_with(&report_of(&acts, Vec::new(), Vec::new())),
             None => report,
         }
-    }
-
-    /// Asks for a session from a template, for `user`; its id.
-    ///
-    /// # Errors
-    /// There is no such template, it cannot be lowered, or the store cannot be written.
-    pub fn request(
-        &mut self,
-        template: &str,
-        user: &str,
-        asked_by: AskedBy,
-    ) -> Result<SessionId, String> {
-        let site = self.in_force.as_ref().ok_or("nothing is in force yet")?;
-        let user = UserName::new(user).map_err(|error| error.to_string())?;
-        let id = requested_id(&user)?;
-        let (spec, from) = desired::lower_request(
-            &site.files,
-            &self.ground,
-            template,
-            id.clone(),
-            user,
-            asked_by,
-        )?;
-        let request = Request {
-            spec: Arc::new(spec),
-            template: template.to_owned(),
-            template_version: from.version,
-            ending: false,
-        };
-        self.ledger.put_request(request).map_err(|error| crate::chain(&error))?;
-        Ok(id)
     }
 
     /// The inputs of the last round, as of `at`, for `replan`; of a look at the world where there was none.
@@ -333,8 +309,10 @@ impl Reconciler {
             None => self.look(at),
         };
         let site = self.in_force.as_ref();
+        let acting = self.acting.as_ref().and_then(|acting| acting.files.as_deref());
         serde_json::to_value(Recorded {
             format: crate::recorded::FORMAT,
+            acting: acting.map(SavedSite::from),
             site: site.map(|site| SavedSite::from(&*site.files)),
             node: self.ground.node.clone(),
             default_user: self.ground.default_user.clone(),
@@ -361,6 +339,7 @@ impl Reconciler {
             _ => StatusView::default(),
         };
         view.generation = site.map_or(Generation(0), |site| site.mark.generation);
+        view.acting = site.and_then(|site| site.mark.acting);
         view.since = site.map_or(Moment::default(), |site| site.mark.since);
         view.site = site.map_or_else(String::new, |site| site.files.workbench_dir.to_string());
         view.decided_at = self.decided_at;
@@ -373,7 +352,16 @@ impl Reconciler {
         view
     }
 
+    /// What acts.
     fn lowered(&self) -> Arc<Lowered> {
+        match &self.acting {
+            Some(acting) => Arc::clone(&acting.with_waiting),
+            None => self.newest(),
+        }
+    }
+
+    /// What the set in force asks for, approved or not.
+    fn newest(&self) -> Arc<Lowered> {
         match &self.in_force {
             Some(site) => Arc::clone(&site.lowered),
             None => Arc::new(Lowered::default()),
@@ -392,6 +380,7 @@ impl Reconciler {
         let lowered = self.lowered();
         self.desired = desired::merge(lowered.desired.clone(), &requests, &overrides, now);
         self.memory.harmed = self.ledger.harmed(now);
+        self.memory.approved = self.ledger.approval().clone();
         let given = Given {
             node: self.ground.node.clone(),
             cores: self.cores,
@@ -447,6 +436,10 @@ impl Reconciler {
             outcomes.iter().any(|outcome| outcome.step == step.id && outcome.error.is_none())
         });
         predict::remember(&mut observed, &done, now);
+        if observed.memory.approved != *self.ledger.approval() {
+            // What was done is approved no longer; unwritten, it is only approved for longer than needed.
+            let _ = self.ledger.put_approval(observed.memory.approved.clone());
+        }
         self.memory = observed.memory.clone();
         self.last = Some(observed);
     }
@@ -483,17 +476,4 @@ impl Reconciler {
             self.in_force = Some(site);
         }
     }
-}
-
-/// `<user>-<8 base32>`: the user in lower case, other characters dropped, cut to 31 (design.md §4).
-fn requested_id(user: &UserName) -> Result<SessionId, String> {
-    const BASE32: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
-    let random = crate::identity::random::<8>().map_err(|_| "the system gives no random bytes")?;
-    let keep = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    let name: String = user.as_str().to_lowercase().chars().filter(|c| keep(*c)).take(31).collect();
-    let name = name.trim_start_matches('-');
-    let name = if name.is_empty() { "user" } else { name };
-    let tail: String =
-        random.iter().map(|byte| char::from(BASE32[usize::from(byte & 31)])).collect();
-    SessionId::new(&format!("{name}-{tail}")).map_err(|error| error.to_string())
 }

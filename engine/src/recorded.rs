@@ -26,6 +26,9 @@ pub struct Recorded {
     pub format: u32,
     /// The files in force.
     pub site: Option<SavedSite>,
+    /// The files that act while those wait for approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acting: Option<SavedSite>,
     /// This node.
     pub node: NodeId,
     /// The account of sessions whose file names none.
@@ -97,10 +100,14 @@ impl Recorded {
             digest_key: Vec::new(),
             self_contained: self.self_contained,
         };
-        let lowered = match self.site {
-            Some(site) => desired::lower(&site.into_files()?, &ground),
-            None => desired::Lowered::default(),
+        let lower = |site: Option<SavedSite>| match site {
+            Some(site) => Ok(desired::lower(&site.into_files()?, &ground)),
+            None => Ok::<_, RecordedError>(desired::Lowered::default()),
         };
+        let mut lowered = lower(self.site)?;
+        if self.observed.in_force.acting.is_some() {
+            lowered = desired::act_on(&lower(self.acting)?, &lowered);
+        }
         let desired = desired::merge(lowered.desired, requests, overrides, self.now);
         let input = Input {
             desired: &desired,

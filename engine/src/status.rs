@@ -42,6 +42,8 @@ pub struct StatusView {
     pub generation: Generation,
     /// Since when it is in force.
     pub since: Moment,
+    /// The generation that acts while the one in force waits for `wharf apply`; none = the one in force.
+    pub acting: Option<Generation>,
     /// When the last set of files was accepted or refused.
     pub decided_at: Moment,
     /// Why the files on disk are not in force, if so.
@@ -177,6 +179,8 @@ pub struct HoldView {
     pub because: Vec<String>,
     /// Whether it stays until a person, a start or an idle time ends it.
     pub standing: bool,
+    /// Whether it only waits for a session's next start: the session is outdated, and nothing is held.
+    pub outdated: bool,
 }
 
 /// An override, as shown.
@@ -239,7 +243,9 @@ pub fn override_view(given: &Override) -> OverrideView {
     }
 }
 
-fn hold_view(hold: &Hold) -> HoldView {
+/// A hold as shown.
+#[must_use]
+pub fn hold_view(hold: &Hold) -> HoldView {
     HoldView {
         resource: hold.resource.to_string(),
         wanted: hold.wanted.clone(),
@@ -247,6 +253,7 @@ fn hold_view(hold: &Hold) -> HoldView {
         until: hold.until,
         because: hold.because.iter().map(ToString::to_string).collect(),
         standing: hold.kind() == HoldKind::Standing,
+        outdated: matches!(hold.waiting_on, WaitingOn::NextStart { .. }),
     }
 }
 

@@ -138,7 +138,7 @@ fn the_pure_half_knows_no_time_no_file_and_no_chance() {
 }
 
 /// Modules of the pure half, each above what it may name; inside a module anything goes.
-const LAYERS: [&str; 23] = [
+const LAYERS: [&str; 24] = [
     "ids",
     "known",
     "pairs",
@@ -156,6 +156,7 @@ const LAYERS: [&str; 23] = [
     "incumbent",
     "observed",
     "plan",
+    "approval",
     "diff",
     "planner",
     "predict",
@@ -165,7 +166,7 @@ const LAYERS: [&str; 23] = [
 ];
 
 /// What the pure half names upwards.
-const UPWARDS: [(&str, &str, &str); 3] = [
+const UPWARDS: [(&str, &str, &str); 4] = [
     ("desired", "plan::Because", "an origin becomes a cause, and causes are part of plans"),
     ("settings", "plan::Because", "a changed option is a cause"),
     (
@@ -173,6 +174,7 @@ const UPWARDS: [(&str, &str, &str); 3] = [
         "plan",
         "what a hold remembers is keyed by the plan's resources, and routes are seen as planned",
     ),
+    ("observed", "approval", "what a person has approved is remembered from round to round"),
 ];
 
 #[test]

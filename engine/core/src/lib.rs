@@ -5,6 +5,7 @@
 //! [`planner`], [`forecast`](mod@forecast), [`report`].
 
 pub mod accept;
+pub mod approval;
 pub mod check;
 pub mod desired;
 pub mod diff;

@@ -3,11 +3,12 @@
 //! Filled by the shell's `observe`; decides nothing. `Memory` is what the loop carries from round
 //! to round because the world cannot tell it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::approval::{Approval, Matter};
 use crate::desired::{BalancerMethod, LaunchSpec, ListenAddress, ListenerId, OnRemoval, StopSpec};
 use crate::ids::{
     GatewayId, Generation, Incarnation, Moment, NodeId, SessionId, SiteDigest, SpecDigest,
@@ -95,6 +96,13 @@ impl Observed {
         !self.silent_clusters.is_empty()
     }
 
+    /// Whether a person has approved this of the generation in force.
+    #[must_use]
+    pub fn approves(&self, matter: &Matter) -> bool {
+        let approved = &self.memory.approved;
+        approved.generation == self.in_force.generation && approved.covers(matter)
+    }
+
     /// Whether a node is this one, or answers.
     #[must_use]
     pub fn is_online(&self, node: &NodeId) -> bool {
@@ -121,6 +129,17 @@ pub struct InForce {
     pub digest: Option<SiteDigest>,
     /// When it was accepted.
     pub since: Moment,
+    /// The generation that acts while this one waits for approval; none = this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acting: Option<Generation>,
+}
+
+impl InForce {
+    /// The generation whose files what starts now is started from.
+    #[must_use]
+    pub fn acts(&self) -> Generation {
+        self.acting.unwrap_or(self.generation)
+    }
 }
 
 /// A node as found.
@@ -261,6 +280,9 @@ pub struct IncarnationSeen {
     /// What its file said of its end when it was started.
     #[serde(default)]
     pub terms: Terms,
+    /// The generation whose files it was started from; none = nobody wrote it down.
+    #[serde(default)]
+    pub generation: Option<Generation>,
 }
 
 /// Where an incarnation is in its life.
@@ -431,8 +453,9 @@ pub struct Memory {
     pub harm_since: BTreeMap<Resource, HarmWanted>,
     /// Sessions hurt by changes of files in the last ten minutes.
     pub harmed: Vec<(Moment, SessionId)>,
-    /// Resources whose waiting for harm-delay or approval a person has ended with `wharf apply`.
-    pub released: BTreeSet<Resource>,
+    /// What a person has let go with `wharf apply`, for one generation: it waits for nothing any more.
+    #[serde(default)]
+    pub approved: Approval,
     /// Whether a person has paused reconciliation.
     pub paused: bool,
 }

@@ -5,14 +5,18 @@
 
 mod because;
 mod hold;
+mod mark;
 mod resource;
+mod told;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use because::Because;
 pub use hold::{Hold, HoldKind, WaitingOn};
+pub use mark::Mark;
 pub use resource::Resource;
+pub(crate) use told::{STARTS, told};
 
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +24,9 @@ use crate::desired::{
     Access, BalancerMethod, BasePath, EnvValue, HealthSpec, LaunchSpec, ListenAddress, ListenerId,
     OnRemoval, StopSpec,
 };
-use crate::ids::{GatewayId, Incarnation, NodeId, SessionId, SpecDigest, WorkbenchName};
+use crate::ids::{
+    GatewayId, Generation, Incarnation, NodeId, SessionId, SpecDigest, WorkbenchName,
+};
 use crate::observed::{EndRecord, HarmWanted, Terms, UserSeen};
 
 /// What should happen now, what is wanted but not now, and what stays.
@@ -215,6 +221,9 @@ pub struct StartOrder {
     pub on_removal: OnRemoval,
     /// How it is known to be ready.
     pub health: HealthSpec,
+    /// The generation whose files ask for it so.
+    #[serde(default)]
+    pub generation: Generation,
 }
 
 /// What an end is for.

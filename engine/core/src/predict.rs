@@ -3,13 +3,14 @@
 //! Pure; used by the forecast, by golden cases, and as the shadow that the simulated world is
 //! compared with.
 
+use crate::approval::Matter;
 use crate::ids::{Incarnation, Moment, SessionId};
 use crate::known::Known;
 use crate::observed::{
     BalancerSeen, ENDS_KEPT, EndRecord, Exit, IncarnationSeen, InstallationSeen, Memory, Observed,
     Phase, Placed, Records, Terms, WorkbenchSeen,
 };
-use crate::plan::{Action, Because, EndPurpose, Plan, Resource, RouteSpec, StartOrder, Step};
+use crate::plan::{Action, Because, EndPurpose, Mark, Plan, Resource, RouteSpec, StartOrder, Step};
 
 /// How a harm-doing step is remembered: which session it hurts. What never became ready, or lives beside a
 /// newer start, is nobody's any more; every other end is harm (`proof` holds plans to it).
@@ -40,8 +41,8 @@ pub fn predict(mut world: Observed, plan: &Plan, now: Moment) -> Observed {
 pub fn counted_harm<'a>(memory: &Memory, step: &'a Step) -> Option<&'a SessionId> {
     let asked = step.because.iter().any(|cause| matches!(cause, Because::Person { .. }));
     let session = &harmed_by(step)?.session;
-    let let_go = memory.released.contains(&Resource::Session(session.clone()));
-    (!asked && !let_go).then_some(session)
+    let matter = Matter::harm(Resource::Session(session.clone()), step.impact);
+    (!asked && !memory.approved.covers(&matter)).then_some(session)
 }
 
 /// What the loop remembers after a plan was carried out.
@@ -50,12 +51,14 @@ pub fn remember(world: &mut Observed, plan: &Plan, now: Moment) {
     for step in &plan.steps {
         if let Some(session) = counted_harm(memory, step) {
             memory.harmed.push((now, session.clone()));
+        } else if let Some(Incarnation { session, .. }) = harmed_by(step) {
+            let done = Mark::of(step.impact);
+            memory.approved.use_up(&Resource::Session(session.clone()), done);
         }
     }
     let window = grammar::value::Millis(crate::planner::BRAKE_WINDOW_MS);
     memory.harmed.retain(|(at, _)| now.since(*at) <= window);
     memory.harm_since.clone_from(&plan.harm_since);
-    memory.released.retain(|resource| plan.harm_since.contains_key(resource));
 }
 
 fn apply(world: &mut Observed, step: &Step, now: Moment) {
@@ -164,6 +167,7 @@ fn started(order: &StartOrder, now: Moment) -> IncarnationSeen {
         kept: true,
         last_used: None,
         terms: Terms { on_removal: order.on_removal, stop: order.stop.clone() },
+        generation: Some(order.generation),
     }
 }
 
@@ -206,7 +210,9 @@ pub fn in_flight_done(mut world: Observed, now: Moment) -> Observed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::approval::Approval;
     use crate::desired::StopSpec;
+    use crate::ids::Generation;
     use crate::plan::{Impact, On};
 
     fn end(because: Because) -> Step {
@@ -231,7 +237,8 @@ mod tests {
         let mut memory = Memory::default();
         assert!(counted_harm(&memory, &by_file).is_some());
         assert!(counted_harm(&memory, &by_person).is_none());
-        memory.released.insert(Resource::Session("a".parse().unwrap()));
+        let matter = Matter::harm(Resource::Session("a".parse().unwrap()), Impact::Ended);
+        memory.approved = Approval::new(Generation(1), [matter]);
         assert!(counted_harm(&memory, &by_file).is_none());
     }
 }

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::approval::Matter;
 use crate::ids::{Incarnation, SessionId};
 use crate::known::Known;
 use crate::plan::{Action, Because, EndPurpose, Impact, Plan, Resource, Step};
@@ -109,10 +110,10 @@ fn waits_its_time(input: &Input<'_>, step: &Step) -> Result<(), String> {
         return Err(format!("{} does harm to nobody in particular", step.id));
     };
     let resource = Resource::Session(incarnation.session.clone());
-    let memory = &input.observed.memory;
-    if memory.released.contains(&resource) {
+    if input.observed.approves(&Matter::harm(resource.clone(), step.impact)) {
         return Ok(());
     }
+    let memory = &input.observed.memory;
     let delay = input.desired.policy.harm_delay;
     let waited = memory.harm_since.get(&resource).map(|wanted| input.now.since(wanted.since));
     if delay.0 > 0 && waited.is_none_or(|waited| waited < delay) {
@@ -134,8 +135,12 @@ fn within_budget(input: &Input<'_>, plan: &Plan) -> Result<(), String> {
         .steps
         .iter()
         .filter(|step| step.impact.is_harm() && !is_asked_by_person(step))
-        .filter_map(|step| Some(&acted_upon(step)?.session))
-        .filter(|id| !memory.released.contains(&Resource::Session((*id).clone())))
+        .filter_map(|step| Some((&acted_upon(step)?.session, step.impact)))
+        .filter(|(id, impact)| {
+            let matter = Matter::harm(Resource::Session((*id).clone()), *impact);
+            !input.observed.approves(&matter)
+        })
+        .map(|(id, _)| id)
         .collect();
     let recent =
         memory.harmed.iter().filter(|(at, _)| input.now.since(*at).0 <= planner::BRAKE_WINDOW_MS);

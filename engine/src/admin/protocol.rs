@@ -1,10 +1,40 @@
 //! What commands ask of the engine, and what it answers.
 
+use engine_core::ids::{Generation, Moment};
 use engine_core::plan::Because;
 use serde::{Deserialize, Serialize};
 
 use crate::saved::SavedSite;
-use crate::status::StatusView;
+use crate::saved_plan::SavedPlan;
+use crate::status::{HoldView, StatusView};
+
+/// A form of a plan's text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlanForm {
+    /// For a terminal.
+    #[default]
+    Text,
+    /// For a merge request.
+    Markdown {
+        /// Whether people and their sessions are named.
+        people: bool,
+    },
+}
+
+/// A round, as shown.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct RoundView {
+    /// Its number.
+    pub number: u64,
+    /// When it began.
+    pub at: Moment,
+    /// What woke it.
+    pub woken_by: String,
+    /// Steps by id, each with why it failed, if it did.
+    pub steps: Vec<(String, Option<String>)>,
+}
 
 /// The version of this protocol. An engine answers a newer one with an error that says so.
 pub const PROTOCOL: u32 = 1;
@@ -38,9 +68,30 @@ pub enum Request {
         warnings: Vec<String>,
         /// Everything, also what is usually counted only.
         verbose: bool,
+        /// Which form of the text.
+        #[serde(default)]
+        form: PlanForm,
+        /// What waits and drifts of the set in force, instead of what files would change.
+        #[serde(default)]
+        pending: bool,
+        /// Whether the plan itself is wanted, for keeping.
+        #[serde(default)]
+        keep: bool,
     },
     /// Let steps go that wait for harm-delay or approval.
-    Apply,
+    Apply {
+        /// The plan that is approved; none = everything that waits now.
+        #[serde(default)]
+        plan: Option<Box<SavedPlan>>,
+        /// Say what would go on, and change nothing.
+        #[serde(default)]
+        dry_run: bool,
+    },
+    /// The rounds after one of this number, as far as they are remembered.
+    Rounds {
+        /// The number of the last round that is known already.
+        after: u64,
+    },
     /// Look at the files now.
     Reload,
     /// Stop reconciling; traffic goes on.
@@ -90,11 +141,12 @@ impl Request {
         match self {
             Request::Status
             | Request::Plan { .. }
+            | Request::Rounds { .. }
             | Request::SessionLogs { .. }
             | Request::Why { .. }
             | Request::Open
             | Request::Record => false,
-            Request::Apply
+            Request::Apply { .. }
             | Request::Reload
             | Request::Pause
             | Request::Resume
@@ -123,6 +175,32 @@ pub enum Answer {
         new: bool,
         /// Whether somebody would be hurt.
         harmful: bool,
+        /// The plan itself, where that was asked for.
+        #[serde(default)]
+        plan: Option<Box<SavedPlan>>,
+    },
+    /// What an approval let go.
+    Applied {
+        /// The generation that it is for.
+        generation: Generation,
+        /// What goes on.
+        let_go: Vec<HoldView>,
+        /// What the approved plan does not have; then nothing goes on.
+        new: Vec<HoldView>,
+        /// The last round before it.
+        round: u64,
+    },
+    /// The files in force are not those of the approved plan.
+    OtherFiles {
+        /// The generation in force.
+        generation: Generation,
+        /// Whether the planned files are on disk, and not in force yet.
+        on_disk: bool,
+    },
+    /// Rounds.
+    Rounds {
+        /// Oldest first.
+        rounds: Vec<RoundView>,
     },
     /// The set is refused; each problem in one line, and all of them rendered.
     Refused {

@@ -36,7 +36,8 @@ pub fn may(peer: &Peer, request: &Request, owner: &dyn Fn(&str) -> Option<String
             user.as_deref().is_none_or(|user| user == peer.name)
         }
         Request::Plan { .. }
-        | Request::Apply
+        | Request::Apply { .. }
+        | Request::Rounds { .. }
         | Request::Reload
         | Request::Pause
         | Request::Resume
@@ -102,7 +103,8 @@ mod tests {
             (start(None, Some("alice")), true, false),
             (Request::SessionLogs { session: "a".into(), bytes: 1 }, true, false),
             (Request::Why { thing: "a".into() }, true, false),
-            (Request::Apply, false, false),
+            (Request::Apply { plan: None, dry_run: true }, false, false),
+            (Request::Rounds { after: 0 }, false, false),
             (Request::Reload, false, false),
             (Request::Pause, false, false),
             (Request::Resume, false, false),

@@ -3,6 +3,7 @@
 //! Every command that needs the world asks a running engine over its admin socket; `plan` without one
 //! works from what can be read, and says so.
 
+mod apply;
 mod ask;
 mod check;
 mod completions;
@@ -37,6 +38,8 @@ const FAILED: u8 = 1;
 const CHANGES: u8 = 2;
 /// The same, and somebody would be hurt.
 const HARM: u8 = 3;
+/// The approved plan does not cover what would happen now.
+const UNCOVERED: u8 = 4;
 /// The command line makes no sense.
 const USAGE: u8 = 64;
 /// The engine does not answer.
@@ -130,7 +133,7 @@ enum Command {
     #[command(subcommand)]
     Option(option::OptionCommand),
     /// Let steps go that wait for harm-delay or approval
-    Apply,
+    Apply(apply::ApplyArgs),
     /// Look at the files now; fails if they are refused
     Reload(ask::ReloadArgs),
     /// What is in force, refused, held, overridden, outdated
@@ -184,7 +187,7 @@ fn run(cli: &Cli) -> u8 {
         Command::Dump(args) => dump::run(global, args),
         Command::Render(args) => render::run(global, args),
         Command::Option(command) => option::run(command),
-        Command::Apply => ask::simple(global, crate::admin::protocol::Request::Apply),
+        Command::Apply(args) => apply::run(global, args),
         Command::Reload(args) => ask::reload(global, args),
         Command::Status(args) => status::run(global, args),
         Command::Why(args) => why::run(global, args),

@@ -10,17 +10,22 @@ use engine_core::site::SiteFiles;
 
 use super::{CHANGES, FAILED, Global, HARM, OK, Place, UNAVAILABLE, USAGE, complain, print};
 use crate::admin::client::{self, ClientError};
-use crate::admin::protocol::{Answer, Request};
+use crate::admin::protocol::{Answer, PlanForm, Request};
+use crate::control::planning::Wish;
 use crate::load::{load, open_to_read, overlay};
 use crate::saved::SavedSite;
 
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit codes: 0 done; 1 the files are refused, or an error; with --detailed-exitcode\n\
-    2 = the files change something, 3 = and somebody would be hurt; 64 usage; 69 the engine does not answer.\n\n\
+    2 = the files change something, 3 = and somebody would be hurt; what waits already counts as no change;\n\
+    64 usage; 69 the engine does not answer.\n\n\
     Examples:\n  wharf plan                                  # the files on disk against those in force\n  \
     wharf plan /root/stage                      # a staged copy of the whole directory\n  \
-    wharf plan --as /etc/rstudio/launcher-env=/tmp/new --detailed-exitcode"
+    wharf plan --as /etc/rstudio/launcher-env=/tmp/new --detailed-exitcode\n  \
+    wharf plan /root/stage --out change.plan    # keep it, for `wharf apply change.plan`\n  \
+    wharf plan --pending -v                     # what waits, drifts and is outdated now, by name\n  \
+    wharf plan /root/stage --markdown           # for a merge request: counts, no names of people"
 )]
 pub(super) struct PlanArgs {
     /// A staged copy of the configuration directory
@@ -28,9 +33,21 @@ pub(super) struct PlanArgs {
     /// Plan as if STAGED stood at PATH (may be given several times)
     #[arg(long = "as", value_name = "PATH=STAGED")]
     staged: Vec<String>,
+    /// What waits, drifts and is outdated of the set in force; the files on disk are not looked at
+    #[arg(long, conflicts_with_all = ["dir", "staged", "out"])]
+    pending: bool,
+    /// Keep the plan in FILE (0600), for `wharf apply FILE`
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
     /// As one JSON object
-    #[arg(long)]
+    #[arg(long, conflicts_with = "markdown")]
     json: bool,
+    /// For a merge request: sessions counted by kind, nobody named
+    #[arg(long)]
+    markdown: bool,
+    /// Name people and their sessions in Markdown, too
+    #[arg(long, requires = "markdown")]
+    people: bool,
     /// 0 = no new changes, 2 = changes, 3 = changes that hurt somebody
     #[arg(long)]
     detailed_exitcode: bool,
@@ -47,6 +64,11 @@ pub(super) fn run(global: &Global, args: &PlanArgs) -> u8 {
     let engine = Place::here().find_engine(global, args.dir.as_deref());
     let answer = match engine {
         Ok(socket) => ask_engine(global, args, &overlays, &socket),
+        Err(message) if args.pending => {
+            // What waits is known to an engine only.
+            complain(&message);
+            return UNAVAILABLE;
+        }
         Err(_) => without_engine(global, args, &overlays),
     };
     match answer {
@@ -78,6 +100,12 @@ fn against(args: &PlanArgs, overlays: &[(PathBuf, PathBuf)]) -> String {
     }
 }
 
+fn wish(global: &Global, args: &PlanArgs) -> Wish {
+    let form =
+        if args.markdown { PlanForm::Markdown { people: args.people } } else { PlanForm::Text };
+    Wish { verbose: global.verbose > 0, form, keep: args.out.is_some() }
+}
+
 fn ask_engine(
     global: &Global,
     args: &PlanArgs,
@@ -94,11 +122,15 @@ fn ask_engine(
         let files = read(global, Some(&dir), overlays)?;
         Some(Box::new(SavedSite::from(&files)))
     };
+    let wish = wish(global, args);
     let request = Request::Plan {
         site,
         against: against(args, overlays),
         warnings: Vec::new(),
-        verbose: global.verbose > 0,
+        verbose: wish.verbose,
+        form: wish.form,
+        pending: args.pending,
+        keep: wish.keep,
     };
     answer_of(client::ask(socket, request))
 }
@@ -152,7 +184,7 @@ fn without_engine(
 ) -> Result<Answer, u8> {
     let files = read(global, args.dir.as_deref(), overlays)?;
     let about = against(args, overlays);
-    super::serve::plan_offline(&files, &about, global.verbose > 0).map_err(|message| {
+    super::serve::plan_offline(&files, &about, wish(global, args)).map_err(|message| {
         complain(&message);
         FAILED
     })
@@ -160,11 +192,17 @@ fn without_engine(
 
 fn show(args: &PlanArgs, answer: Answer) -> u8 {
     match answer {
-        Answer::Plan { text, json, new, harmful } => {
+        Answer::Plan { text, json, new, harmful, plan } => {
             if args.json {
                 print(&format!("{json}\n"));
             } else {
                 print(&text);
+            }
+            if let (Some(path), Some(plan)) = (&args.out, plan)
+                && let Err(error) = plan.write(path)
+            {
+                complain(&crate::chain(&error));
+                return FAILED;
             }
             match (args.detailed_exitcode, new, harmful) {
                 (true, true, true) => HARM,

@@ -191,6 +191,7 @@ fn env_lines(
         stop: StopSpec::default(),
         on_removal: rendered.spec.on_removal,
         health: rendered.spec.health.clone(),
+        generation: engine_core::ids::Generation(0),
     };
     let lang = std::env::var("LANG").ok();
     let env = environment(&order, &tokens, &Secrets::default(), lang.as_deref())?;

@@ -14,12 +14,12 @@ use engine_core::accept::Settle;
 use engine_core::desired::{Ground, Lowered};
 use engine_core::ids::{Digest, Moment, UserName};
 use engine_core::report::About;
-use engine_core::report::text::{self, Style};
 use engine_core::site::SiteFiles;
 
 use super::{FAILED, Global, OK, Place, complain};
 use crate::admin::protocol::Answer;
 use crate::admin::server::Server;
+use crate::control::planning::{self, Wish};
 use crate::control::requests::Services;
 use crate::control::{Control, Event, POLL, Told, narrate};
 use crate::identity::{Identity, Key, Person, SystemGroups};
@@ -345,16 +345,12 @@ fn mint(identity: &Identity, user: &str, admin: bool) -> String {
 }
 
 /// Plans without an engine, from what can be read without writing: the world is taken as empty.
-pub(super) fn plan_offline(
-    files: &SiteFiles,
-    against: &str,
-    verbose: bool,
-) -> Result<Answer, String> {
+pub(super) fn plan_offline(files: &SiteFiles, against: &str, wish: Wish) -> Result<Answer, String> {
     let ground = super::ground_for_check(files);
     let (lowered, acceptable) = crate::control::lower_for_serving(files, &ground);
     let problems = crate::control::serving_problems(files, &lowered);
     if !acceptable {
-        return Ok(crate::control::requests::refused(&problems, files, None, 0, super::when));
+        return Ok(planning::refused(&problems, files, None, 0, super::when));
     }
     let about = About {
         site: files.workbench_dir.to_string(),
@@ -378,7 +374,7 @@ pub(super) fn plan_offline(
     let forecast =
         engine_core::forecast::forecast(&lowered.desired, &lowered.origins, &observed, now);
     let options = engine_core::settings::Settings::default().changes(&lowered.settings);
-    let warnings = crate::control::requests::rendered_each(&problems, files);
+    let warnings = planning::rendered_each(&problems, files);
     let report = engine_core::report::Report::new(
         about,
         options,
@@ -387,11 +383,5 @@ pub(super) fn plan_offline(
         &forecast,
         warnings,
     );
-    let style = Style { when: &super::when, verbose };
-    Ok(Answer::Plan {
-        text: text::render(&report, &style),
-        json: engine_core::report::json::render(&report),
-        new: report.is_new(),
-        harmful: report.is_new() && report.is_harmful(),
-    })
+    Ok(planning::answer(report, wish, files.digest(), now, super::when, Some(&observed)))
 }

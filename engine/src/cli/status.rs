@@ -40,6 +40,7 @@ fn is_healthy(status: &StatusView) -> bool {
     status.refused.is_none()
         && status.settled
         && !status.paused
+        && status.acting.is_none()
         && status.store_problem.is_none()
         && !status.sessions.iter().any(|session| session.state == "failed")
 }
@@ -179,8 +180,7 @@ pub(super) fn sessions(out: &mut String, sessions: &[SessionView]) {
 }
 
 fn holds(out: &mut String, status: &StatusView) {
-    let shown: Vec<_> =
-        status.holds.iter().filter(|hold| !hold.waiting.starts_with("at its next start")).collect();
+    let shown: Vec<_> = status.holds.iter().filter(|hold| !hold.outdated).collect();
     if shown.is_empty() {
         return;
     }

@@ -4,6 +4,7 @@
 //! (`planner` does) and nothing about files (`accept` does). Read next: [`requests`].
 
 pub mod narrate;
+pub mod planning;
 pub mod requests;
 pub mod why;
 

@@ -5,15 +5,10 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use engine_core::desired::{AskedBy, Effect, Override, WantedState};
-use engine_core::ids::{Generation, Moment, SessionId};
-use engine_core::report::About;
-use engine_core::report::text::{self, Style};
-use engine_core::site::SiteFiles;
-use grammar::error::Problem;
-use grammar::report::Format;
+use engine_core::ids::{Moment, SessionId};
 use grammar::value::Millis;
 
-use super::{Control, lower_for_serving, serving_problems, short_lines, sources, why};
+use super::{Control, planning, why};
 use crate::admin::protocol::{Answer, Request};
 use crate::admin::rights::{self, Peer};
 use crate::layout::Layout;
@@ -59,10 +54,9 @@ pub fn answer(control: &mut Control, peer: &Peer, request: Request, now: Moment)
             let status = rights::visible(peer, StatusView::clone(&status));
             Ok(Answer::Status { status: Box::new(status) })
         }
-        Request::Plan { site, against, warnings, verbose } => {
-            plan(control, site.map(|site| *site), against, warnings, verbose, now)
-        }
-        Request::Apply => Ok(apply(control)),
+        request @ Request::Plan { .. } => planning::plan(control, request, now),
+        Request::Apply { plan, dry_run } => planning::apply(control, plan.as_deref(), dry_run, now),
+        Request::Rounds { after } => Ok(planning::rounds(control, after)),
         Request::Reload => {
             control.intake.wake(now);
             Ok(Answer::Done { what: "looking at the files".to_owned() })
@@ -94,93 +88,6 @@ pub fn answer(control: &mut Control, peer: &Peer, request: Request, now: Moment)
             .map_err(|error| error.to_string()),
     };
     done.unwrap_or_else(|message| Answer::Error { message, denied: false })
-}
-
-fn plan(
-    control: &mut Control,
-    site: Option<crate::saved::SavedSite>,
-    against: String,
-    warnings: Vec<String>,
-    verbose: bool,
-    now: Moment,
-) -> Result<Answer, String> {
-    let files: Arc<SiteFiles> = match site {
-        Some(saved) => Arc::new(saved.into_files().map_err(|error| error.to_string())?),
-        None => control
-            .intake
-            .latest()
-            .cloned()
-            .or_else(|| control.reconciler.in_force().map(|site| Arc::clone(&site.files)))
-            .ok_or("no files were read yet")?,
-    };
-    let (lowered, acceptable) = lower_for_serving(&files, control.reconciler.ground());
-    let problems = serving_problems(&files, &lowered);
-    let in_force =
-        control.reconciler.in_force().map(|site| (site.mark.generation, site.mark.since));
-    if !acceptable {
-        let status = control.services.status.load();
-        let live = status.sessions.iter().filter(|session| session.pid.is_some()).count();
-        return Ok(refused(&problems, &files, in_force, live, control.services.when));
-    }
-    let mut shown = warnings;
-    shown.extend(rendered_each(&problems, &files));
-    let dir = control.reconciler.in_force().map(|site| site.files.workbench_dir.to_string());
-    let about = About {
-        site: dir.unwrap_or_else(|| control.services.site_dir.display().to_string()),
-        in_force,
-        against,
-        remark: String::new(),
-    };
-    let mut report = control.reconciler.report(&lowered, &about, shown, now);
-    control.reconciler.tell_incumbent(&mut report, &files, &lowered, now);
-    let when = control.services.when;
-    let style = Style { when: &when, verbose };
-    Ok(Answer::Plan {
-        text: text::render(&report, &style),
-        json: engine_core::report::json::render(&report),
-        new: report.is_new(),
-        harmful: report.is_new() && report.is_harmful(),
-    })
-}
-
-/// The answer for a set that cannot come into force; `live` sessions stay as they are.
-pub fn refused(
-    problems: &[Problem],
-    files: &SiteFiles,
-    in_force: Option<(Generation, Moment)>,
-    live: usize,
-    when: fn(Moment) -> String,
-) -> Answer {
-    let style = grammar::report::Style { color: false, width: Some(100) };
-    let errors = problems.iter().filter(|problem| problem.is_error()).count();
-    let mut rendered = grammar::report::render(problems, &sources(files), Format::Human, style);
-    rendered.push('\n');
-    rendered.push_str(&text::no_plan(errors, in_force, live, &when));
-    Answer::Refused { problems: short_lines(problems, files), rendered }
-}
-
-/// Each warning rendered for itself; also each mistake in a file that leaves only its own thing alone.
-pub fn rendered_each(problems: &[Problem], files: &SiteFiles) -> Vec<String> {
-    let style = grammar::report::Style { color: false, width: Some(100) };
-    let sources = sources(files);
-    problems
-        .iter()
-        .filter(|problem| problem.severity != grammar::error::Severity::Note)
-        .map(|problem| {
-            grammar::report::render(std::slice::from_ref(problem), &sources, Format::Human, style)
-        })
-        .collect()
-}
-
-fn apply(control: &mut Control) -> Answer {
-    let released = control.reconciler.release_all();
-    let what = if released.is_empty() {
-        "nothing waits for harm-delay or approval".to_owned()
-    } else {
-        let names: Vec<String> = released.iter().map(ToString::to_string).collect();
-        format!("let go: {}", names.join(", "))
-    };
-    Answer::Done { what }
 }
 
 fn start(

@@ -166,6 +166,10 @@ impl Routes for SimRoutes {
         }
     }
 
+    fn who_holds(&mut self, _: &ListenAddress) -> Option<String> {
+        None
+    }
+
     fn unlisten(&mut self, listener: &ListenerId) {
         self.seen.listeners.remove(listener);
     }

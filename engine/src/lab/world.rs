@@ -277,6 +277,7 @@ impl SimSession {
             kept: self.kept,
             last_used: None,
             terms: Terms { on_removal: self.order.on_removal, stop: self.order.stop.clone() },
+            generation: Some(self.order.generation),
         }
     }
 }

@@ -133,6 +133,7 @@ impl LocalLauncher {
                 on_removal: order.on_removal,
                 stop: order.stop.clone(),
             }),
+            generation: order.map(|order| order.generation),
             phase,
             launch,
             kept,

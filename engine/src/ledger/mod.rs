@@ -3,6 +3,7 @@
 //! Every write is compare-and-swap on what was read, acknowledged after its flush, and only then
 //! visible here. A store that cannot be written makes the records Unknown: starts are held, traffic goes on.
 
+mod approvals;
 mod people;
 mod seal;
 mod sites;
@@ -14,6 +15,7 @@ pub use sites::Saved;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use engine_core::approval::Approval;
 use engine_core::desired::{Override, Request};
 use engine_core::ids::{GatewayId, Generation, Incarnation, Moment, NodeId, SessionId};
 use engine_core::known::Known;
@@ -34,7 +36,7 @@ const RENEW_AFTER: Millis = Millis(5_000);
 /// Harm within this time counts together.
 const BRAKE_WINDOW: Millis = Millis(engine_core::planner::BRAKE_WINDOW_MS);
 /// What is read of the store: everything but older sets of files.
-const READ: [&str; 9] = [
+const READ: [&str; 10] = [
     keys::SITE_CURRENT,
     keys::NUMBERS,
     keys::PLACEMENTS,
@@ -44,6 +46,7 @@ const READ: [&str; 9] = [
     keys::REQUESTS,
     keys::OVERRIDES,
     keys::HARMED,
+    keys::APPROVAL,
 ];
 /// The lease's name.
 const SITE_LEASE: &str = "site";
@@ -56,6 +59,7 @@ pub struct Ledger {
     requests: Vec<Request>,
     overrides: Vec<Override>,
     harmed: Vec<(Moment, SessionId)>,
+    approval: Approval,
     versions: BTreeMap<String, Version>,
     last_generation: Generation,
     problem: Option<(Moment, String)>,
@@ -78,6 +82,7 @@ impl Ledger {
             requests: Vec::new(),
             overrides: Vec::new(),
             harmed: Vec::new(),
+            approval: Approval::default(),
             versions: BTreeMap::new(),
             last_generation: Generation(0),
             problem: None,
@@ -435,6 +440,7 @@ impl Ledger {
                 Ok((record.at, record.session))
             })
             .collect::<Result<_, String>>()?;
+        self.read_approval(&all)?;
         let current = all.iter().find(|(key, _)| key == keys::SITE_CURRENT);
         if let Some((key, record)) = current {
             let site: wire::SiteRecord = decoded(key, record)?;

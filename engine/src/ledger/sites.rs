@@ -23,7 +23,17 @@ impl Ledger {
     /// The stored set of files, if there is one that can be read.
     #[must_use]
     pub fn site(&self) -> Option<Saved> {
-        let stored = self.store.get(keys::SITE_CURRENT).ok().flatten()?;
+        self.stored_site(keys::SITE_CURRENT)
+    }
+
+    /// The stored set of files of a generation, if it is kept and can be read.
+    #[must_use]
+    pub fn site_of(&self, generation: Generation) -> Option<Saved> {
+        self.stored_site(&keys::site_history(generation))
+    }
+
+    fn stored_site(&self, key: &str) -> Option<Saved> {
+        let stored = self.store.get(key).ok().flatten()?;
         let record: wire::SiteRecord = wire::decode(&stored.bytes).ok()?;
         let sealed = from_hex(&record.sealed)?;
         let text = self.seal.open(&sealed)?;
@@ -65,7 +75,10 @@ impl Ledger {
                 .generation
                 .0
                 .checked_sub(u64::from(keep.max(1)))
-                .map(|old| keys::site_history(Generation(old)))
+                .map(Generation)
+                // What was approved last may still be what acts.
+                .filter(|old| *old != self.approval.generation)
+                .map(keys::site_history)
                 .into_iter()
                 .collect(),
         };

@@ -1,5 +1,6 @@
 //! Records as they are stored: each its own struct with a `format`. Core's types are mapped here.
 
+use engine_core::approval::Matter;
 use engine_core::desired::{Effect, Override, Request, SessionSpec, WantedState};
 use engine_core::ids::{Generation, Moment, NodeId, SessionId, SiteDigest};
 use engine_core::observed::{EndRecord, InForce, Placed, Terms};
@@ -44,6 +45,13 @@ pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Bad> {
     Ok(framed.record)
 }
 
+/// What a person has approved of a generation.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct ApprovalRecord {
+    pub(super) generation: Generation,
+    pub(super) matters: Vec<Matter>,
+}
+
 /// The set of files in force.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct SiteRecord {
@@ -56,7 +64,12 @@ pub(super) struct SiteRecord {
 
 impl SiteRecord {
     pub(super) fn mark(&self) -> InForce {
-        InForce { generation: self.generation, digest: Some(self.digest), since: self.since }
+        InForce {
+            generation: self.generation,
+            digest: Some(self.digest),
+            since: self.since,
+            acting: None,
+        }
     }
 }
 

@@ -41,9 +41,9 @@ use engine_core::observed::{BalancerSeen, PortRefusal};
 use engine_core::plan::RouteSpec;
 
 use crate::identity::Identity;
-use crate::ports::{Clock, Routes, RoutesSeen, Warden};
+use crate::ports::{Clock, Routes, RoutesSeen, Warden, WardenError};
 use crate::status::StatusView;
-use crate::warden::protocol::Call;
+use crate::warden::protocol::{Answer, Call};
 use crate::web::Pages;
 use crate::web::metrics::Counters;
 
@@ -139,7 +139,11 @@ impl Proxy {
 
     fn bind(&self, address: &ListenAddress) -> Result<std::net::TcpListener, String> {
         let call = Call::Bind { address: address.clone() };
-        let (_, descriptors) = self.warden.call(&call).map_err(|error| in_words(&error))?;
+        let (_, descriptors) = self.warden.call(&call).map_err(|error| match error {
+            // It says itself what was tried, and so does whoever shows the reason.
+            WardenError::Refused { reason, .. } => reason,
+            error => in_words(&error),
+        })?;
         let [descriptor]: [OwnedFd; 1] =
             descriptors.try_into().map_err(|_| "the warden gave no listening socket".to_owned())?;
         let socket = std::net::TcpListener::from(descriptor);
@@ -294,6 +298,15 @@ impl Routes for Proxy {
                 self.refused.insert(address.clone(), refusal.clone());
                 Err(refusal)
             }
+        }
+    }
+
+    fn who_holds(&mut self, address: &ListenAddress) -> Option<String> {
+        let own = self.open.values().any(|open| excludes(&open.address, address));
+        let call = Call::WhoHolds { address: address.clone() };
+        match self.warden.call(&call).ok().filter(|_| !own)? {
+            (Answer::Holder { name }, _) => name,
+            _ => None,
         }
     }
 

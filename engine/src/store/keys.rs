@@ -13,6 +13,7 @@
 //! request/<session>                     what a person asked for
 //! override/<id>                         a command that hides a line of a file
 //! harmed/<moment, 20 digits>/<session>  a session hurt by a change of files
+//! approval                              what a person has approved, of which generation
 //! ```
 //!
 //! No part of a key can hold a `/`: ids and digests have none, and paths stand as hashes.
@@ -43,6 +44,9 @@ pub const REQUESTS: &str = "request/";
 pub const OVERRIDES: &str = "override/";
 /// Sessions hurt by changes of files.
 pub const HARMED: &str = "harmed/";
+
+/// What a person has approved.
+pub const APPROVAL: &str = "approval";
 
 /// One accepted set.
 #[must_use]

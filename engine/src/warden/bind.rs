@@ -26,7 +26,7 @@ pub fn listen(address: &ListenAddress) -> Result<OwnedFd, WardenError> {
         rustix::io::Errno::ADDRINUSE => {
             let holder = holder::of_port(address.ip, address.port);
             let holder = holder.unwrap_or_else(|| "another process".to_owned());
-            refused(what(), format!("it is held by {holder}"))
+            refused(what(), format!("held by {holder}"))
         }
         rustix::io::Errno::ACCESS => {
             refused(what(), "ports below net.ipv4.ip_unprivileged_port_start need root")

@@ -145,6 +145,10 @@ impl Warden for InProcess {
             Call::Bind { address } => {
                 bind::listen(address).map(|fd| (Answer::Descriptor, vec![fd]))
             }
+            Call::WhoHolds { address } => {
+                let name = holder::of_port(address.ip, address.port);
+                Ok((Answer::Holder { name }, Vec::new()))
+            }
             Call::Open { path } => self.open(path).map(|fd| (Answer::Descriptor, vec![fd])),
             Call::MakeHome { user } => {
                 self.make_home(user).map(|path| (Answer::Path { path }, Vec::new()))

@@ -51,6 +51,11 @@ pub enum Call {
         /// Where.
         address: ListenAddress,
     },
+    /// Who listens on a TCP address, told by what only root may read of other accounts' processes.
+    WhoHolds {
+        /// Where.
+        address: ListenAddress,
+    },
     /// Open a file below a directory given at the start, for reading; a descriptor comes with the answer.
     Open {
         /// Which.
@@ -71,6 +76,11 @@ pub enum Answer {
     Done,
     /// Done; a descriptor comes with it.
     Descriptor,
+    /// Who it is: `nginx, pid 812`; none = nobody that can be seen.
+    Holder {
+        /// Who.
+        name: Option<String>,
+    },
     /// Done: this is the path.
     Path {
         /// Which.

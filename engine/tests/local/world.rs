@@ -113,6 +113,7 @@ impl World {
             stop: StopSpec::default(),
             on_removal: OnRemoval::default(),
             health: HealthSpec { path: "/".to_owned(), start_timeout_ms: 1000 },
+            generation: engine_core::ids::Generation(1),
         }
     }
 

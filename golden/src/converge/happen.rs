@@ -95,6 +95,7 @@ fn foreign(world: &mut World, rest: &str) -> Result<(), String> {
         kept: false,
         last_used: None,
         terms: engine_core::observed::Terms::default(),
+        generation: None,
     };
     world.observed.incarnations.insert(Incarnation::new(session, 1), Known::Present(seen));
     Ok(())

@@ -2,17 +2,17 @@
 //!
 //! | files | `file PATH`, `edit PATH: OLD -> NEW`, `remove PATH`, `mkdir DIR`, `remove-dir DIR`, `unreadable PATH WHY` |
 //! |---|---|
-//! | engine | `accept`, `round`, `settle`, `plan`, `plan --json`, `sessions`, `routes`, `restart-engine` |
+//! | engine | `accept`, `round`, `settle`, `plan [--json|--verbose|--markdown [--people]|--pending [--verbose]|--out]`, `sessions`, `routes`, `restart-engine` |
 //! | time | `advance SPAN`, `now` |
 //! | sessions | `ready X`, `ended X`, `crash X [CODE]`, `vanish X`, `unknown X WHY`, `known X`, `keeper-lost X`, `beside X`, `at X NODE`, `foreign X USER`, `connections X N`, `reboot` |
 //! | world | `silent CLUSTER WHY`, `answers CLUSTER`, `store lost`, `store unreachable WHY`, `store back`, `refuse-port PORT WHO`, `free-port PORT`, `user X ...`, `workbench X ...`, `node X ...` |
 //! | product | see [`super::incumbent`] |
-//! | people | `override stop X until SPAN`, `override clear X`, `request X from T by USER`, `request-end X`, `apply`, `pause`, `resume` |
+//! | people | `override stop X until SPAN`, `override clear X`, `request X from T by USER`, `request-end X`, `apply [KEPT]`, `pause`, `resume` |
 
 use std::fmt::Write as _;
 
 use engine_core::desired::{
-    AskedBy, Effect, Lowered, Override, Request, WantedState, lower, lower_request,
+    AskedBy, Effect, Lowered, Override, Request, WantedState, act_on, lower, lower_request,
 };
 use engine_core::forecast;
 use engine_core::ids::{Digest, SessionId, SiteDigest};
@@ -22,7 +22,7 @@ use engine_core::plan::{HoldKind, Plan, WaitingOn};
 use engine_core::planner::Input;
 use engine_core::predict;
 use engine_core::report::text::{self, Style};
-use engine_core::report::{About, Report, json, live_sessions};
+use engine_core::report::{About, Report, json, live_sessions, markdown};
 use grammar::error::{Problem, Severity, sort_problems};
 use grammar::report::Format;
 use grammar::value::Millis;
@@ -81,7 +81,7 @@ pub fn run(world: &mut World, command: &Command) -> Result<String, String> {
             world.now = world.now.plus(Millis(span_ms(rest)?));
             Ok(String::new())
         }
-        "apply" => Ok(apply(world)),
+        "apply" => apply(world, rest),
         "pause" | "resume" => {
             world.observed.memory.paused = verb == "pause";
             Ok(String::new())
@@ -163,25 +163,21 @@ fn accept(world: &mut World) -> Result<String, String> {
 
 /// What files would do, as `wharf plan` has it.
 fn report(world: &mut World, lowered: &Lowered, warnings: Vec<String>) -> Result<Report, String> {
-    let new = world.merged(lowered);
+    let would_act = act_on(&world.acted, lowered);
+    let new = world.merged(&would_act);
     let (old, old_origins) = world.desired();
     world.look(&old);
     world.look(&new);
     let mut observed = world.observed.clone();
     observed.in_force.digest.get_or_insert(SiteDigest(Digest::of(b"")));
     let input =
-        Input { desired: &new, origins: &lowered.origins, observed: &observed, now: world.now };
+        Input { desired: &new, origins: &would_act.origins, observed: &observed, now: world.now };
     let ahead = checks::forecast_proven(&input)?;
     let options = match &world.force {
         Some(force) => force.lowered.settings.changes(&lowered.settings),
         None => Lowered::default().settings.changes(&lowered.settings),
     };
-    let about = About {
-        site: "/etc/rstudio".to_owned(),
-        in_force: world.force.as_ref().map(|f| (f.mark.generation, f.mark.since)),
-        against: "on disk".to_owned(),
-        remark: String::new(),
-    };
+    let about = about(world, "on disk");
     let mut report = Report::new(about, options, &new, &observed, &ahead, warnings);
     if world.force.is_some() {
         let before = forecast::forecast(&old, &old_origins, &observed, world.now);
@@ -195,8 +191,34 @@ fn report(world: &mut World, lowered: &Lowered, warnings: Vec<String>) -> Result
     Ok(report)
 }
 
+fn about(world: &World, against: &str) -> About {
+    About {
+        site: "/etc/rstudio".to_owned(),
+        in_force: world.force.as_ref().map(|f| (f.mark.generation, f.mark.since)),
+        against: against.to_owned(),
+        remark: String::new(),
+    }
+}
+
+/// What waits and drifts of the set in force.
+fn pending(world: &mut World) -> Result<Report, String> {
+    let (desired, origins) = world.desired();
+    world.look(&desired);
+    let observed = &world.observed;
+    let input = Input { desired: &desired, origins: &origins, observed, now: world.now };
+    let ahead = checks::forecast_proven(&input)?;
+    let none = Vec::new();
+    let report = Report::new(about(world, ""), none, &desired, observed, &ahead, Vec::new());
+    Ok(report.of_what_is_pending())
+}
+
 fn plan(world: &mut World, how: &str) -> Result<String, String> {
-    let (lowered, _, problems, sources) = read(world);
+    let how: Vec<&str> = how.split_whitespace().collect();
+    if how.contains(&"--pending") {
+        let report = pending(world)?;
+        return show(world, &report, &how);
+    }
+    let (lowered, digest, problems, sources) = read(world);
     let style = grammar::report::Style { color: false, width: Some(100) };
     let human =
         |problems: &[Problem]| grammar::report::render(problems, &sources, Format::Human, style);
@@ -213,14 +235,29 @@ fn plan(world: &mut World, how: &str) -> Result<String, String> {
         .map(|problem| human(std::slice::from_ref(problem)))
         .collect();
     let report = report(world, &lowered, warnings)?;
-    match how {
-        "" | "--verbose" => {
-            let style = Style { when: &when, verbose: how == "--verbose" };
-            Ok(text::render(&report, &style))
-        }
-        "--json" => Ok(format!("{}\n", json::render(&report))),
-        _ => Err(format!("plan has no {how}")),
+    if how.contains(&"--out") {
+        world.kept = Some((digest, report.matters().collect()));
     }
+    show(world, &report, &how)
+}
+
+/// A report in the form that is asked for.
+fn show(world: &World, report: &Report, how: &[&str]) -> Result<String, String> {
+    const WORDS: [&str; 6] =
+        ["--json", "--verbose", "--markdown", "--people", "--pending", "--out"];
+    if let Some(word) = how.iter().find(|word| !WORDS.contains(word)) {
+        return Err(format!("plan has no {word}"));
+    }
+    let has = |word: &str| how.contains(&word);
+    let style = Style { when: &when, verbose: has("--verbose") };
+    if has("--json") {
+        return Ok(format!("{}\n", json::render(report)));
+    }
+    if has("--markdown") {
+        return Ok(markdown::render(report, has("--people"), &style));
+    }
+    let named = has("--verbose").then(|| report.clone().with_names(&world.observed));
+    Ok(text::render(named.as_ref().unwrap_or(report), &style))
 }
 
 fn round(world: &mut World) -> Result<String, String> {
@@ -312,15 +349,28 @@ fn routes(world: &World) -> String {
     out
 }
 
-fn apply(world: &mut World) -> String {
-    let waiting: Vec<_> = world.observed.memory.harm_since.keys().cloned().collect();
-    let names: Vec<String> = waiting.iter().map(ToString::to_string).collect();
-    world.observed.memory.released.extend(waiting);
-    if names.is_empty() {
-        "nothing waits for harm-delay or approval\n".to_owned()
+/// Lets go what waits for a person; with `KEPT` no more than the plan has that was kept.
+fn apply(world: &mut World, which: &str) -> Result<String, String> {
+    let kept = if which == "KEPT" {
+        let (digest, matters) = world.kept.clone().ok_or("no plan was kept")?;
+        let in_force = world.force.as_ref().and_then(|force| force.mark.digest);
+        if in_force != Some(digest) {
+            return Ok("the files in force are not those that were planned for\n".to_owned());
+        }
+        Some(matters)
     } else {
-        format!("let go: {}\n", names.join(", "))
-    }
+        None
+    };
+    let (title, holds) = match world.apply(kept.as_deref())? {
+        Ok(let_go) if let_go.is_empty() => {
+            return Ok("nothing waits for harm-delay or approval\n".to_owned());
+        }
+        Ok(let_go) => ("let go", let_go),
+        Err(new) => ("not in the approved plan, so nothing was let go", new),
+    };
+    let names: Vec<String> =
+        holds.iter().map(|hold| format!("{} {}", hold.resource, hold.wanted)).collect();
+    Ok(format!("{title}: {}\n", names.join(", ")))
 }
 
 fn over(world: &mut World, rest: &str) -> Result<String, String> {

@@ -136,14 +136,16 @@ fn impossible_action(action: &str, impact: Impact) -> Option<&'static str> {
 
 fn impossible_hold(hold: &str, impact: Impact) -> Option<&'static str> {
     match (hold, impact) {
+        ("approval", Impact::NewSessions) => None,
         ("draining" | "nodes", _) => Some("d"),
         (_, Impact::NewSessions | Impact::RequestsHeld | Impact::Suspended | Impact::Moved) => {
             Some("a")
         }
-        ("harm-delay" | "approval" | "idle", Impact::Restarted | Impact::Ended)
+        ("approval", Impact::None)
+        | ("harm-delay" | "approval" | "idle", Impact::Restarted | Impact::Ended)
         | ("window", Impact::Restarted)
         | ("pinned", Impact::Ended) => None,
-        ("harm-delay" | "approval" | "idle" | "window" | "pinned", _) => Some("e"),
+        ("harm-delay" | "idle" | "window" | "pinned", _) => Some("e"),
         (_, Impact::None) => None,
         _ => Some("f"),
     }

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
+use engine_core::approval::{self, Matter};
 use engine_core::desired::{self, Desired, Ground, Lowered, Origins, Override, Request};
-use engine_core::ids::{Generation, Incarnation, Moment, SessionId, UserName, WorkbenchName};
+use engine_core::ids::{
+    Generation, Incarnation, Moment, SessionId, SiteDigest, UserName, WorkbenchName,
+};
 use engine_core::known::Known;
 use engine_core::observed::{
     Exit, InForce, IncarnationSeen, InstallationSeen, NodeSeen, Observed, Phase, Records, UserSeen,
     WorkbenchSeen,
 };
-use engine_core::plan::{Action, Plan};
+use engine_core::plan::{Action, Hold, Plan};
 use engine_core::planner::{self, Input};
 use engine_core::predict;
 use engine_core::proof;
@@ -45,6 +48,10 @@ pub struct World {
     pub disk: Disk,
     /// What is in force.
     pub force: Option<Force>,
+    /// What acts, by itself: something else than what is in force while that waits for a person.
+    pub acted: Arc<Lowered>,
+    /// The plan that a person keeps: for which files, and what it has.
+    pub kept: Option<(SiteDigest, Vec<Matter>)>,
     /// What people asked for.
     pub requests: Vec<Request>,
     /// Commands that hide a line.
@@ -65,6 +72,8 @@ impl Default for World {
             observed,
             disk: Disk::default(),
             force: None,
+            acted: Arc::default(),
+            kept: None,
             requests: Vec::new(),
             overrides: Vec::new(),
             out_of_reach: None,
@@ -94,10 +103,11 @@ impl World {
     /// What is asked for now, and where it stands.
     #[must_use]
     pub fn desired(&self) -> (Desired, Origins) {
-        match &self.force {
-            Some(force) => (self.merged(&force.lowered), force.lowered.origins.clone()),
-            None => (self.merged(&Lowered::default()), Origins::default()),
-        }
+        let Some(force) = &self.force else {
+            return (self.merged(&Lowered::default()), Origins::default());
+        };
+        let acts = desired::act_on(&self.acted, &force.lowered);
+        (self.merged(&acts), acts.origins)
     }
 
     /// Looks at the world for what `desired` speaks of.
@@ -170,19 +180,48 @@ impl World {
     }
 
     /// Takes a set of files into force.
-    pub fn accept(&mut self, lowered: Lowered, digest: engine_core::ids::SiteDigest) -> Generation {
+    pub fn accept(&mut self, lowered: Lowered, digest: SiteDigest) -> Generation {
         if let Some(force) = &self.force
             && force.mark.digest == Some(digest)
         {
             return force.mark.generation;
         }
         let last = self.force.as_ref().map_or(0, |force| force.mark.generation.0);
-        let mark =
-            InForce { generation: Generation(last + 1), digest: Some(digest), since: self.now };
-        let generation = mark.generation;
+        let generation = Generation(last + 1);
+        let waits = desired::waits(&self.acted.desired, &lowered.desired);
+        let acted = self.force.as_ref().map_or(Generation(0), |force| force.mark.acts());
+        let acting = waits.then_some(acted);
+        let mark = InForce { generation, digest: Some(digest), since: self.now, acting };
+        let lowered = Arc::new(lowered);
+        if !waits {
+            self.acted = Arc::clone(&lowered);
+        }
         let files = self.disk.read();
-        self.force = Some(Force { lowered: Arc::new(lowered), mark, files });
+        self.force = Some(Force { lowered, mark, files });
         generation
+    }
+
+    /// Lets go what waits for a person, or what of it a plan has that was kept.
+    ///
+    /// # Errors
+    /// Nothing is in force, a plan breaks a rule, or what would go on and the kept plan does not have.
+    pub fn apply(
+        &mut self,
+        saved: Option<&[Matter]>,
+    ) -> Result<Result<Vec<Hold>, Vec<Hold>>, String> {
+        let plan = self.plan()?;
+        let force = self.force.as_mut().ok_or("nothing is in force")?;
+        let given = match approval::approve(&plan, force.mark.generation, saved) {
+            Ok(given) => given,
+            Err(new) => return Ok(Err(new)),
+        };
+        let let_go: Vec<Hold> = approval::awaiting(&plan).cloned().collect();
+        if !let_go.is_empty() {
+            self.observed.memory.approved = given;
+            force.mark.acting = None;
+            self.acted = Arc::clone(&force.lowered);
+        }
+        Ok(Ok(let_go))
     }
 
     /// The newest incarnation of a session.

@@ -84,6 +84,7 @@ impl Instance {
             stop: StopSpec::default(),
             on_removal: OnRemoval::default(),
             health: HealthSpec { path: "/".to_owned(), start_timeout_ms: 1000 },
+            generation: engine_core::ids::Generation(1),
         }
     }
 

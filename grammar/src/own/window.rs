@@ -50,6 +50,20 @@ impl Window {
         (self.days.has(day) && minute >= self.start_minute)
             || (self.days.has(before) && minute < self.end_minute)
     }
+
+    /// Minutes from a minute of the week (from Monday 00:00) until it is open: 0 inside.
+    #[must_use]
+    pub fn opens_in(&self, week_minute: u16) -> u16 {
+        let (today, minute) = (week_minute / DAY_MINUTES, week_minute % DAY_MINUTES);
+        let day = |ahead: u16| u8::try_from((today + ahead) % 7).unwrap_or(0);
+        if self.contains(day(0), minute) {
+            return 0;
+        }
+        // Today's beginning may be over; the same day of the next week is the farthest.
+        let begins = (0..=7).filter(|ahead| self.days.has(day(*ahead)));
+        let begins = begins.map(|ahead| ahead * DAY_MINUTES + self.start_minute);
+        begins.filter_map(|begin| begin.checked_sub(minute)).min().unwrap_or(0)
+    }
 }
 
 impl Leaf for Window {
@@ -138,6 +152,20 @@ mod tests {
         assert_eq!(window("Fri-Mon 01:00-02:00").days, Days(0b111_0001));
         assert_eq!(window("02:00-05:00").days, Days::ALL);
         assert_eq!(window("sun 02:00-05:00"), window("Sun  02:00-05:00"));
+    }
+
+    #[test]
+    fn the_next_opening_is_counted_in_minutes() {
+        let at = |day: u16, hour: u16, minute: u16| day * DAY_MINUTES + hour * 60 + minute;
+        let opens = |text: &str, at: u16| window(text).opens_in(at);
+        assert_eq!(opens("Sun 02:00-05:00", at(5, 14, 0)), 12 * 60);
+        assert_eq!(opens("Sun 02:00-05:00", at(6, 2, 0)), 0);
+        assert_eq!(opens("Sun 02:00-05:00", at(6, 4, 59)), 0);
+        // Over for this week: 21 hours of Sunday, and six days and two hours more.
+        assert_eq!(opens("Sun 02:00-05:00", at(6, 5, 0)), 6 * DAY_MINUTES + 21 * 60);
+        assert_eq!(opens("22:00-06:00", at(2, 7, 30)), 14 * 60 + 30);
+        assert_eq!(opens("22:00-06:00", at(2, 5, 59)), 0);
+        assert_eq!(opens("Mon 00:00-24:00", at(6, 23, 59)), 1);
     }
 
     #[test]

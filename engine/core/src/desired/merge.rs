@@ -67,6 +67,10 @@ pub fn merge(
     overrides: &[Override],
     now: Moment,
 ) -> Desired {
+    if let Some(waiting) = desired.waiting.take() {
+        let waiting = merge(Arc::unwrap_or_clone(waiting), requests, overrides, now);
+        desired.waiting = Some(Arc::new(waiting));
+    }
     for request in requests {
         let id = &request.spec.id;
         if desired.sessions.things.contains_key(id) {

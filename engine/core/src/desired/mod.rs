@@ -7,12 +7,14 @@ mod merge;
 mod origins;
 mod secrets;
 mod spec;
+mod waiting;
 
 pub use lower::*;
 pub use merge::*;
 pub use origins::*;
 pub use secrets::{Secrets, for_user};
 pub use spec::*;
+pub use waiting::{act_on, waits};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -104,6 +106,8 @@ pub struct Desired {
     pub balancer: BalancerMethod,
     /// How long things wait.
     pub policy: Policy,
+    /// What newer files ask for that a person has not approved yet; everything else here is what acts.
+    pub waiting: Option<Arc<Desired>>,
 }
 
 impl Desired {

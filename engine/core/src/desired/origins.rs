@@ -23,6 +23,8 @@ pub struct Origins {
     map: BTreeMap<String, Vec<Origin>>,
     /// Where things last stood that no file speaks of any more.
     former: BTreeMap<String, Vec<Origin>>,
+    /// Those of what waits for approval; see [`super::Desired::waiting`].
+    pub(crate) waiting: Option<Arc<Origins>>,
 }
 
 impl Origins {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Because, Impact, Resource};
+use super::{Because, Impact, Mark, Resource, STARTS};
 use crate::ids::Moment;
 
 /// Something wanted that does not happen now.
@@ -27,6 +27,12 @@ impl Hold {
     #[must_use]
     pub fn kind(&self) -> HoldKind {
         self.waiting_on.kind()
+    }
+
+    /// What happens to the resource once it goes on.
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        if self.wanted == STARTS { Mark::Start } else { Mark::of(self.impact) }
     }
 }
 

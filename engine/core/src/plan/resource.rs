@@ -11,6 +11,8 @@ use crate::ids::{GatewayId, NodeId, SessionId, WorkbenchName};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Resource {
+    /// The site as a whole.
+    Site,
     /// The balancer.
     Balancer,
     /// A node.
@@ -30,6 +32,7 @@ pub enum Resource {
 impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Resource::Site => f.write_str("site"),
             Resource::Balancer => f.write_str("balancer"),
             Resource::Node(id) => write!(f, "node/{id}"),
             Resource::Listener(ListenerId::Www) => f.write_str("listener/www"),
@@ -56,6 +59,7 @@ impl TryFrom<String> for Resource {
         let bad = || format!("`{text}` names no resource");
         let (kind, rest) = text.split_once('/').unwrap_or((&text, ""));
         Ok(match kind {
+            "site" => Resource::Site,
             "balancer" => Resource::Balancer,
             "node" => Resource::Node(NodeId::new(rest).map_err(|_| bad())?),
             "gateway" => Resource::Gateway(GatewayId::new(rest).map_err(|_| bad())?),

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use grammar::value::Millis;
 
-use super::{Draft, Harm, Input};
+use super::{Draft, Harm, Input, confirm};
+use crate::approval::Matter;
 use crate::desired::Apply;
 use crate::ids::{Moment, SessionId};
 use crate::observed::HarmWanted;
@@ -16,6 +17,9 @@ use crate::plan::{Hold, Plan, Resource, WaitingOn};
 /// Harm within this time counts together, in milliseconds (design.md §6: a slow `rsync --delete` is
 /// many generations).
 pub const BRAKE_WINDOW_MS: u64 = 600_000;
+
+/// Why things wait for a person where the policy says so.
+pub(super) const ASKS: &str = "policy apply asks for confirmation";
 
 /// Decides about the harms of a draft and puts the plan into its final order.
 pub(super) fn settle(input: &Input<'_>, draft: Draft) -> Plan {
@@ -47,6 +51,7 @@ pub(super) fn settle(input: &Input<'_>, draft: Draft) -> Plan {
         }
     }
     plan.harm_since = harm_since;
+    confirm::hold_back(input, &mut plan);
     plan.holds.sort_by(|a, b| b.impact.cmp(&a.impact).then_with(|| a.resource.cmp(&b.resource)));
     plan
 }
@@ -58,13 +63,12 @@ fn waits(
     since: Moment,
     braked: Option<&str>,
 ) -> Option<(WaitingOn, Option<Moment>)> {
-    if input.observed.memory.released.contains(&harm.resource) {
+    if is_approved(input, harm) {
         return None;
     }
     let policy = &input.desired.policy;
     if policy.apply != Apply::Auto {
-        let reason = "policy apply asks for confirmation".to_owned();
-        return Some((WaitingOn::Approval { reason }, None));
+        return Some((WaitingOn::Approval { reason: ASKS.to_owned() }, None));
     }
     if let Some(reason) = braked {
         return Some((WaitingOn::Approval { reason: reason.to_owned() }, None));
@@ -73,13 +77,18 @@ fn waits(
     (input.now < until).then_some((WaitingOn::HarmDelay, Some(until)))
 }
 
+/// Whether a person has let it go.
+fn is_approved(input: &Input<'_>, harm: &Harm) -> bool {
+    input.observed.approves(&Matter::harm(harm.resource.clone(), harm.step.impact))
+}
+
 /// Why harm needs a person, if it is too much.
 fn brake(input: &Input<'_>, harms: &[Harm]) -> Option<String> {
     let memory = &input.observed.memory;
     let recent =
         memory.harmed.iter().filter(|(at, _)| input.now.since(*at) <= Millis(BRAKE_WINDOW_MS));
     let mut hurt: BTreeSet<&SessionId> = recent.map(|(_, session)| session).collect();
-    let new = harms.iter().filter(|harm| !memory.released.contains(&harm.resource));
+    let new = harms.iter().filter(|harm| !is_approved(input, harm));
     hurt.extend(new.filter_map(|harm| match &harm.resource {
         Resource::Session(id) => Some(id),
         _ => None,

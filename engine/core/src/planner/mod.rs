@@ -6,6 +6,7 @@
 
 mod balance;
 mod choose;
+mod confirm;
 mod ends;
 mod gateways;
 mod harm;

@@ -21,10 +21,13 @@ use grammar::value::Millis;
 use super::{Draft, Harm, Input, ends, removal, seen, starts};
 use crate::desired::{AskedBy, Renew, SessionSpec, StopSpec, WantedState};
 use crate::diff;
-use crate::ids::{Incarnation, SessionId};
+use crate::ids::{Incarnation, Moment, SessionId};
 use crate::known::Known;
 use crate::observed::{EndRecord, Exit, IncarnationSeen, Phase, Terms};
 use crate::plan::{Action, Because, EndPurpose, Impact, On, Resource, Step, WaitingOn};
+
+/// A minute, in milliseconds: windows of time know no smaller unit.
+const MINUTE_MS: i64 = 60_000;
 
 /// What was found of one session.
 pub(super) struct Found<'a> {
@@ -321,11 +324,13 @@ fn renew(
             draft.hold(resource, "restarts", WaitingOn::Idle, Impact::Restarted, because, None);
             draft.plan.unchanged.sessions += 1;
         }
-        Renew::Now if outside_window(input, spec) => {
-            draft.hold(resource, "restarts", WaitingOn::Window, Impact::Restarted, because, None);
-            draft.plan.unchanged.sessions += 1;
-        }
         Renew::Now => {
+            if let Some(opens) = outside_window(input, spec) {
+                let (waiting, impact) = (WaitingOn::Window, Impact::Restarted);
+                draft.hold(resource, "restarts", waiting, impact, because, Some(opens));
+                draft.plan.unchanged.sessions += 1;
+                return;
+            }
             let step = end_step(
                 incarnation,
                 found,
@@ -350,20 +355,17 @@ fn renewal(input: &Input<'_>, spec: &SessionSpec) -> Vec<Because> {
     }
 }
 
-/// Whether restarts have to wait for a time window.
-fn outside_window(input: &Input<'_>, spec: &SessionSpec) -> bool {
+/// When the next time window opens that restarts have to wait for; none = they need not wait.
+fn outside_window(input: &Input<'_>, spec: &SessionSpec) -> Option<Moment> {
     // A session's own window is instead of the site's, not besides.
     let windows = match &spec.update.window {
         Some(own) => std::slice::from_ref(own),
         None => &input.desired.policy.windows[..],
     };
-    if windows.is_empty() {
-        return false;
-    }
-    let minute = input.observed.week_minute % grammar::own::window::DAY_MINUTES;
-    let day = input.observed.week_minute / grammar::own::window::DAY_MINUTES;
-    let day = u8::try_from(day).unwrap_or(0);
-    !windows.iter().any(|window| window.contains(day, minute))
+    let minutes = windows.iter().map(|window| window.opens_in(input.observed.week_minute)).min()?;
+    let begun = u64::try_from(input.now.0.rem_euclid(MINUTE_MS)).unwrap_or(0);
+    let ms = (u64::from(minutes) * MINUTE_MS.unsigned_abs()).checked_sub(begun)?;
+    (ms > 0).then(|| input.now.plus(Millis(ms)))
 }
 
 /// A session that should not run and does.

@@ -101,6 +101,7 @@ fn prepare(
         stop: spec.stop.clone(),
         on_removal: spec.on_removal,
         health: spec.health.clone(),
+        generation: input.observed.in_force.acts(),
     };
     Ok(Some((order, intent)))
 }

@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Act, Mark, People};
+use super::{Act, People};
 use crate::desired::Desired;
 use crate::forecast::Forecast;
 use crate::ids::{GatewayId, Moment};
-use crate::known::Known;
 use crate::observed::Observed;
-use crate::plan::{Action, EndPurpose, Impact, Plan, Resource, Step, WaitingOn};
+use crate::plan::{Action, Impact, Mark, Plan, Resource, Step, WaitingOn, told};
 
 /// One act per resource over all rounds, worst first.
 pub(super) fn acts(
@@ -27,11 +26,13 @@ pub(super) fn acts(
                 continue;
             }
             for (resource, mark, what) in told(step, desired, observed) {
-                let user = people.user(&resource);
+                let whose = people.get(&resource).cloned();
+                let (user, workbench) = whose.map_or((None, String::new()), |(u, w)| (Some(u), w));
                 let act = acts.entry(resource.clone()).or_insert_with(|| Act {
                     mark,
                     what: what.clone(),
                     user,
+                    workbench,
                     because: Vec::new(),
                     note: None,
                     delayed_until: delayed.get(&resource).copied(),
@@ -44,8 +45,13 @@ pub(super) fn acts(
             }
         }
     }
-    if let Some(balancer) = acts.get_mut(&Resource::Balancer) {
-        balancer.note = super::next::next_session(desired, observed);
+    for act in acts.values_mut() {
+        act.note = match &act.resource {
+            Resource::Balancer => super::next::next_session(desired, observed),
+            Resource::Node(node) => super::next::node(node, desired, observed),
+            Resource::Listener(listener) => super::holds::connected(listener, observed),
+            _ => None,
+        };
     }
     let mut acts: Vec<Act> = acts.into_values().collect();
     acts.iter_mut().for_each(shorten);
@@ -108,89 +114,4 @@ fn delays(forecast: &Forecast) -> BTreeMap<Resource, Moment> {
     let holds = forecast.rounds.iter().flat_map(|round| &round.plan.holds);
     let delayed = holds.filter(|hold| hold.waiting_on == WaitingOn::HarmDelay);
     delayed.filter_map(|hold| Some((hold.resource.clone(), hold.until?))).collect()
-}
-
-/// What of a step is told to people; bookkeeping is not.
-fn told(step: &Step, desired: &Desired, observed: &Observed) -> Vec<(Resource, Mark, String)> {
-    let one = |resource, mark, what: String| vec![(resource, mark, what)];
-    match &step.action {
-        Action::End { incarnation, purpose, .. } => {
-            let resource = Resource::Session(incarnation.session.clone());
-            let (mark, what) = match purpose {
-                EndPurpose::Restart => (Mark::Restart, "restarts"),
-                EndPurpose::Removed => (Mark::End, "ends, its file is gone"),
-                EndPurpose::Stopped => (Mark::End, "ends"),
-                EndPurpose::NeverReady => (Mark::Restart, "never became ready, starts again"),
-                EndPurpose::Superseded => (Mark::Change, "an older start of it ends"),
-            };
-            one(resource, mark, what.to_owned())
-        }
-        Action::Start(order) => {
-            let resource = Resource::Session(order.incarnation.session.clone());
-            one(resource, Mark::Start, "starts".to_owned())
-        }
-        Action::Provide { workbench } => {
-            one(Resource::Workbench(workbench.clone()), Mark::Change, "is installed".to_owned())
-        }
-        Action::Listen { listener, address } => {
-            let before = observed.listeners.get(listener).and_then(Known::present);
-            let what = match before {
-                Some(before) => format!("{before} -> {address}"),
-                None => format!("listens on {address}"),
-            };
-            one(Resource::Listener(listener.clone()), Mark::Change, what)
-        }
-        Action::Unlisten { listener } => {
-            let what = "listens no more".to_owned();
-            one(Resource::Listener(listener.clone()), Mark::Change, what)
-        }
-        Action::Lease { gateway, port, session } => {
-            let leases = observed.records.present().map(|records| &records.leases);
-            let before = leases.and_then(|leases| leases.get(&(gateway.clone(), *port)));
-            let what = match before {
-                Some(before) => format!("port {port}: {before} -> {session}"),
-                None => format!("port {port} -> {session}"),
-            };
-            one(Resource::Gateway(gateway.clone()), Mark::Change, what)
-        }
-        Action::Release { gateway, port } => {
-            let what = format!("port {port} is free again");
-            one(Resource::Gateway(gateway.clone()), Mark::Change, what)
-        }
-        Action::Balance { .. } => balance_told(desired, observed),
-        Action::Place { .. }
-        | Action::RecordEnd { .. }
-        | Action::Forget { .. }
-        | Action::Retire { .. }
-        | Action::Remember { .. }
-        | Action::SetRoute(_)
-        | Action::DropRoute { .. }
-        | Action::Lead { .. } => Vec::new(),
-    }
-}
-
-/// Balancer and nodes apart: each node whose weight changes is told for itself.
-fn balance_told(desired: &Desired, observed: &Observed) -> Vec<(Resource, Mark, String)> {
-    let Some(before) = &observed.balancer else { return Vec::new() };
-    let mut told = Vec::new();
-    if before.method != desired.balancer {
-        let what = format!("{} -> {}", before.method, desired.balancer);
-        told.push((Resource::Balancer, Mark::Change, what));
-    }
-    let nodes: BTreeSet<_> = before.weights.keys().chain(desired.nodes.things.keys()).collect();
-    for node in nodes {
-        let spec = desired.node(node);
-        let old = before.weights.get(node).copied().unwrap_or(1);
-        let new = if spec.schedulable && !spec.draining { spec.weight } else { 0 };
-        if old != new {
-            let word = match (spec.draining, spec.schedulable) {
-                (true, _) => "draining, ",
-                (false, false) => "not schedulable, ",
-                (false, true) => "",
-            };
-            let what = format!("{word}weight {old} -> {new}");
-            told.push((Resource::Node(node.clone()), Mark::Change, what));
-        }
-    }
-    told
 }

@@ -2,38 +2,49 @@
 //!
 //! A thing that happens, or waits, without the new files just the same is *pending*: it is shown, and not
 //! counted as theirs (product.md §6). Of the lines behind a new thing only those are printed that the
-//! files changed, so that each cause printed is among the changes printed.
+//! files changed, so that each cause printed is among the changes printed. Linear in things and changes.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Held, Report};
-use crate::plan::Because;
+use crate::plan::{Because, Mark, Resource};
 use crate::settings::{OptionChange, Takes};
+
+/// Where none of the changed lines speaks of a thing, so many of them are named.
+const GUESSED: usize = 8;
+
+/// What a hold is the same by: what waits, and for what.
+type Wait<'a> = (&'a Resource, &'a crate::plan::WaitingOn, &'a str);
 
 impl Report {
     /// Marks what is in `before`, the report of the files in force for the same world, as pending.
     #[must_use]
     pub fn compared_with(mut self, before: &Report) -> Self {
+        let acts: BTreeMap<(&Resource, Mark, &str), &Vec<Because>> = before
+            .acts
+            .iter()
+            .map(|act| ((&act.resource, act.mark, act.what.as_str()), &act.because))
+            .collect();
         for act in &mut self.acts {
-            let same = before.acts.iter().find(|other| {
-                (&other.resource, other.mark, &other.what) == (&act.resource, act.mark, &act.what)
-            });
-            if let Some(same) = same {
+            if let Some(because) = acts.get(&(&act.resource, act.mark, act.what.as_str())) {
                 act.pending = true;
-                act.because.clone_from(&same.because);
+                act.because.clone_from(because);
             }
         }
+        let waits: BTreeMap<Wait<'_>, &Vec<Because>> =
+            before.held.iter().map(|held| (wait(held), &held.hold.because)).collect();
         for held in &mut self.held {
-            if let Some(same) = before.held.iter().find(|other| same_wait(other, held)) {
+            if let Some(because) = waits.get(&wait(held)).map(|because| (*because).clone()) {
                 held.pending = true;
-                held.hold.because.clone_from(&same.hold.because);
+                held.hold.because = because;
             }
         }
-        for outdated in &mut self.outdated {
-            let same = before.outdated.iter().find(|other| {
-                (&other.session, &other.differs) == (&outdated.session, &outdated.differs)
-            });
-            if let Some(same) = same {
-                outdated.pending = true;
-                outdated.because.clone_from(&same.because);
+        let outdated: BTreeMap<_, _> =
+            before.outdated.iter().map(|o| ((&o.session, &o.differs), &o.because)).collect();
+        for session in &mut self.outdated {
+            if let Some(because) = outdated.get(&(&session.session, &session.differs)) {
+                session.pending = true;
+                session.because.clone_from(because);
             }
         }
         self
@@ -41,57 +52,77 @@ impl Report {
 
     /// Leaves of the causes of each thing those lines that the files changed.
     pub(super) fn name_changed_lines(&mut self) {
+        let changed = Changed::of(&self.options);
         let acts = self.acts.iter_mut().map(|act| &mut act.because);
         let held = self.held.iter_mut().map(|held| &mut held.hold.because);
         let outdated = self.outdated.iter_mut().map(|o| &mut o.because);
-        for because in acts.chain(held).chain(outdated) {
-            changed_lines(because, &self.options);
-        }
+        acts.chain(held).chain(outdated).for_each(|because| changed.name(because));
     }
 }
 
-/// Whether the same thing waits for the same.
-fn same_wait(a: &Held, b: &Held) -> bool {
-    a.hold.resource == b.hold.resource
-        && a.hold.waiting_on == b.hold.waiting_on
-        && a.hold.wanted == b.hold.wanted
+fn wait(held: &Held) -> Wait<'_> {
+    (&held.hold.resource, &held.hold.waiting_on, &held.hold.wanted)
 }
 
-fn changed_lines(because: &mut Vec<Because>, options: &[OptionChange]) {
-    let changed = |cause: &Because| match cause.place() {
-        Some((file, line)) => options.iter().any(|o| o.file == *file && o.line == line),
-        None => true,
-    };
-    let names_a_change = |cause: &Because| cause.place().is_some() && changed(cause);
-    if because.iter().any(names_a_change) {
-        because.retain(|cause| changed(cause) && !matches!(cause, Because::Default { .. }));
-        return;
-    }
-    // None of its lines changed, but others of the same file did: those made the difference, as where a
-    // session's account is corrected and the session, asked for all along, can start.
-    let files: Vec<_> = because.iter().filter_map(Because::file).cloned().collect();
-    let of_same_file = options.iter().filter(|option| files.contains(&option.file));
-    let instead: Vec<Because> = of_same_file.map(OptionChange::as_cause).collect();
-    if let Some(Because::FileRemoved { file }) = because.first() {
-        // Its file was gone already, with its directory: the directory is what came back.
-        let gone = options.iter().any(|o| o.file == *file && o.to.is_none());
-        let dir = file.split_once('/').map(|(dir, _)| dir);
-        let dir = options.iter().find(|o| Some(&*o.file) == dir);
-        if let (false, Some(dir)) = (gone, dir) {
-            *because = vec![dir.as_cause()];
+/// The changed options, found by what causes name.
+struct Changed<'a> {
+    lines: BTreeSet<(&'a str, u32)>,
+    by_file: BTreeMap<&'a str, Vec<&'a OptionChange>>,
+    /// What is named where nothing else is known: the mode, if it changed, else what acts.
+    acting: Vec<Because>,
+}
+
+impl<'a> Changed<'a> {
+    fn of(options: &'a [OptionChange]) -> Self {
+        let mut by_file: BTreeMap<&str, Vec<&OptionChange>> = BTreeMap::new();
+        for option in options {
+            by_file.entry(&option.file).or_default().push(option);
         }
-        return;
-    }
-    if !instead.is_empty() {
-        *because = instead;
-    } else if because.iter().any(|cause| cause.place().is_some()) {
-        // It is new, so one of the changes made it: the mode, if that is one of them, else all that act.
-        let acting =
-            |o: &&OptionChange| o.effect != Takes::No && o.line > 0 && !o.option.is_empty();
+        let acts = |o: &&OptionChange| o.effect != Takes::No && o.line > 0 && !o.option.is_empty();
         let mode: Vec<_> = options.iter().filter(|o| &*o.option == "mode").collect();
-        let some = if mode.is_empty() { options.iter().filter(acting).collect() } else { mode };
-        if !some.is_empty() {
-            *because = some.into_iter().map(OptionChange::as_cause).collect();
+        let acting = if mode.is_empty() {
+            options.iter().filter(acts).take(GUESSED).map(OptionChange::as_cause).collect()
+        } else {
+            mode.into_iter().map(OptionChange::as_cause).collect()
+        };
+        let lines = options.iter().map(|option| (&*option.file, option.line)).collect();
+        Self { lines, by_file, acting }
+    }
+
+    fn is_changed(&self, cause: &Because) -> bool {
+        cause.place().is_none_or(|(file, line)| self.lines.contains(&(&**file, line)))
+    }
+
+    fn name(&self, because: &mut Vec<Because>) {
+        let names_a_change = |cause: &Because| cause.place().is_some() && self.is_changed(cause);
+        if because.iter().any(names_a_change) {
+            because.retain(|cause| {
+                self.is_changed(cause) && !matches!(cause, Because::Default { .. })
+            });
+            return;
+        }
+        // None of its lines changed, but others of the same file did: those made the difference, as where a
+        // session's account is corrected and the session, asked for all along, can start.
+        let files: BTreeSet<&str> =
+            because.iter().filter_map(Because::file).map(|file| &**file).collect();
+        let of_same_file = files.iter().filter_map(|file| self.by_file.get(file)).flatten();
+        let instead = of_same_file.take(GUESSED).map(|option| option.as_cause());
+        let instead: Vec<Because> = instead.collect();
+        if let Some(Because::FileRemoved { file }) = because.first() {
+            // Its file was gone already, with its directory: the directory is what came back.
+            let of_file = self.by_file.get(&**file).map_or(&[][..], Vec::as_slice);
+            let gone = of_file.iter().any(|option| option.to.is_none());
+            let dir = file.split_once('/').and_then(|(dir, _)| self.by_file.get(dir)?.first());
+            if let (false, Some(dir)) = (gone, dir) {
+                *because = vec![dir.as_cause()];
+            }
+            return;
+        }
+        if !instead.is_empty() {
+            *because = instead;
+        } else if because.iter().any(|cause| cause.place().is_some()) && !self.acting.is_empty() {
+            // It is new, so one of the changes made it.
+            because.clone_from(&self.acting);
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::plan::{Because, Impact};
 use crate::settings::OptionChange;
 
 /// The version of the object's form.
-pub const FORMAT_VERSION: &str = "1.0";
+pub const FORMAT_VERSION: &str = "1.1";
 
 #[derive(Serialize)]
 struct Object<'a> {
@@ -36,6 +36,7 @@ struct ActObject<'a> {
     resource: String,
     what: &'a str,
     user: Option<&'a str>,
+    workbench: &'a str,
     impact: Impact,
     delayed_until: Option<Moment>,
     because: &'a [Because],
@@ -46,13 +47,17 @@ struct ActObject<'a> {
 
 #[derive(Serialize)]
 struct HeldObject<'a> {
+    act: &'static str,
     resource: String,
+    user: Option<&'a str>,
+    workbench: &'a str,
     wanted: &'a str,
     waiting_on: &'a crate::plan::WaitingOn,
     kind: crate::plan::HoldKind,
     impact: Impact,
     until: Option<Moment>,
     because: &'a [Because],
+    note: Option<&'a str>,
     pending: bool,
 }
 
@@ -61,6 +66,7 @@ struct OutdatedObject<'a> {
     session: &'a str,
     workbench: &'a str,
     differs: &'a [String],
+    generation: Option<Generation>,
     because: &'a [Because],
     pending: bool,
 }
@@ -114,6 +120,7 @@ pub fn render(report: &Report) -> String {
                 session: outdated.session.as_str(),
                 workbench: &outdated.workbench,
                 differs: &outdated.differs,
+                generation: outdated.generation,
                 because: &outdated.because,
                 pending: outdated.pending,
             })
@@ -149,6 +156,7 @@ fn act(act: &Act) -> ActObject<'_> {
         resource: act.resource.to_string(),
         what: &act.what,
         user: act.user.as_deref(),
+        workbench: &act.workbench,
         impact: act.impact,
         delayed_until: act.delayed_until,
         because: &act.because,
@@ -160,13 +168,17 @@ fn act(act: &Act) -> ActObject<'_> {
 
 fn held(held: &Held) -> HeldObject<'_> {
     HeldObject {
+        act: held.hold.mark().word(),
         resource: held.hold.resource.to_string(),
+        user: held.user.as_deref(),
+        workbench: &held.detail,
         wanted: &held.hold.wanted,
         waiting_on: &held.hold.waiting_on,
         kind: held.hold.kind(),
         impact: held.hold.impact,
         until: held.hold.until,
         because: &held.hold.because,
+        note: held.note.as_deref(),
         pending: held.pending,
     }
 }

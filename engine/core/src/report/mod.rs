@@ -5,8 +5,10 @@
 
 mod acts;
 mod causes;
+mod holds;
 pub mod incumbent;
 pub mod json;
+pub mod markdown;
 mod next;
 pub mod text;
 
@@ -14,13 +16,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use grammar::value::Millis;
 
-use crate::desired::{Desired, Mode};
+use crate::approval::Matter;
+use crate::desired::{Desired, Mode, Renew};
 use crate::forecast::Forecast;
 use crate::ids::{Generation, Moment, SessionId};
 use crate::known::Known;
 use crate::observed::Observed;
-use crate::plan::{Because, Hold, HoldKind, Impact, Resource, WaitingOn};
-use crate::settings::OptionChange;
+use crate::plan::{Because, Hold, Impact, Mark, Resource};
+use crate::settings::{OptionChange, Takes};
 
 /// What the plan is about.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +55,8 @@ pub struct Report {
     pub outdated: Vec<Outdated>,
     /// Live sessions that nothing happens to.
     pub untouched: usize,
+    /// Their ids, where somebody wants to see them: [`Report::with_names`].
+    pub names: Vec<SessionId>,
     /// Routes that stay.
     pub routes: usize,
     /// Gateways that stay.
@@ -62,43 +67,10 @@ pub struct Report {
     pub harm_delay: Millis,
     /// What it means to the product that runs on the same files.
     pub incumbent: Option<Box<incumbent::IncumbentPlan>>,
-}
-
-/// How an act is marked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Mark {
-    /// `-`
-    End,
-    /// `-/+`
-    Restart,
-    /// `+`
-    Start,
-    /// `~`
-    Change,
-}
-
-impl Mark {
-    /// The mark itself.
-    #[must_use]
-    pub fn symbol(self) -> &'static str {
-        match self {
-            Mark::End => "-",
-            Mark::Restart => "-/+",
-            Mark::Start => "+",
-            Mark::Change => "~",
-        }
-    }
-
-    /// The word in JSON.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Mark::End => "end",
-            Mark::Restart => "restart",
-            Mark::Start => "start",
-            Mark::Change => "change",
-        }
-    }
+    /// How the policy renews sessions whose files ask for something else.
+    pub renew: Renew,
+    /// Whether it is about the set in force alone: what waits and drifts, and nothing new.
+    pub only_pending: bool,
 }
 
 /// One thing that happens.
@@ -112,6 +84,8 @@ pub struct Act {
     pub what: String,
     /// Whose session it is, where it is one.
     pub user: Option<String>,
+    /// Its workbench, where it is one; empty otherwise.
+    pub workbench: String,
     /// Why.
     pub because: Vec<Because>,
     /// What follows from it, in words.
@@ -135,6 +109,8 @@ pub struct Held {
     pub detail: String,
     /// Whose session it is, where it is one.
     pub user: Option<String>,
+    /// What follows from it once it goes on, in words.
+    pub note: Option<String>,
     /// Whether it waits without the new files, too.
     pub pending: bool,
 }
@@ -148,6 +124,8 @@ pub struct Outdated {
     pub workbench: String,
     /// What differs.
     pub differs: Vec<String>,
+    /// The generation whose files it was started from, where somebody wrote that down.
+    pub generation: Option<Generation>,
     /// Why.
     pub because: Vec<Because>,
     /// Whether it is so without the new files, too.
@@ -200,7 +178,7 @@ impl Report {
         let untouched = live_sessions(observed).into_iter().filter(untouched_session).count();
         let routes = observed.routes.keys().filter(untouched_session).count();
         let gateways = gateways_that_stay(observed, forecast, &touched);
-        let (held, outdated) = holds(forecast, &people, &touched);
+        let (held, outdated) = holds::holds(forecast, &people, &touched, observed);
         let mut report = Report {
             about,
             inert: inert(desired, observed),
@@ -213,10 +191,56 @@ impl Report {
             warnings,
             harm_delay: desired.policy.harm_delay,
             incumbent: None,
+            renew: desired.policy.renew,
+            names: Vec::new(),
+            only_pending: false,
             acts,
         };
         report.name_changed_lines();
         report
+    }
+
+    /// The same with the ids of the sessions that nothing happens to.
+    #[must_use]
+    pub fn with_names(mut self, observed: &Observed) -> Self {
+        let touched: BTreeSet<&Resource> = self.acts.iter().map(|act| &act.resource).collect();
+        let live = live_sessions(observed).into_iter();
+        let stays = live.filter(|id| !touched.contains(&Resource::Session((*id).clone())));
+        self.names = stays.cloned().collect();
+        self
+    }
+
+    /// A report of the set in force alone: all that it holds is pending, and counts.
+    #[must_use]
+    pub fn of_what_is_pending(mut self) -> Self {
+        self.only_pending = true;
+        self.acts.iter_mut().for_each(|act| act.pending = true);
+        self.held.iter_mut().for_each(|held| held.pending = true);
+        self.outdated.iter_mut().for_each(|outdated| outdated.pending = true);
+        self
+    }
+
+    /// Whether a thing is what this report is about: what is new, or where nothing can be, what is pending.
+    pub(crate) fn is_about(&self, pending: bool) -> bool {
+        self.only_pending || !pending
+    }
+
+    /// What happens or waits because of the new files: what a person approves who has seen this.
+    pub fn matters(&self) -> impl Iterator<Item = Matter> + '_ {
+        let acts = self.acts.iter().filter(|act| !act.pending);
+        let acts = acts.map(|Act { resource, mark, impact, .. }| Matter {
+            resource: resource.clone(),
+            mark: *mark,
+            impact: *impact,
+        });
+        let held = self.held.iter().filter(|held| !held.pending);
+        acts.chain(held.map(|held| Matter::from(&held.hold)))
+    }
+
+    /// Whether part of what is new takes effect with the engine's next start only.
+    #[must_use]
+    pub fn needs_engine_restart(&self) -> bool {
+        self.options.iter().any(|option| option.effect == Takes::DaemonRestart)
     }
 
     /// The counts of the summary line.
@@ -226,13 +250,13 @@ impl Report {
             return plan.summary(self.warnings.len());
         }
         let mut summary = Summary {
-            held: self.held.iter().filter(|held| !held.pending).count(),
-            outdated: self.outdated.iter().filter(|outdated| !outdated.pending).count(),
-            pending: self.pending(),
+            held: self.held.iter().filter(|held| self.is_about(held.pending)).count(),
+            outdated: self.outdated.iter().filter(|o| self.is_about(o.pending)).count(),
+            pending: if self.only_pending { 0 } else { self.pending() },
             warnings: self.warnings.len(),
             ..Summary::default()
         };
-        for act in self.acts.iter().filter(|act| !act.pending) {
+        for act in self.acts.iter().filter(|act| self.is_about(act.pending)) {
             match act.mark {
                 Mark::End => summary.end += 1,
                 Mark::Restart => summary.restart += 1,
@@ -254,7 +278,10 @@ impl Report {
     /// Whether the files differ from the generation in force: what `--detailed-exitcode` goes by.
     #[must_use]
     pub fn is_new(&self) -> bool {
-        !self.options.is_empty()
+        let new = self.acts.iter().any(|act| !act.pending)
+            || self.held.iter().any(|held| !held.pending)
+            || self.outdated.iter().any(|outdated| !outdated.pending);
+        new || !self.options.is_empty()
     }
 
     /// Whether anything new would hurt somebody, now or once a hold ends.
@@ -341,40 +368,4 @@ fn inert(desired: &Desired, observed: &Observed) -> Option<String> {
     }
     let paused = "Paused: nothing of this happens before `wharf resume`.";
     observed.memory.paused.then(|| paused.to_owned())
-}
-
-/// What is held: standing holds at the end, and passing ones of the first round that nothing follows.
-fn holds(
-    forecast: &Forecast,
-    people: &People,
-    touched: &BTreeSet<&Resource>,
-) -> (Vec<Held>, Vec<Outdated>) {
-    let mut held = Vec::new();
-    let mut outdated = Vec::new();
-    for hold in &forecast.last().holds {
-        if let (WaitingOn::NextStart { differs }, Resource::Session(id)) =
-            (&hold.waiting_on, &hold.resource)
-        {
-            let workbench = people.get(&hold.resource).map(|(_, w)| w.clone()).unwrap_or_default();
-            outdated.push(Outdated {
-                session: id.clone(),
-                workbench,
-                differs: differs.clone(),
-                because: hold.because.clone(),
-                pending: false,
-            });
-            continue;
-        }
-        if hold.kind() == HoldKind::Passing && touched.contains(&hold.resource) {
-            continue;
-        }
-        let detail = people.get(&hold.resource).map(|(_, workbench)| workbench.clone());
-        held.push(Held {
-            user: people.user(&hold.resource),
-            detail: detail.unwrap_or_default(),
-            hold: hold.clone(),
-            pending: false,
-        });
-    }
-    (held, outdated)
 }

@@ -1,9 +1,10 @@
-//! Where the next new session goes under another balancer: the difference that people can check.
+//! Where new sessions go under another balancer or with another share of a node: what people can check.
 
 use std::collections::BTreeMap;
 
 use crate::desired::{BalancerMethod, Desired, Origins, Placement};
-use crate::ids::{Moment, UserName};
+use crate::ids::{Moment, NodeId, UserName};
+use crate::known::Known;
 use crate::observed::Observed;
 use crate::planner::{Candidate, Input, best, candidates};
 
@@ -32,6 +33,41 @@ pub(super) fn next_session(desired: &Desired, observed: &Observed) -> Option<Str
     } else {
         format!("next new session: {new_text} instead of {}", described(old, before))
     })
+}
+
+/// What follows from another share of a node: who stays there, and who takes new sessions then.
+pub(super) fn node(node: &NodeId, desired: &Desired, observed: &Observed) -> Option<String> {
+    let spec = desired.node(node);
+    if spec.schedulable && !spec.draining && spec.weight > 0 {
+        return None;
+    }
+    let live = observed.incarnations.values().filter_map(Known::present);
+    let there = live.filter(|seen| seen.ours && &seen.node == node && seen.phase.is_live()).count();
+    let mut told = match there {
+        0 => "no session runs there".to_owned(),
+        1 => "1 session runs there and stays until it ends".to_owned(),
+        n => format!("{n} sessions run there and stay until they end"),
+    };
+    if spec.draining && there > 0 {
+        told.push_str("; this version moves none");
+    }
+    let origins = Origins::default();
+    let input = Input { desired, origins: &origins, observed, now: Moment::default() };
+    let takers = candidates(&input, &Placement::default(), &BTreeMap::new());
+    if takers.is_empty() {
+        told.push_str("; no node takes new sessions after this");
+        return Some(told);
+    }
+    let has = |label: (&String, &String)| {
+        takers.iter().any(|taker| desired.node(&taker.node).labels.get(label.0) == Some(label.1))
+    };
+    let lost = spec.labels.iter().filter(|label| !has(*label));
+    let lost: Vec<String> = lost.map(|(name, value)| format!("{name}={value}")).collect();
+    if !lost.is_empty() {
+        told.push_str("; no other node takes new sessions with ");
+        told.push_str(&lost.join(", "));
+    }
+    Some(told)
 }
 
 /// A node with what it is chosen by: `n1 (3 sessions, weight 1)`, `n2 (load/core 0.06, weight 1)`.

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use engine_core::approval;
 use engine_core::desired::{
-    Desired, Effect, ListenAddress, Lowered, Origins, Override, WantedState, lower, merge,
+    Desired, Effect, ListenAddress, Lowered, Origins, Override, WantedState, act_on, lower, merge,
+    waits,
 };
 use engine_core::forecast;
 use engine_core::ids::{Generation, Incarnation, Moment, SessionId, UserName, WorkbenchName};
@@ -100,6 +102,8 @@ pub(crate) fn any_event() -> impl Strategy<Value = Event> {
 pub(crate) struct Life {
     pub(crate) now: Moment,
     pub(crate) observed: Observed,
+    /// What acts, and the newest files: another set while those wait for a person.
+    acted: Lowered,
     lowered: Lowered,
     overrides: Vec<Override>,
     out_of_reach: Option<Records>,
@@ -114,6 +118,7 @@ impl Life {
         let mut life = Self {
             now: Moment(1_000_000_000),
             observed,
+            acted: Lowered::default(),
             lowered: Lowered::default(),
             overrides: Vec::new(),
             out_of_reach: None,
@@ -132,12 +137,61 @@ impl Life {
         self.lowered = lowered;
         let generation = Generation(self.observed.in_force.generation.0 + 1);
         let digest = Some(files.digest());
-        self.observed.in_force = InForce { generation, digest, since: self.now };
+        let waiting = waits(&self.acted.desired, &self.lowered.desired);
+        let acting = waiting.then_some(self.observed.in_force.acts());
+        self.observed.in_force = InForce { generation, digest, since: self.now, acting };
+        if !waiting {
+            self.acted = self.lowered.clone();
+        }
     }
 
     pub(crate) fn desired(&self) -> (Desired, Origins) {
-        let desired = merge(self.lowered.desired.clone(), &[], &self.overrides, self.now);
-        (desired, self.lowered.origins.clone())
+        let lowered = act_on(&self.acted, &self.lowered);
+        let desired = merge(lowered.desired, &[], &self.overrides, self.now);
+        (desired, lowered.origins)
+    }
+
+    /// Lets go what waits for a person; what is let go is covered, and waits for nobody any more.
+    fn apply(&mut self) -> Result<(), String> {
+        let (desired, origins) = self.desired();
+        self.look(&desired);
+        let now = self.now;
+        let plan = |observed: &Observed, desired: &Desired, origins: &Origins| {
+            planner::plan(&Input { desired, origins, observed, now })
+        };
+        let before = plan(&self.observed, &desired, &origins);
+        let generation = self.observed.in_force.generation;
+        let seen: Vec<_> = approval::shown(&before).collect();
+        let given = approval::approve(&before, generation, Some(&seen));
+        if given != approval::approve(&before, generation, None) || given.is_err() {
+            return Err("what was shown is not covered by itself".to_owned());
+        }
+        self.observed.memory.approved = given.unwrap_or_default();
+        self.observed.in_force.acting = None;
+        self.acted = self.lowered.clone();
+        let (desired, origins) = self.desired();
+        self.look(&desired);
+        let after = plan(&self.observed, &desired, &origins);
+        match approval::awaiting(&after).find(|hold| seen.contains(&(*hold).into())) {
+            Some(hold) => Err(format!("{hold:?} waits still")),
+            None => Ok(()),
+        }
+    }
+
+    /// While files wait for a person, nothing happens that would not happen without them.
+    fn waits_for_a_person(&self, input: &Input<'_>, plan: &Plan) -> Result<(), String> {
+        if input.desired.waiting.is_none() {
+            return Ok(());
+        }
+        let alone = Desired { waiting: None, ..input.desired.clone() };
+        let alone = planner::plan(&Input { desired: &alone, ..*input });
+        if alone.steps != plan.steps {
+            return Err("files that wait for a person change what happens".to_owned());
+        }
+        match approval::awaiting(plan).next() {
+            Some(_) => Ok(()),
+            None => Err("files wait for a person, and nothing says so".to_owned()),
+        }
     }
 
     /// Plans, proves, and does what the plan says.
@@ -148,6 +202,7 @@ impl Life {
             Input { desired: &desired, origins: &origins, observed: &self.observed, now: self.now };
         let plan = planner::plan(&input);
         proof::prove_plan(&input, &plan)?;
+        self.waits_for_a_person(&input, &plan)?;
         let ahead = forecast::forecast(&desired, &origins, &self.observed, self.now);
         let mut unhurried = desired.clone();
         unhurried.policy.concurrent_starts = Some(u32::MAX);
@@ -205,8 +260,7 @@ impl Life {
                 }
             }),
             Event::Apply => {
-                let waiting: Vec<_> = self.observed.memory.harm_since.keys().cloned().collect();
-                self.observed.memory.released.extend(waiting);
+                self.apply().expect("an approval covers what it was given for");
             }
             Event::Pause(paused) => self.observed.memory.paused = *paused,
             Event::ClearOverrides => self.overrides.clear(),
@@ -354,6 +408,7 @@ impl Life {
                 kept: true,
                 last_used: None,
                 terms: engine_core::observed::Terms::default(),
+                generation: None,
             });
         }
     }

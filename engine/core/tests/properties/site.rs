@@ -189,6 +189,7 @@ pub(crate) fn any_site() -> impl Strategy<Value = Site> {
                 "[policy]\nsession-restart = \"now\"\n",
                 "[policy]\nmax-harmed = 1\nharm-delay = \"10s\"\n",
                 "[policy]\napply = \"confirm-harmful\"\n",
+                "[policy]\napply = \"confirm\"\n",
                 "[policy]\nconcurrent-starts = 1\nwindows = [\"Sat 14:00-15:00\"]\n",
                 "mode = \"observe\"\n",
             ],

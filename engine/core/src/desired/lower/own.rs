@@ -95,7 +95,6 @@ impl Lowering<'_> {
         if let Some(policy) = &file.policy {
             self.out.desired.policy = policy_of(policy);
             self.policy_origins(source, &own.lines);
-            self.check_policy(policy, source, &own.lines);
         }
         if let Some(clusters) = &file.clusters {
             self.lower_own_clusters(clusters, source, &own.lines);
@@ -111,22 +110,6 @@ impl Lowering<'_> {
                 self.out.origins.add(format!("policy/{field}"), origin);
             }
         }
-    }
-
-    /// A policy that would hold back less than it says is an error.
-    fn check_policy(&mut self, policy: &PolicyTable, source: &Source, lines: &Lines) {
-        if policy.apply != Some(PolicyApply::Confirm) {
-            return;
-        }
-        let span = lines.place("policy.apply").map(|place| place.span);
-        let problem = Problem::new(
-            Code(422),
-            Severity::Error,
-            "confirming changes that hurt nobody arrives with saved plans, not in this version",
-        )
-        .label(&source.file, span, "set here")
-        .help("write \"confirm-harmful\": what hurts somebody waits for `wharf apply`");
-        self.out.problems.push(problem);
     }
 
     fn engine_settings(&mut self, file: &WharfFile) {

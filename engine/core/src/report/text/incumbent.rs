@@ -5,12 +5,15 @@ use std::fmt::Write as _;
 use grammar::catalogue;
 
 use super::words::count;
-use super::{Style, Summary, header, option_row, stays, summary_line, warnings};
+use super::{Style, Summary, cells, header, stays, summary_line, warnings};
 use crate::incumbent::Service;
 use crate::known::Known;
 use crate::plan::Because;
 use crate::report::Report;
 use crate::report::incumbent::{Group, IncumbentPlan, Serving};
+
+/// A value is cut to so many columns.
+const VALUE: usize = 40;
 
 /// So many people of a group are named before the rest is counted.
 const NAMED: usize = 6;
@@ -89,7 +92,7 @@ fn run_by(out: &mut String, plan: &IncumbentPlan, style: &Style<'_>) {
 
 /// The changed options, each with what it takes there and here.
 fn options(out: &mut String, report: &Report, plan: &IncumbentPlan) {
-    let rows: Vec<[String; 5]> = report.options.iter().map(option_row).collect();
+    let rows: Vec<[String; 5]> = report.options.iter().map(|option| cells(option, VALUE)).collect();
     let width = |column: usize| {
         rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0).min(44)
     };
@@ -183,7 +186,7 @@ fn fates(out: &mut String, report: &Report, plan: &IncumbentPlan, style: &Style<
         fate_lines(out, group, style);
     }
     if !end.is_empty() {
-        because(out, report, plan);
+        because(out, report, plan, style);
     }
     for group in &stay {
         fate_lines(out, group, style);
@@ -234,14 +237,14 @@ fn people(group: &Group<'_>, style: &Style<'_>) -> String {
 }
 
 /// The lines that make it restart something.
-fn because(out: &mut String, report: &Report, plan: &IncumbentPlan) {
+fn because(out: &mut String, report: &Report, plan: &IncumbentPlan, style: &Style<'_>) {
     let restarts = |must: &Option<catalogue::Incumbent>| {
         matches!(must, Some(catalogue::Incumbent::Restart | catalogue::Incumbent::Unknown))
     };
     let lines = report.options.iter().zip(&plan.consequence.musts);
     let causes: Vec<Because> =
         lines.filter(|(_, must)| restarts(must)).map(|(option, _)| option.as_cause()).collect();
-    super::because(out, &causes);
+    super::lines::because(out, &causes, style);
 }
 
 /// What the same edit would do with this engine serving.

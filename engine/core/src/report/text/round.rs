@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::waiting;
+use super::words::until;
 use crate::ids::Moment;
 use crate::plan::{Because, Hold, HoldKind, Impact, On, Plan, Step};
 
@@ -32,7 +33,7 @@ fn step_line(out: &mut String, step: &Step) {
 }
 
 fn hold_line(out: &mut String, hold: &Hold, when: &dyn Fn(Moment) -> String) {
-    let until = hold.until.map(|until| format!(" until {}", when(until))).unwrap_or_default();
+    let until = until(hold, when);
     let kind = match hold.kind() {
         HoldKind::Passing => "hold ",
         HoldKind::Standing => "stand",

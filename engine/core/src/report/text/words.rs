@@ -2,7 +2,8 @@
 
 use grammar::value::Millis;
 
-use crate::plan::{Resource, WaitingOn};
+use crate::ids::Moment;
+use crate::plan::{Hold, Resource, WaitingOn};
 
 /// What a hold waits for, in words.
 #[must_use]
@@ -20,7 +21,7 @@ pub fn waiting(on: &WaitingOn) -> String {
             format!("at its next start: {}", differs.join(", "))
         }
         WaitingOn::Idle => "once it is idle".to_owned(),
-        WaitingOn::Window => "in its time window".to_owned(),
+        WaitingOn::Window => "waits for its time window".to_owned(),
         WaitingOn::Approval { reason } => format!("needs `wharf apply`: {reason}"),
         WaitingOn::Problem { reason } => reason.clone(),
         WaitingOn::Pinned { reason } => reason.clone(),
@@ -31,7 +32,7 @@ pub fn waiting(on: &WaitingOn) -> String {
 }
 
 /// A span in seconds with a blank, as the product's texts have it.
-pub(super) fn seconds(span: Millis) -> String {
+pub(in crate::report) fn seconds(span: Millis) -> String {
     if span.0.is_multiple_of(1000) && span.0 <= 90_000 {
         format!("{} s", span.0 / 1000)
     } else {
@@ -39,29 +40,35 @@ pub(super) fn seconds(span: Millis) -> String {
     }
 }
 
-/// A value that does not make the table unreadable.
-pub(super) fn short(value: &str) -> String {
+/// Until when a hold lasts, where that is known.
+pub(super) fn until(hold: &Hold, when: &dyn Fn(Moment) -> String) -> String {
+    hold.until.map(|until| format!(" until {}", when(until))).unwrap_or_default()
+}
+
+/// A value of at most `length` columns: a longer one would make the table unreadable.
+pub(super) fn short(value: &str, length: usize) -> String {
     let clean: String = value.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
-    if clean.chars().count() <= 40 {
+    if clean.chars().count() <= length {
         return if clean.is_empty() { "\"\"".to_owned() } else { clean };
     }
-    let head: String = clean.chars().take(37).collect();
+    let head: String = clean.chars().take(length.saturating_sub(3)).collect();
     format!("{head}...")
 }
 
 /// What a resource is called in a line of its own.
-pub(super) fn name(resource: &Resource) -> String {
+pub(in crate::report) fn name(resource: &Resource) -> String {
     match resource {
         Resource::Session(id) | Resource::Route(id) => id.to_string(),
         Resource::Node(id) => id.to_string(),
         Resource::Gateway(id) => format!("gateway {id}"),
         Resource::Workbench(id) => format!("workbench {id}"),
         Resource::Listener(listener) => listener.to_string(),
+        Resource::Site => "site".to_owned(),
         Resource::Balancer => "balancer".to_owned(),
     }
 }
 
 /// `1 session`, `2 sessions`.
-pub(super) fn count(n: usize, noun: &str) -> String {
+pub(in crate::report) fn count(n: usize, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }

@@ -1,0 +1,194 @@
+//! What a person has approved of a plan, and whether what is wanted now stays within it.
+//!
+//! An approval is of one generation and names what happens to which thing, and nothing else: loads, times,
+//! nodes and who is active are no facts (product.md §6). What it does not name is not approved, however
+//! small; what it names may come out milder. Knows no file and no person. Read next: [`crate::planner`],
+//! whose harm asks it, and [`crate::report::Report::matters`], which a saved plan keeps.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::Generation;
+use crate::plan::{Hold, Impact, Mark, Plan, Resource, WaitingOn};
+
+/// What happens to a thing, as far as an approval speaks of it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Matter {
+    /// To what.
+    pub resource: Resource,
+    /// What.
+    pub mark: Mark,
+    /// What it does to people.
+    pub impact: Impact,
+}
+
+impl From<&Hold> for Matter {
+    fn from(hold: &Hold) -> Self {
+        Self { resource: hold.resource.clone(), mark: hold.mark(), impact: hold.impact }
+    }
+}
+
+impl Matter {
+    /// The harm of this impact to a thing.
+    #[must_use]
+    pub fn harm(resource: Resource, impact: Impact) -> Self {
+        Self { resource, mark: Mark::of(impact), impact }
+    }
+
+    /// Whether nobody notices it before a session's own next start: which sessions those are depends on who
+    /// has started one, and that is no fact.
+    fn is_for_next_start(&self) -> bool {
+        matches!(self.resource, Resource::Session(_)) && self.mark == Mark::Change
+    }
+}
+
+/// What was approved of one generation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// Which generation.
+    pub generation: Generation,
+    /// Each thing with what may happen to it, and how bad that may be.
+    matters: BTreeMap<Resource, BTreeMap<Mark, Impact>>,
+}
+
+impl Approval {
+    /// An approval of these matters; of two for the same thing the graver holds.
+    #[must_use]
+    pub fn new(generation: Generation, matters: impl IntoIterator<Item = Matter>) -> Self {
+        let mut approval = Self { generation, matters: BTreeMap::new() };
+        for Matter { resource, mark, impact } in matters {
+            let worst = approval.matters.entry(resource).or_default().entry(mark).or_default();
+            *worst = impact.max(*worst);
+        }
+        approval
+    }
+
+    /// Whether it names this: the same thing, the same mark, and no less an impact.
+    #[must_use]
+    pub fn covers(&self, matter: &Matter) -> bool {
+        let named = self.matters.get(&matter.resource).and_then(|marks| marks.get(&matter.mark));
+        named.is_some_and(|worst| matter.impact <= *worst)
+    }
+
+    /// Whether this may happen under it: it covers it, or nobody would notice it.
+    #[must_use]
+    pub fn allows(&self, matter: &Matter) -> bool {
+        matter.is_for_next_start() || self.covers(matter)
+    }
+
+    /// Takes out what was done: an approval is for what was shown, not for the same again.
+    pub fn use_up(&mut self, resource: &Resource, mark: Mark) {
+        if let Some(marks) = self.matters.get_mut(resource) {
+            marks.remove(&mark);
+            if marks.is_empty() {
+                self.matters.remove(resource);
+            }
+        }
+    }
+
+    /// Everything it names, in order.
+    pub fn matters(&self) -> impl Iterator<Item = Matter> + '_ {
+        self.matters.iter().flat_map(|(resource, marks)| {
+            let of = |(mark, impact): (&Mark, &Impact)| Matter {
+                resource: resource.clone(),
+                mark: *mark,
+                impact: *impact,
+            };
+            marks.iter().map(of)
+        })
+    }
+}
+
+/// What of a round's plan goes on as soon as a person approves it.
+pub fn awaiting(plan: &Plan) -> impl Iterator<Item = &Hold> {
+    plan.holds
+        .iter()
+        .filter(|hold| matches!(hold.waiting_on, WaitingOn::HarmDelay | WaitingOn::Approval { .. }))
+}
+
+/// What a person who approves a round's plan has been shown: what goes on at once, and the harm that waits
+/// for an idle time or a window.
+pub fn shown(plan: &Plan) -> impl Iterator<Item = Matter> + '_ {
+    let later = plan.holds.iter().filter(|hold| hold.impact.is_harm());
+    awaiting(plan).chain(later).map(Matter::from)
+}
+
+/// The approval of a round's plan by a person who has seen all of it (`saved` is none), or who has seen
+/// another plan for the same files.
+///
+/// # Errors
+/// What goes on at once and was not in the plan that was seen.
+pub fn approve(
+    plan: &Plan,
+    generation: Generation,
+    saved: Option<&[Matter]>,
+) -> Result<Approval, Vec<Hold>> {
+    let Some(saved) = saved else { return Ok(Approval::new(generation, shown(plan))) };
+    let approval = Approval::new(generation, saved.iter().cloned());
+    let is_covered = |hold: &&Hold| approval.allows(&Matter::from(*hold));
+    let new: Vec<Hold> = awaiting(plan).filter(|hold| !is_covered(hold)).cloned().collect();
+    if new.is_empty() { Ok(approval) } else { Err(new) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(id: &str) -> Resource {
+        Resource::Session(id.parse().expect("a session id"))
+    }
+
+    fn matter(id: &str, mark: Mark, impact: Impact) -> Matter {
+        Matter { resource: session(id), mark, impact }
+    }
+
+    fn restart(id: &str) -> Matter {
+        matter(id, Mark::Restart, Impact::Restarted)
+    }
+
+    #[test]
+    fn the_same_thing_and_the_same_mark_with_no_greater_impact() {
+        let approval = Approval::new(Generation(3), [restart("a")]);
+        assert!(approval.covers(&restart("a")));
+        assert!(approval.covers(&matter("a", Mark::Restart, Impact::RequestsHeld)));
+        assert!(!approval.covers(&restart("b")), "another thing");
+        assert!(!approval.covers(&matter("a", Mark::End, Impact::Ended)), "another mark");
+        assert!(!approval.covers(&matter("a", Mark::Restart, Impact::Ended)), "worse");
+        assert!(approval.allows(&restart("a")) && !approval.allows(&restart("b")));
+    }
+
+    #[test]
+    fn the_graver_of_two_holds_whatever_their_order() {
+        let mild = matter("a", Mark::Restart, Impact::RequestsHeld);
+        for both in [[mild.clone(), restart("a")], [restart("a"), mild.clone()]] {
+            assert!(Approval::new(Generation(1), both).covers(&restart("a")));
+        }
+    }
+
+    #[test]
+    fn what_was_done_is_approved_no_longer() {
+        let end = matter("a", Mark::End, Impact::Ended);
+        let mut approval = Approval::new(Generation(1), [restart("a"), end.clone()]);
+        approval.use_up(&session("a"), Mark::Restart);
+        assert!(!approval.covers(&restart("a")) && approval.covers(&end));
+        approval.use_up(&session("a"), Mark::End);
+        assert_eq!(approval, Approval { generation: Generation(1), ..Approval::default() });
+    }
+
+    #[test]
+    fn who_started_a_session_meanwhile_makes_no_plan_another_one() {
+        let approval = Approval::default();
+        let outdated = matter("new", Mark::Change, Impact::None);
+        assert!(approval.allows(&outdated) && !approval.covers(&outdated));
+        let balancer = Matter { resource: Resource::Balancer, ..outdated };
+        assert!(!approval.allows(&balancer));
+    }
+
+    #[test]
+    fn it_reads_back_from_json() {
+        let approval = Approval::new(Generation(7), [restart("a")]);
+        let text = serde_json::to_string(&approval).expect("string keys only");
+        assert_eq!(serde_json::from_str::<Approval>(&text).ok(), Some(approval));
+    }
+}

@@ -1,0 +1,145 @@
+//! What a person has approved, and what acts until then. Decides nothing: `approval` and `desired::act_on` do.
+
+use std::sync::Arc;
+
+use engine_core::approval::{self, Approval, Matter};
+use engine_core::desired::{self, Lowered};
+use engine_core::forecast;
+use engine_core::ids::{Generation, Moment};
+use engine_core::observed::Observed;
+use engine_core::plan::{Hold, Plan};
+use engine_core::planner::{self, Input};
+use engine_core::report::{About, Report};
+use engine_core::site::SiteFiles;
+
+use super::Reconciler;
+
+/// The files that act while the set in force waits for a person.
+pub(super) struct Acting {
+    /// Theirs.
+    generation: Generation,
+    /// The files; none = nothing was ever approved.
+    pub(super) files: Option<Arc<SiteFiles>>,
+    /// What they ask for.
+    pub(super) lowered: Arc<Lowered>,
+    /// The same, with what waits beside it.
+    pub(super) with_waiting: Arc<Lowered>,
+}
+
+/// What came of an approval.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Applied {
+    /// What goes on.
+    pub let_go: Vec<Hold>,
+    /// What does not, because the plan that was approved does not have it; then nothing goes on.
+    pub new: Vec<Hold>,
+}
+
+impl Reconciler {
+    /// Lets go what waits for harm-delay or approval; `saved` is what another plan for the same files had,
+    /// none = everything that waits now. With `dry_run` nothing is changed.
+    ///
+    /// # Errors
+    /// Nothing is in force, or the store cannot be written.
+    pub fn apply(
+        &mut self,
+        saved: Option<&[Matter]>,
+        dry_run: bool,
+        now: Moment,
+    ) -> Result<Applied, String> {
+        let site = self.in_force.as_ref().ok_or("nothing is in force yet")?;
+        let generation = site.mark.generation;
+        let plan = self.plan_now(now);
+        let given = match approval::approve(&plan, generation, saved) {
+            Ok(given) => given,
+            Err(new) => return Ok(Applied { new, ..Applied::default() }),
+        };
+        let let_go: Vec<Hold> = approval::awaiting(&plan).cloned().collect();
+        if !dry_run && !let_go.is_empty() {
+            self.ledger.put_approval(given).map_err(|error| crate::chain(&error))?;
+            self.acting = None;
+            if let Some(site) = &mut self.in_force {
+                site.mark.acting = None;
+            }
+        }
+        Ok(Applied { let_go, new: Vec::new() })
+    }
+
+    /// What waits and drifts of the set in force: what `wharf plan --pending` prints.
+    pub fn pending(&mut self, about: &About, now: Moment) -> Report {
+        let observed = self.look(now);
+        let lowered = self.lowered();
+        let ahead = forecast::forecast(&self.desired, &lowered.origins, &observed, now);
+        let none = Vec::new();
+        let report = Report::new(about.clone(), none, &self.desired, &observed, &ahead, Vec::new());
+        report.of_what_is_pending()
+    }
+
+    /// The world as the last round found it.
+    #[must_use]
+    pub fn last_seen(&self) -> Option<&Observed> {
+        self.last.as_ref()
+    }
+
+    /// What a round would decide now.
+    fn plan_now(&mut self, now: Moment) -> Plan {
+        let observed = self.look(now);
+        let lowered = self.lowered();
+        let (desired, origins) = (&self.desired, &lowered.origins);
+        planner::plan(&Input { desired, origins, observed: &observed, now })
+    }
+
+    /// What acts by itself, without what waits for a person.
+    pub(super) fn acted(&self) -> Acting {
+        let of = |generation, files, lowered: &Arc<Lowered>| Acting {
+            generation,
+            files,
+            lowered: Arc::clone(lowered),
+            with_waiting: Arc::clone(lowered),
+        };
+        match (&self.acting, &self.in_force) {
+            (Some(acting), _) => of(acting.generation, acting.files.clone(), &acting.lowered),
+            (None, Some(site)) => {
+                of(site.mark.generation, Some(Arc::clone(&site.files)), &site.lowered)
+            }
+            (None, None) => of(Generation(0), None, &Arc::default()),
+        }
+    }
+
+    /// Lets what acted so far go on acting, if the set that has come into force waits for a person.
+    pub(super) fn wait_for_approval(&mut self, acted: Acting) {
+        let newest = self.newest();
+        let waits = desired::waits(&acted.lowered.desired, &newest.desired);
+        let Some(site) = &mut self.in_force else { return };
+        site.mark.acting = waits.then_some(acted.generation);
+        self.acting = waits.then(|| Acting {
+            with_waiting: Arc::new(desired::act_on(&acted.lowered, &newest)),
+            ..acted
+        });
+        let Some(acting) = &self.acting else { return };
+        if self.ledger.approval().generation != acting.generation {
+            // What acts is known again after a restart; unwritten, the newest set waits beside nothing.
+            let _ = self.ledger.put_approval(Approval::new(acting.generation, []));
+        }
+    }
+
+    /// Finds out what acts, after a restart.
+    pub(super) fn resume_acting(&mut self) {
+        let Some(site) = &self.in_force else { return };
+        let approved = self.ledger.approval().generation;
+        let confirms = site.lowered.desired.policy.apply == desired::Apply::Confirm;
+        if !confirms || approved == site.mark.generation {
+            return;
+        }
+        let stored = self.ledger.site_of(approved);
+        let lowered = stored.as_ref().map(|saved| desired::lower(&saved.files, &self.ground));
+        let lowered = Arc::new(lowered.unwrap_or_default());
+        let acted = Acting {
+            generation: stored.as_ref().map_or(Generation(0), |saved| saved.mark.generation),
+            files: stored.map(|saved| Arc::new(saved.files)),
+            with_waiting: Arc::clone(&lowered),
+            lowered,
+        };
+        self.wait_for_approval(acted);
+    }
+}
