@@ -28,6 +28,12 @@ impl Source {
         Self { file: file.into(), lines: LineIndex::new(&text), text }
     }
 
+    /// Whether it is the same file with the same text; costs nothing where both share their text.
+    #[must_use]
+    pub fn is(&self, other: &Source) -> bool {
+        self.file == other.file && (Arc::ptr_eq(&self.text, &other.text) || self.text == other.text)
+    }
+
     /// The text of a place; empty for a place outside of it.
     #[must_use]
     pub fn slice(&self, span: Span) -> &str {

@@ -3,6 +3,7 @@
 //! Does not know which file a span belongs to: [`crate::error::Label`] says that.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// A half-open range of bytes in one text; texts end at 8 MiB, so 32 bits suffice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,10 +72,10 @@ impl fmt::Display for LineColumn {
     }
 }
 
-/// Line starts of a text, built once: `O(n)` to build, `O(log lines)` a question.
+/// Line starts of a text, built once: `O(n)` to build, `O(log lines)` a question, nothing to copy.
 #[derive(Clone, Debug)]
 pub struct LineIndex {
-    starts: Vec<u32>,
+    starts: Arc<[u32]>,
 }
 
 impl LineIndex {
@@ -87,7 +88,7 @@ impl LineIndex {
                 starts.push(Span::new(at + 1, at + 1).start);
             }
         }
-        Self { starts }
+        Self { starts: starts.into() }
     }
 
     /// The line (from 1) that holds byte `at`.

@@ -65,7 +65,8 @@ fn pairs(spec: &LaunchSpec) -> String {
 }
 
 fn env_changes(from: &LaunchSpec, to: &LaunchSpec, changes: &mut Vec<LaunchChange>) {
-    let names: BTreeSet<&String> = from.env.keys().chain(to.env.keys()).collect();
+    let both = from.env.iter().chain(&to.env);
+    let names: BTreeSet<&String> = both.map(|(name, _)| name).collect();
     for name in names {
         let (before, after) = (from.env.get(name), to.env.get(name));
         if before == after {
@@ -87,7 +88,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::desired::{BasePath, Program, Resources};
+    use crate::desired::{BasePath, Environment, Program, Resources};
     use crate::ids::Digest;
 
     fn spec() -> LaunchSpec {
@@ -96,7 +97,7 @@ mod tests {
             user: "alice".parse().unwrap(),
             cluster: "Local".parse().unwrap(),
             program: Program { exe: None, args: vec!["a b".into()], env: BTreeMap::new() },
-            env: BTreeMap::new(),
+            env: Environment::default(),
             working_dir: None,
             resources: Resources::default(),
             base: BasePath::Keep,
@@ -181,9 +182,6 @@ mod tests {
         assert_eq!(change(|s| s.working_dir = Some("/w".into())), ["working-dir"]);
         assert_eq!(change(|s| s.resources.cpus_milli = Some(1)), ["resources.cpus"]);
         assert_eq!(change(|s| s.base = BasePath::Strip), ["base"]);
-        assert_eq!(
-            change(|s| drop(s.env.insert("A".into(), EnvValue::Plain("b".into())))),
-            ["env A"]
-        );
+        assert_eq!(change(|s| s.env.insert("A".into(), EnvValue::Plain("b".into()))), ["env A"]);
     }
 }

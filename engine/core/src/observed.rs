@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::approval::{Approval, Matter};
-use crate::desired::{BalancerMethod, LaunchSpec, ListenAddress, ListenerId, OnRemoval, StopSpec};
+use crate::desired::{BalancerMethod, Launch, ListenAddress, ListenerId, OnRemoval, StopSpec};
 use crate::ids::{
     GatewayId, Generation, Incarnation, Moment, NodeId, SessionId, SiteDigest, SpecDigest,
     UserName, WorkbenchName,
@@ -256,7 +256,7 @@ pub struct IncarnationSeen {
     /// Where it is in its life.
     pub phase: Phase,
     /// What it was started from.
-    pub launch: Arc<LaunchSpec>,
+    pub launch: Launch,
     /// The digest of that.
     pub digest: SpecDigest,
     /// The node it is on.

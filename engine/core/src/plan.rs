@@ -21,7 +21,7 @@ pub(crate) use told::{STARTS, told};
 use serde::{Deserialize, Serialize};
 
 use crate::desired::{
-    Access, BalancerMethod, BasePath, EnvValue, HealthSpec, LaunchSpec, ListenAddress, ListenerId,
+    Access, BalancerMethod, BasePath, EnvValue, HealthSpec, Launch, ListenAddress, ListenerId,
     OnRemoval, StopSpec,
 };
 use crate::ids::{
@@ -207,7 +207,7 @@ pub struct StartOrder {
     /// On which node.
     pub node: NodeId,
     /// What it is started from.
-    pub launch: Arc<LaunchSpec>,
+    pub launch: Launch,
     /// The digest of that.
     pub digest: SpecDigest,
     /// Its account.

@@ -5,6 +5,7 @@
 //! say and not what that asks for. Read next: [`mod@crate::desired`].
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use grammar::document::{Document, Entry};
@@ -24,15 +25,15 @@ use crate::site::{ClusterFile, DropIn, Managed, NamedClusterFile, SiteFiles, nam
 pub struct ReadOwn<'a, T> {
     /// Its text.
     pub source: &'a Source,
-    /// What it says; none where it has errors.
-    pub own: Option<Own<T>>,
-    /// All that is wrong inside it.
-    pub problems: Vec<Problem>,
+    /// What it says, none where it has errors; and all that is wrong inside it.
+    pub read: Arc<OwnRead<T>>,
 }
 
-impl<'a, T> ReadOwn<'a, T> {
-    fn new(source: &'a Source, read: OwnRead<T>) -> Self {
-        Self { source, own: read.own, problems: read.problems }
+impl<T> Deref for ReadOwn<'_, T> {
+    type Target = OwnRead<T>;
+
+    fn deref(&self) -> &OwnRead<T> {
+        &self.read
     }
 }
 
@@ -66,6 +67,15 @@ impl<'a> ReadSite<'a> {
     /// Reads every file that is there.
     #[must_use]
     pub fn new(files: &'a SiteFiles) -> Self {
+        Self::after(files, |_, _| None)
+    }
+
+    /// Reads every file that is there, but for the sessions' files that `earlier` has as read.
+    #[must_use]
+    pub fn after(
+        files: &'a SiteFiles,
+        earlier: impl Fn(&str, &Source) -> Option<Arc<OwnRead<SessionFile>>>,
+    ) -> Self {
         let mut documents = BTreeMap::new();
         let mut problems = Vec::new();
         for (kind, file) in &files.workbench {
@@ -84,17 +94,25 @@ impl<'a> ReadSite<'a> {
             problems.extend(read.problems);
             cluster_documents.insert(file, read.document);
         }
-        let wharf = files.wharf.present().map(|source| ReadOwn::new(source, read_wharf(source)));
+        let wharf = files.wharf.present();
+        let wharf = wharf.map(|source| ReadOwn { source, read: Arc::new(read_wharf(source)) });
+        let session = |stem: &str, source: &Source| {
+            earlier(stem, source).unwrap_or_else(|| Arc::new(read_session(source)))
+        };
         Self {
             files,
             documents,
             cluster_documents,
             problems,
             wharf,
-            sessions: things(files.managed(DropIn::Sessions), read_session),
-            templates: things(files.managed(DropIn::Templates), read_template),
-            gateways: things(files.managed(DropIn::Gateways), read_gateway),
-            nodes: things(files.managed(DropIn::Nodes), read_node),
+            sessions: things(files.managed(DropIn::Sessions), session),
+            templates: things(files.managed(DropIn::Templates), |_, file| {
+                Arc::new(read_template(file))
+            }),
+            gateways: things(files.managed(DropIn::Gateways), |_, file| {
+                Arc::new(read_gateway(file))
+            }),
+            nodes: things(files.managed(DropIn::Nodes), |_, file| Arc::new(read_node(file))),
         }
     }
 
@@ -158,7 +176,7 @@ impl<'a> ReadSite<'a> {
     }
 }
 
-fn things<T>(managed: &Managed, read: fn(&Source) -> OwnRead<T>) -> Things<'_, T> {
+fn things<T>(managed: &Managed, read: impl Fn(&str, &Source) -> Arc<OwnRead<T>>) -> Things<'_, T> {
     let present = managed.files().filter_map(|(stem, file)| Some((stem, file.present()?)));
-    present.map(|(stem, source)| (stem, ReadOwn::new(source, read(source)))).collect()
+    present.map(|(stem, source)| (stem, ReadOwn { source, read: read(stem, source) })).collect()
 }

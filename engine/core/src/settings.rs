@@ -81,9 +81,15 @@ impl From<&catalogue::OptionRow> for Takes {
     }
 }
 
-/// Every option that a site sets.
+/// Every option that a site sets, file by file: what did not change is not compared again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
+    files: BTreeMap<Arc<str>, Arc<FileSettings>>,
+}
+
+/// Every option that one file sets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FileSettings {
     map: BTreeMap<SettingKey, Setting>,
     /// How often an option was added beyond the first time.
     repeated: BTreeMap<SettingKey, u32>,
@@ -121,7 +127,7 @@ impl OptionChange {
     }
 }
 
-impl Settings {
+impl FileSettings {
     /// Adds an option; further ones under the same key are told apart by their number.
     pub fn add(&mut self, mut key: SettingKey, setting: Setting) {
         if self.map.contains_key(&key) {
@@ -140,11 +146,27 @@ impl Settings {
         }
         self.map.insert(key, setting);
     }
+}
+
+impl Settings {
+    /// Adds an option; further ones under the same key are told apart by their number.
+    pub fn add(&mut self, key: SettingKey, setting: Setting) {
+        let file = match self.files.get_mut(&key.file) {
+            Some(file) => file,
+            None => self.files.entry(Arc::clone(&key.file)).or_default(),
+        };
+        Arc::make_mut(file).add(key, setting);
+    }
+
+    /// Takes all options of a file of which there are none yet.
+    pub fn add_file(&mut self, file: Arc<str>, settings: Arc<FileSettings>) {
+        self.files.insert(file, settings);
+    }
 
     /// One of them.
     #[must_use]
     pub fn get(&self, key: &SettingKey) -> Option<&Setting> {
-        self.map.get(key)
+        self.files.get(&key.file)?.map.get(key)
     }
 
     /// The value of an option that applies to everything, as it may be shown.
@@ -158,32 +180,47 @@ impl Settings {
     /// How many options are set.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.map.len()
+        self.files.values().map(|file| file.map.len()).sum()
     }
 
     /// Whether none is.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.map.is_empty()
+        self.len() == 0
     }
 
     /// All of them, by file, scope and name.
     pub fn iter(&self) -> impl Iterator<Item = (&SettingKey, &Setting)> {
-        self.map.iter()
+        self.files.values().flat_map(|file| &file.map)
     }
 
     /// What `to` sets differently, by file and line.
     #[must_use]
     pub fn changes(&self, to: &Settings) -> Vec<OptionChange> {
-        let keys: BTreeSet<&SettingKey> = self.map.keys().chain(to.map.keys()).collect();
-        let mut changes: Vec<OptionChange> =
-            keys.into_iter().filter_map(|key| change(key, self, to)).collect();
+        let none = FileSettings::default();
+        let files: BTreeSet<&Arc<str>> = self.files.keys().chain(to.files.keys()).collect();
+        let mut changes = Vec::new();
+        for file in files {
+            match (self.files.get(file), to.files.get(file)) {
+                (Some(from), Some(to)) if Arc::ptr_eq(from, to) => {}
+                (from, to) => {
+                    let from = from.map_or(&none, |from| &**from);
+                    changes_of(from, to.map_or(&none, |to| &**to), &mut changes);
+                }
+            }
+        }
         changes.sort_by(|a, b| (&a.file, a.line, &a.option).cmp(&(&b.file, b.line, &b.option)));
         changes
     }
 }
 
-fn change(key: &SettingKey, from: &Settings, to: &Settings) -> Option<OptionChange> {
+/// What one file sets differently.
+fn changes_of(from: &FileSettings, to: &FileSettings, changes: &mut Vec<OptionChange>) {
+    let keys: BTreeSet<&SettingKey> = from.map.keys().chain(to.map.keys()).collect();
+    changes.extend(keys.into_iter().filter_map(|key| change(key, from, to)));
+}
+
+fn change(key: &SettingKey, from: &FileSettings, to: &FileSettings) -> Option<OptionChange> {
     let (old, new) = (from.map.get(key), to.map.get(key));
     let same = match (old, new) {
         (Some(old), Some(new)) => old.value == new.value && old.secret == new.secret,

@@ -5,11 +5,10 @@
 //! knows stays a token: `{ID}`, `{SOCKET}`, `{RUNTIME}`.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use engine_core::desired::{
-    Asked, EnvValue, LaunchSpec, Origin, Rendered, Secrets, StopSpec, WorkbenchSpec, render,
+    Asked, EnvValue, Origin, Rendered, Secrets, StopSpec, WorkbenchSpec, render,
 };
 use engine_core::ids::{Incarnation, NodeId, UserName};
 use engine_core::known::Known;
@@ -160,6 +159,15 @@ fn command_line(rendered: &Rendered, account: &Known<UserSeen>) -> Line {
     Line { about: "command", text: words.join(" "), from }
 }
 
+/// A variable as it may be shown.
+fn covered_variable((name, value): (&String, &EnvValue)) -> (String, EnvValue) {
+    let value = match value {
+        EnvValue::Secret(_) => EnvValue::Plain(grammar::secret::COVER.to_owned()),
+        EnvValue::Plain(_) => value.clone(),
+    };
+    (name.clone(), value)
+}
+
 /// Its environment, as the launcher puts it together.
 fn env_lines(
     rendered: &Rendered,
@@ -175,16 +183,12 @@ fn env_lines(
         shell: "{SHELL}".to_owned(),
         reachable: false,
     };
-    let mut covered = LaunchSpec::clone(launch);
-    for value in covered.env.values_mut() {
-        if let EnvValue::Secret(_) = value {
-            *value = EnvValue::Plain(grammar::secret::COVER.to_owned());
-        }
-    }
+    let covered =
+        launch.with(|covered| covered.env = launch.env.iter().map(covered_variable).collect());
     let order = StartOrder {
         incarnation: Incarnation { session: rendered.spec.id.clone(), n: 1 },
         node,
-        launch: Arc::new(covered),
+        launch: covered,
         digest: launch.digest(),
         user: account.present().cloned().unwrap_or(unknown),
         exe: String::new(),
@@ -198,7 +202,7 @@ fn env_lines(
     let line = |(name, value): (String, String)| {
         let from = place(rendered, &format!("env {name}")).unwrap_or_else(|| {
             let of_program = launch.program.env.contains_key(&name);
-            if launch.env.contains_key(&name) || of_program {
+            if launch.env.get(&name).is_some() || of_program {
                 let table = place(rendered, "workbench-env");
                 table.unwrap_or_else(|| format!("workbench {}", launch.workbench))
             } else if name.starts_with("WHARF_") {

@@ -347,7 +347,8 @@ fn mint(identity: &Identity, user: &str, admin: bool) -> String {
 /// Plans without an engine, from what can be read without writing: the world is taken as empty.
 pub(super) fn plan_offline(files: &SiteFiles, against: &str, wish: Wish) -> Result<Answer, String> {
     let ground = super::ground_for_check(files);
-    let (lowered, acceptable) = crate::control::lower_for_serving(files, &ground);
+    let (lowered, acceptable) =
+        crate::control::lower_for_serving(files, &ground, &engine_core::desired::Pieces::default());
     let problems = crate::control::serving_problems(files, &lowered);
     if !acceptable {
         return Ok(planning::refused(&problems, files, None, 0, super::when));

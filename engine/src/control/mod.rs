@@ -13,7 +13,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use engine_core::desired::{self, Ground, Lowered};
+use engine_core::desired::{self, Ground, Lowered, Pieces};
 use engine_core::ids::{Moment, SiteDigest};
 use engine_core::report::{About, Report};
 use engine_core::site::SiteFiles;
@@ -161,9 +161,10 @@ impl Control {
     fn take_in(&mut self, now: Moment) -> Option<Moment> {
         for _ in 0..8 {
             let ground = self.reconciler.ground().clone();
+            let earlier = self.pieces();
             let mut lowered = None;
             let mut check = |files: &SiteFiles| {
-                let (site, acceptable) = lower_for_serving(files, &ground);
+                let (site, acceptable) = lower_for_serving(files, &ground, &earlier);
                 lowered = Some((files.digest(), Arc::new(site)));
                 acceptable
             };
@@ -186,12 +187,20 @@ impl Control {
         match &self.latest {
             Some((of, lowered)) if *of == digest => Arc::clone(lowered),
             _ => {
-                let (lowered, _) = lower_for_serving(files, self.reconciler.ground());
+                let ground = self.reconciler.ground();
+                let (lowered, _) = lower_for_serving(files, ground, &self.pieces());
                 let lowered = Arc::new(lowered);
                 self.latest = Some((digest, Arc::clone(&lowered)));
                 lowered
             }
         }
+    }
+
+    /// What the last lowering keeps for the next one.
+    fn pieces(&self) -> Pieces {
+        let latest = self.latest.as_ref().map(|(_, lowered)| &lowered.pieces);
+        let in_force = || self.reconciler.in_force().map(|site| &site.lowered.pieces);
+        latest.or_else(in_force).cloned().unwrap_or_default()
     }
 
     fn accept(&mut self, files: &Arc<SiteFiles>, digest: SiteDigest, now: Moment) {
@@ -328,8 +337,8 @@ impl Control {
 
 /// Lowers a set for serving: there, a file that cannot be read is an error.
 #[must_use]
-pub fn lower_for_serving(files: &SiteFiles, ground: &Ground) -> (Lowered, bool) {
-    let lowered = desired::lower(files, ground);
+pub fn lower_for_serving(files: &SiteFiles, ground: &Ground, earlier: &Pieces) -> (Lowered, bool) {
+    let lowered = desired::lower_after(files, ground, earlier);
     let refuses = |problem: &Problem| problem.is_error() && !files.is_of_one_thing(problem);
     let readable = !files.problems(Severity::Error).iter().any(refuses);
     let acceptable = readable && lowered.is_acceptable();

@@ -43,7 +43,8 @@ pub(super) fn plan(control: &mut Control, request: Request, now: Moment) -> Resu
             .or_else(|| control.reconciler.in_force().map(|site| Arc::clone(&site.files)))
             .ok_or("no files were read yet")?,
     };
-    let (lowered, acceptable) = lower_for_serving(&files, control.reconciler.ground());
+    let (lowered, acceptable) =
+        lower_for_serving(&files, control.reconciler.ground(), &control.pieces());
     let problems = serving_problems(&files, &lowered);
     let about = about(control, against);
     if !acceptable {

@@ -265,7 +265,7 @@ impl SimSession {
     fn seen(&self) -> IncarnationSeen {
         IncarnationSeen {
             phase: self.phase.clone(),
-            launch: Arc::clone(&self.order.launch),
+            launch: self.order.launch.clone(),
             digest: self.order.digest,
             node: self.order.node.clone(),
             uid: self.order.user.uid,

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine_core::desired::{BasePath, LaunchSpec, Program, Resources, StopSpec};
+use engine_core::desired::{BasePath, Launch, LaunchSpec, Program, Resources, StopSpec};
 use engine_core::ids::{
     ClusterName, Incarnation, Moment, NodeId, SessionId, UserName, WorkbenchName,
 };
@@ -117,7 +117,7 @@ impl LocalLauncher {
         kept: bool,
     ) -> IncarnationSeen {
         let order = records.spec.as_ref().map(|spec| &spec.order);
-        let launch = order.map_or_else(nothing_known, |order| Arc::clone(&order.launch));
+        let launch = order.map_or_else(nothing_known, |order| order.launch.clone());
         let identity = records.identity.as_ref();
         IncarnationSeen {
             digest: order.map_or_else(|| launch.digest(), |order| order.digest),
@@ -310,14 +310,14 @@ fn names(dir: &Path) -> io::Result<Vec<String>> {
 }
 
 /// What stands for the launch of an incarnation whose spec was never written: it started nothing.
-fn nothing_known() -> Arc<LaunchSpec> {
+fn nothing_known() -> Launch {
     const VALID: &str = "a constant that keeps to the rule of its kind";
-    Arc::new(LaunchSpec {
+    Launch::new(LaunchSpec {
         workbench: WorkbenchName::new("unknown").expect(VALID),
         user: UserName::new("unknown").expect(VALID),
         cluster: ClusterName::new("Local").expect(VALID),
         program: Program { exe: None, args: Vec::new(), env: BTreeMap::new() },
-        env: BTreeMap::new(),
+        env: engine_core::desired::Environment::default(),
         working_dir: None,
         resources: Resources::default(),
         base: BasePath::Keep,

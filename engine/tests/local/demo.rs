@@ -17,9 +17,10 @@ use crate::world::{World, wait_until};
 fn order(world: &World) -> StartOrder {
     let demo = builtins().remove(&WorkbenchName::new("demo").unwrap()).expect("it is built in");
     let mut order = world.order("demo", 1, "/proc/self/exe", &[]);
-    let launch = std::sync::Arc::make_mut(&mut order.launch);
-    launch.program = demo.program;
-    launch.base = demo.base;
+    order.launch = order.launch.with(|launch| {
+        launch.program = demo.program;
+        launch.base = demo.base;
+    });
     order.health =
         HealthSpec { path: demo.health_path.to_owned(), start_timeout_ms: demo.start_timeout.0 };
     order

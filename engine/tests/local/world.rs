@@ -12,7 +12,7 @@ use engine::layout::Layout;
 use engine::ports::{Accounts, Launcher, Secrets, Warden};
 use engine::warden::{Bounds, InProcess};
 use engine_core::desired::{
-    BasePath, HealthSpec, LaunchSpec, OnRemoval, Program, Resources, StopSpec,
+    BasePath, Environment, HealthSpec, Launch, LaunchSpec, OnRemoval, Program, Resources, StopSpec,
 };
 use engine_core::ids::{
     ClusterName, Incarnation, Moment, NodeId, SessionId, UserName, WorkbenchName,
@@ -89,7 +89,7 @@ impl World {
 
     pub(crate) fn order(&self, id: &str, n: u32, exe: &str, args: &[&str]) -> StartOrder {
         let (name, seen) = self.user.clone();
-        let launch = Arc::new(LaunchSpec {
+        let launch = Launch::new(LaunchSpec {
             workbench: WorkbenchName::new("test").unwrap(),
             user: name,
             cluster: ClusterName::new("Local").unwrap(),
@@ -98,7 +98,7 @@ impl World {
                 args: args.iter().map(|&arg| arg.to_owned()).collect(),
                 env: BTreeMap::new(),
             },
-            env: BTreeMap::new(),
+            env: Environment::default(),
             working_dir: None,
             resources: Resources::default(),
             base: BasePath::Keep,

@@ -1,6 +1,6 @@
 //! What happens in the world of a script: sessions end, clusters fall silent, ports are taken.
 
-use engine_core::desired::{LaunchSpec, ListenAddress};
+use engine_core::desired::{Launch, ListenAddress};
 use engine_core::ids::{Incarnation, Moment, SessionId};
 use engine_core::known::Known;
 use engine_core::observed::{
@@ -79,12 +79,12 @@ fn foreign(world: &mut World, rest: &str) -> Result<(), String> {
     let text = format!(
         r#"{{"workbench":"rstudio","user":"{user}","cluster":"Local","program":{{"exe":null,"args":[],"env":{{}}}},"env":{{}},"working_dir":null,"resources":{{}},"base":"keep"}}"#
     );
-    let launch: LaunchSpec = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    let launch: Launch = serde_json::from_str(&text).map_err(|error| error.to_string())?;
     let session = SessionId::new(session).map_err(|error| error.to_string())?;
     let seen = IncarnationSeen {
         phase: Phase::Ready,
         digest: launch.digest(),
-        launch: launch.into(),
+        launch,
         node: world.observed.node.clone(),
         uid: 1001,
         pid: Some(812),

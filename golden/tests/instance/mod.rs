@@ -1,6 +1,5 @@
 //! An instance of its own for a test of real components: directories, warden, an account to run as.
 
-use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,7 +12,7 @@ use engine::ports::{Accounts, Warden};
 use engine::warden::protocol::{Answer, Call};
 use engine::warden::{Bounds, InProcess};
 use engine_core::desired::{
-    BasePath, HealthSpec, LaunchSpec, OnRemoval, Program, Resources, StopSpec,
+    BasePath, Environment, HealthSpec, Launch, LaunchSpec, OnRemoval, Program, Resources, StopSpec,
 };
 use engine_core::ids::{
     ClusterName, Incarnation, Moment, NodeId, SessionId, UserName, WorkbenchName,
@@ -64,12 +63,12 @@ impl Instance {
     /// An order for a session.
     pub(crate) fn order(&self, id: &str, n: u32, exe: &str, program: Program) -> StartOrder {
         let (name, user) = self.user();
-        let launch = Arc::new(LaunchSpec {
+        let launch = Launch::new(LaunchSpec {
             workbench: WorkbenchName::new("test").unwrap(),
             user: name,
             cluster: ClusterName::new("Local").unwrap(),
             program,
-            env: BTreeMap::new(),
+            env: Environment::default(),
             working_dir: None,
             resources: Resources::default(),
             base: BasePath::Keep,

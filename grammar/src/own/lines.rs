@@ -56,6 +56,14 @@ impl Lines {
         self.place(path).map(|place| place.line)
     }
 
+    /// The fields below a table that were written, by path.
+    pub fn below(&self, table: &str) -> impl Iterator<Item = (&str, Place)> {
+        let prefix = format!("{table}.");
+        let from = self.places.range(prefix.clone()..);
+        from.take_while(move |(path, _)| path.starts_with(&prefix))
+            .map(|(path, place)| (path.as_str(), *place))
+    }
+
     /// Every field that was written, by path.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Place)> {
         self.places.iter().map(|(path, place)| (path.as_str(), *place))

@@ -32,6 +32,8 @@ pub mod workbench;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use crate::error::{Code, Problem};
 use crate::source::Source;
 
@@ -131,7 +133,7 @@ pub struct Own<T> {
     /// What it says.
     pub value: T,
     /// Where, by dotted path of the field.
-    pub lines: Lines,
+    pub lines: Arc<Lines>,
 }
 
 /// The outcome of reading one of our files.
@@ -211,7 +213,9 @@ fn read<T>(
         "a file was refused without a word"
     );
     let own = match value {
-        Some(value) if !problems.iter().any(Problem::is_error) => Some(Own { value, lines }),
+        Some(value) if !problems.iter().any(Problem::is_error) => {
+            Some(Own { value, lines: Arc::new(lines) })
+        }
         _ => None,
     };
     OwnRead { own, problems }

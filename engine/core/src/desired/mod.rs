@@ -2,6 +2,8 @@
 //!
 //! Read next: [`mod@lower`] (files to values), then [`merge`](fn@merge) (requests and overrides on top).
 
+mod environment;
+mod launch;
 mod lower;
 mod merge;
 mod origins;
@@ -9,10 +11,12 @@ mod secrets;
 mod spec;
 mod waiting;
 
+pub use environment::Environment;
+pub use launch::*;
 pub use lower::*;
 pub use merge::*;
 pub use origins::*;
-pub use secrets::{Secrets, for_user};
+pub use secrets::{Secrets, for_user, has_user};
 pub use spec::*;
 pub use waiting::{act_on, waits};
 

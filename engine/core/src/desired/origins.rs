@@ -1,8 +1,16 @@
 //! Where each part of what is asked for stands in the files. Lies beside `Desired`, never in it.
+//!
+//! Read next: [`SessionOrigins`], which are not written down part by part but looked up in the lines of
+//! the session's file: there are many sessions, and few of their lines are ever asked for.
+
+mod session;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use self::session::{GoneVariables, SESSION};
+pub use self::session::{SessionOrigins, Variables};
+use crate::ids::SessionId;
 use crate::plan::Because;
 
 /// A line of a file that asks for something.
@@ -17,12 +25,13 @@ pub struct Origin {
 }
 
 /// Origins by what they are the origin of: `listen`, `balancer`, `session/demo`,
-/// `session/demo/env LC_ALL`, `node/n3/weight`, `gateway/lab`.
+/// `session/demo/env LC_ALL`, `node/n3/weight`, `gateway/lab`. Cheap to copy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origins {
-    map: BTreeMap<String, Vec<Origin>>,
+    map: Arc<BTreeMap<String, Vec<Origin>>>,
+    sessions: Arc<BTreeMap<SessionId, Arc<SessionOrigins>>>,
     /// Where things last stood that no file speaks of any more.
-    former: BTreeMap<String, Vec<Origin>>,
+    former: Arc<BTreeMap<String, Vec<Origin>>>,
     /// Those of what waits for approval; see [`super::Desired::waiting`].
     pub(crate) waiting: Option<Arc<Origins>>,
 }
@@ -30,39 +39,50 @@ pub struct Origins {
 impl Origins {
     /// Adds one place for `what`.
     pub fn add(&mut self, what: impl Into<String>, origin: Origin) {
-        let places = self.map.entry(what.into()).or_default();
+        let places = Arc::make_mut(&mut self.map).entry(what.into()).or_default();
         if !places.contains(&origin) {
             places.push(origin);
         }
     }
 
+    /// Takes the places of a session and of its parts.
+    pub fn add_session(&mut self, id: SessionId, places: Arc<SessionOrigins>) {
+        Arc::make_mut(&mut self.sessions).insert(id, places);
+    }
+
     /// The places of `what`; those of its parent (`session/demo` for `session/demo/args`) where it
     /// has none of its own.
     #[must_use]
-    pub fn of(&self, what: &str) -> &[Origin] {
+    pub fn of(&self, what: &str) -> Vec<Origin> {
         let mut key = what;
         loop {
-            if let Some(places) = self.map.get(key) {
+            let places = self.exactly(key);
+            if !places.is_empty() {
                 return places;
             }
             match key.rfind('/') {
                 Some(at) => key = &key[..at],
-                None => return &[],
+                None => return Vec::new(),
             }
         }
     }
 
     /// The places of `what` itself only.
     #[must_use]
-    pub fn exactly(&self, what: &str) -> &[Origin] {
-        self.map.get(what).map_or(&[], Vec::as_slice)
+    pub fn exactly(&self, what: &str) -> Vec<Origin> {
+        if let Some(places) = self.map.get(what) {
+            return places.clone();
+        }
+        let Some((id, part)) = of_session(what) else { return Vec::new() };
+        self.sessions.get(id).map_or_else(Vec::new, |session| session.places(part))
     }
 
     /// The places of exactly `what` as causes; where it last stood, if no file speaks of it any more; else
     /// the default of `option`.
     #[must_use]
     pub fn because_exactly(&self, what: &str, option: &str) -> Vec<Because> {
-        if let Some(places) = self.map.get(what) {
+        let places = self.exactly(what);
+        if !places.is_empty() {
             return places.iter().map(Because::from).collect();
         }
         match self.former.get(what) {
@@ -74,22 +94,33 @@ impl Origins {
     /// Remembers where things stood in the set before this one, so that what is gone can be named by the
     /// line that was removed. Things of sessions that are gone themselves are not kept.
     pub fn follow(&mut self, before: &Origins) {
-        let gone = |what: &str| {
-            let mut parts = what.splitn(3, '/');
-            match (parts.next(), parts.next(), parts.next()) {
-                (Some("session"), Some(id), Some(_)) => {
-                    !self.map.contains_key(&format!("session/{id}"))
-                }
-                _ => false,
+        let mut former = BTreeMap::new();
+        let mut keep = |what: &str, places: &[Origin]| {
+            if self.exactly(what).is_empty() && !self.is_of_gone_session(what) {
+                former.insert(what.to_owned(), places.to_vec());
             }
         };
-        let mut former = BTreeMap::new();
-        for (what, places) in before.former.iter().chain(&before.map) {
-            if !self.map.contains_key(what) && !gone(what) {
-                former.insert(what.clone(), places.clone());
+        for (what, places) in before.former.iter().chain(&*before.map) {
+            keep(what, places);
+        }
+        let mut variables = GoneVariables::default();
+        for (id, earlier) in &*before.sessions {
+            let Some(session) = self.sessions.get(id) else { continue };
+            for (part, places) in session.gone_since(earlier, &mut variables) {
+                keep(&format!("{SESSION}{id}/{part}"), &places);
             }
         }
-        self.former = former;
+        self.former = Arc::new(former);
+    }
+
+    /// Whether `what` is a part of a session of which nothing is known any more.
+    fn is_of_gone_session(&self, what: &str) -> bool {
+        match of_session(what) {
+            Some((id, part)) if !part.is_empty() => {
+                !self.sessions.contains_key(id) && !self.map.contains_key(&format!("{SESSION}{id}"))
+            }
+            _ => false,
+        }
     }
 
     /// The places of `what` as causes; the default of `option` where no file speaks of it.
@@ -102,10 +133,24 @@ impl Origins {
         places.iter().map(Because::from).collect()
     }
 
-    /// Everything, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &[Origin])> {
-        self.map.iter().map(|(what, places)| (what.as_str(), places.as_slice()))
+    /// Everything that has places.
+    pub fn iter(&self) -> impl Iterator<Item = (String, Vec<Origin>)> {
+        let listed = self.map.iter().map(|(what, places)| (what.clone(), places.clone()));
+        let parts = self.sessions.iter().flat_map(|(id, session)| {
+            let named = move |part: String| match part.is_empty() {
+                true => (format!("{SESSION}{id}"), session.places("")),
+                false => (format!("{SESSION}{id}/{part}"), session.places(&part)),
+            };
+            session.parts().into_iter().map(named)
+        });
+        listed.chain(parts)
     }
+}
+
+/// The session and the part of it that `what` names; the part is empty for the session itself.
+fn of_session(what: &str) -> Option<(&str, &str)> {
+    let rest = what.strip_prefix(SESSION)?;
+    Some(rest.split_once('/').unwrap_or((rest, "")))
 }
 
 impl Origin {

@@ -28,10 +28,26 @@ impl Secrets {
         Self { key: key.to_vec(), ..Self::default() }
     }
 
+    /// The digest by which a text is known; `key` is that of the digests.
+    #[must_use]
+    pub fn digest(key: &[u8], text: &str) -> Digest {
+        Digest::keyed(key, text.as_bytes())
+    }
+
+    /// Takes what others keep.
+    pub fn take(&mut self, others: &Secrets) {
+        self.texts.extend(others.texts.iter().map(|(digest, text)| (*digest, text.clone())));
+        for pattern in &others.patterns {
+            if !self.patterns.contains(pattern) {
+                self.patterns.push(pattern.clone());
+            }
+        }
+    }
+
     /// Keeps a text and answers its digest. One with `{USER}` is kept for every user.
     pub fn keep(&mut self, text: String) -> Digest {
-        let digest = Digest::keyed(&self.key, text.as_bytes());
-        if text.contains(USER) && !self.patterns.contains(&text) {
+        let digest = Self::digest(&self.key, &text);
+        if has_user(&text) && !self.patterns.contains(&text) {
             self.patterns.push(text.clone());
         }
         self.texts.insert(digest, text);
@@ -48,6 +64,12 @@ impl Secrets {
         let of_user = self.patterns.iter().map(|pattern| pattern.replace(USER, user));
         of_user.into_iter().find(|text| Digest::keyed(&self.key, text.as_bytes()) == *digest)
     }
+}
+
+/// Whether a text has the user's token in it.
+#[must_use]
+pub fn has_user(value: &str) -> bool {
+    value.contains(USER)
 }
 
 /// What a text with the user's token says for a user.

@@ -5,15 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::Arc;
 
 use grammar::own::window::Window;
 use grammar::value::Millis;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{
-    ClusterName, Digest, GatewayId, Moment, NodeId, SessionId, SpecDigest, UserName, WorkbenchName,
-};
+use super::Launch;
+use crate::ids::{GatewayId, Moment, NodeId, SessionId, UserName};
 
 /// A session as asked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,7 +34,7 @@ pub struct SessionSpec {
     /// What happens when its file goes.
     pub on_removal: OnRemoval,
     /// What its process is started from; a change of this, and only of this, makes it outdated.
-    pub launch: Arc<LaunchSpec>,
+    pub launch: Launch,
     /// How it is told to end.
     pub stop: StopSpec,
     /// How it is known to be ready.
@@ -113,83 +111,6 @@ pub enum OnRemoval {
     Stop,
     /// It goes on until it ends by itself.
     Keep,
-}
-
-/// What a process is started from. Its digest is what a running session carries.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LaunchSpec {
-    /// The kind of session.
-    pub workbench: WorkbenchName,
-    /// The account it runs as.
-    pub user: UserName,
-    /// Where it is launched.
-    pub cluster: ClusterName,
-    /// What is run.
-    pub program: Program,
-    /// The environment that files ask for, on top of the login environment.
-    pub env: BTreeMap<String, EnvValue>,
-    /// Working directory; none = the user's home.
-    pub working_dir: Option<String>,
-    /// Limits.
-    pub resources: Resources,
-    /// Whether its server sees the `/s/<id>` prefix.
-    pub base: BasePath,
-}
-
-impl LaunchSpec {
-    /// Its digest.
-    #[must_use]
-    pub fn digest(&self) -> SpecDigest {
-        SpecDigest(Digest::of_value(self))
-    }
-}
-
-/// What is run: the executable is found at the start (an observation), the arguments are here.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Program {
-    /// A path that the files name; none = what the workbench's discovery finds.
-    pub exe: Option<String>,
-    /// Arguments, with the tokens `{SOCKET}`, `{RUNTIME}`, `{BASE}`, `{USER}`, `{HOME}`, `{ID}` still in
-    /// them.
-    pub args: Vec<String>,
-    /// Environment that the workbench itself needs, same tokens.
-    pub env: BTreeMap<String, String>,
-}
-
-/// The value of an environment variable; a secret is known by its digest only.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum EnvValue {
-    /// Shown as it is.
-    Plain(String),
-    /// Keyed digest; the text is read from the accepted files at the moment of use.
-    Secret(Digest),
-}
-
-/// Limits of a session. Absent = no limit of ours.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Resources {
-    /// Thousandths of a core.
-    pub cpus_milli: Option<u64>,
-    /// Bytes.
-    pub memory_bytes: Option<u64>,
-    /// What placement counts, thousandths of a core.
-    pub request_cpus_milli: Option<u64>,
-    /// What placement counts, bytes.
-    pub request_memory_bytes: Option<u64>,
-    /// A named profile of the cluster.
-    pub profile: Option<String>,
-}
-
-/// Whether a session's server sees the prefix under which it is reached.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum BasePath {
-    /// `/s/<id>/...` is passed on as it came.
-    #[default]
-    Keep,
-    /// The prefix is taken off.
-    Strip,
 }
 
 /// How a session is told to end.

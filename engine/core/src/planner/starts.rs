@@ -94,7 +94,7 @@ fn prepare(
     let order = StartOrder {
         incarnation: Incarnation::new(spec.id.clone(), n),
         node,
-        launch: Arc::clone(&spec.launch),
+        launch: spec.launch.clone(),
         digest: wanted,
         user,
         exe,

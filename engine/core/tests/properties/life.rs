@@ -1,7 +1,5 @@
 //! A world to which things happen: edits, ends, crashes, silence, time.
 
-use std::sync::Arc;
-
 use engine_core::approval;
 use engine_core::desired::{
     Desired, Effect, ListenAddress, Lowered, Origins, Override, WantedState, act_on, lower, merge,
@@ -397,7 +395,7 @@ impl Life {
             *known = Known::Present(IncarnationSeen {
                 phase: Phase::Ready,
                 digest: spec.launch.digest(),
-                launch: Arc::clone(&spec.launch),
+                launch: spec.launch.clone(),
                 node: name("n1"),
                 uid: 1001,
                 pid: None,
@@ -446,7 +444,7 @@ impl Life {
         if let Known::Present(records) = &mut self.observed.records {
             records.placements.retain(|_, placed| placed.node.as_str() == "n1");
         }
-        self.observed.nodes.remove(&name("n2"));
+        self.observed.nodes.remove("n2");
     }
 }
 

@@ -6,7 +6,7 @@
 mod life;
 mod site;
 
-use engine_core::desired::{Lowered, lower};
+use engine_core::desired::{Lowered, lower, lower_after};
 use engine_core::planner::{self, Input};
 use proptest::prelude::*;
 
@@ -123,6 +123,19 @@ proptest! {
         let back: Vec<_> = b.changes(&a).into_iter().map(|c| (c.file, c.option, c.scope)).collect();
         let sorted = |mut all: Vec<_>| { all.sort(); all };
         prop_assert_eq!(sorted(there), sorted(back));
+    }
+
+    /// What was kept of an earlier lowering changes nothing but its cost, whatever was edited.
+    #[test]
+    fn lowering_again_is_lowering_anew(a in site::any_site(), b in site::any_site()) {
+        let mut sessions_of_b = a.files();
+        sessions_of_b.sessions = b.files().sessions;
+        let mut earlier = lowered(&a);
+        for files in [sessions_of_b, b.files(), a.files(), a.files()] {
+            let again = lower_after(&files, &ground(), &earlier.pieces);
+            prop_assert_eq!(&again, &lower(&files, &ground()));
+            earlier = again;
+        }
     }
 
     /// Every origin is a line of a file that is there.

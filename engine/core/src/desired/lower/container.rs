@@ -7,7 +7,8 @@ use grammar::document::{Document, Section};
 use grammar::source::FileKind;
 
 use super::env::Selected;
-use crate::desired::Origin;
+use crate::desired::{Origin, for_user};
+use crate::ids::UserName;
 
 /// Something mounted into a session's container.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,14 +41,18 @@ pub fn runs_containers(cluster_kind: &str) -> bool {
 /// Fields that say what a record applies to, and those that have a place of their own.
 const APART: [&str; 5] = ["MountType", "MountPath", "JobType", "Workbench", "Cluster"];
 
-/// The mounts of a session, in file order.
-pub(super) fn mounts_of(document: &Document, selected: &Selected<'_>) -> Vec<Mount> {
+/// The mounts of a session of `user`, in file order.
+pub(super) fn mounts_of(
+    document: &Document,
+    selected: &Selected<'_>,
+    user: &UserName,
+) -> Vec<Mount> {
     let records = document.sections.iter().filter(|record| selected.matches(record));
-    records.filter_map(|record| mount_of(record, selected)).collect()
+    records.filter_map(|record| mount_of(record, user)).collect()
 }
 
-fn mount_of(record: &Section, selected: &Selected<'_>) -> Option<Mount> {
-    let filled = |text: &str| text.replace("{USER}", selected.user.as_str());
+fn mount_of(record: &Section, user: &UserName) -> Option<Mount> {
+    let filled = |text: &str| for_user(text, user);
     let path = record.get("MountPath")?;
     let kind = record.get("MountType")?;
     let others = record.entries.iter().filter(|entry| !APART.contains(&&*entry.name));

@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use grammar::document::{Document, Part, Section};
 use grammar::secret;
-use grammar::source::FileKind;
 
 use super::Lowering;
-use crate::desired::{EnvValue, Origin, Secrets, for_user};
-use crate::ids::{ClusterName, UserName, WorkbenchName};
+use crate::desired::{EnvValue, Secrets};
+use crate::ids::{ClusterName, WorkbenchName};
 use crate::settings::{Setting, SettingKey, Takes};
 
 /// Whether a value is a secret: its name says so, or there is one in it (`postgresql://user:password@host`).
@@ -22,7 +21,6 @@ pub fn is_secret(name: &str, value: &str) -> bool {
 pub(super) struct Selected<'a> {
     pub(super) workbench: &'a WorkbenchName,
     pub(super) cluster: &'a ClusterName,
-    pub(super) user: &'a UserName,
     /// `session` or `adhoc`.
     pub(super) job_type: &'a str,
 }
@@ -57,14 +55,26 @@ pub(super) struct EnvRecord<'a> {
     pairs: Vec<EnvPair<'a>>,
 }
 
+impl EnvRecord<'_> {
+    /// The record's selectors.
+    pub(super) fn section(&self) -> &Section {
+        self.section
+    }
+
+    /// Its lines, in order.
+    pub(super) fn pairs(&self) -> &[EnvPair<'_>] {
+        &self.pairs
+    }
+}
+
 /// One line of a record's environment.
 #[derive(Debug)]
-struct EnvPair<'a> {
-    name: &'a str,
+pub(super) struct EnvPair<'a> {
+    pub(super) name: &'a str,
     /// None where the line is no pair.
-    value: Option<&'a str>,
-    line: u32,
-    is_secret: bool,
+    pub(super) value: Option<&'a str>,
+    pub(super) line: u32,
+    pub(super) is_secret: bool,
 }
 
 /// The records of `launcher-env`, in file order.
@@ -90,28 +100,6 @@ fn pair_of(part: &Part) -> EnvPair<'_> {
 }
 
 impl Lowering<'_> {
-    /// The variables that `launcher-env` gives to a session, each with its origin. A later record wins.
-    pub(super) fn env_of(
-        &mut self,
-        selected: &Selected<'_>,
-    ) -> BTreeMap<String, (EnvValue, Origin)> {
-        let mut env = BTreeMap::new();
-        let file: Arc<str> = FileKind::LauncherEnv.file_name().into();
-        let records = self.env_records.iter().filter(|record| selected.matches(record.section));
-        for pair in records.flat_map(|record| &record.pairs) {
-            let Some(value) = pair.value else { continue };
-            let value = for_user(value, selected.user);
-            let (file, option) = (Arc::clone(&file), pair.name.to_owned());
-            let origin = Origin { file, line: pair.line, option };
-            let value = match pair.is_secret {
-                true => EnvValue::Secret(self.out.secrets.keep(value)),
-                false => EnvValue::Plain(value),
-            };
-            env.insert(pair.name.to_owned(), (value, origin));
-        }
-        env
-    }
-
     /// Keeps the secrets of variables that only sessions of later will have: of templates and workbenches.
     pub(super) fn keep_secrets(&mut self, env: &BTreeMap<String, String>) {
         for (name, value) in env {

@@ -7,17 +7,22 @@
 mod container;
 mod env;
 mod fields;
+mod kinds;
 mod limits;
 mod own;
+mod pieces;
 mod rendered;
+mod sessions;
 mod site_wide;
 mod spec;
+mod template;
 mod whole;
 mod workbench;
 
 pub use container::{Mount, OpenPort, runs_containers};
 pub use env::is_secret;
 pub use limits::{Limit, Size};
+pub use pieces::Pieces;
 pub use rendered::{Asked, Rendered, render};
 pub use workbench::{Builtin, builtins};
 
@@ -32,7 +37,7 @@ use grammar::value::{Millis, Value};
 
 use super::{Desired, Origin, Origins, Secrets};
 use crate::accept::Settle;
-use crate::ids::{Digest, NodeId, UserName, WorkbenchName};
+use crate::ids::{ClusterName, Digest, NodeId, UserName, WorkbenchName};
 use crate::known::Known;
 use crate::lint;
 use crate::read_site::ReadSite;
@@ -40,7 +45,7 @@ use crate::settings::{Setting, SettingKey, Settings, Takes};
 use crate::site::SiteFiles;
 
 /// What lowering must know of the machine and of how the engine was started.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ground {
     /// This node.
     pub node: NodeId,
@@ -53,7 +58,7 @@ pub struct Ground {
 }
 
 /// What a site asks for, and what is wrong with it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Lowered {
     /// What it asks for.
     pub desired: Desired,
@@ -73,6 +78,8 @@ pub struct Lowered {
     pub engine: EngineSettings,
     /// Templates that people may start, by name.
     pub templates: BTreeMap<String, TemplateSpec>,
+    /// What the next lowering need not make again.
+    pub pieces: Pieces,
 }
 
 impl Lowered {
@@ -115,8 +122,19 @@ pub struct TemplateSpec {
 /// Lowers a site.
 #[must_use]
 pub fn lower(files: &SiteFiles, ground: &Ground) -> Lowered {
-    let read = ReadSite::new(files);
+    lower_after(files, ground, &Pieces::default())
+}
+
+/// Lowers a site of which an earlier state was lowered: the outcome is that of [`lower`], and only sessions
+/// of which something changed cost more than a look.
+#[must_use]
+pub fn lower_after(files: &SiteFiles, ground: &Ground, earlier: &Pieces) -> Lowered {
+    let read = ReadSite::after(files, |stem, source| earlier.piece(stem)?.read_of(source));
     let mut lowering = Lowering::new(&read, ground);
+    lowering.out.pieces = Pieces::of(files, ground);
+    if lowering.out.pieces.rest_on_the_same(earlier) {
+        lowering.earlier = earlier.clone();
+    }
     lowering.take_workbench();
     lowering.record_texts();
     lowering.record_directories();
@@ -154,8 +172,8 @@ pub fn lower_request(
     lowering.lower_templates();
     let found = lowering.out.templates.get(template).cloned();
     let found = found.ok_or_else(|| format!("there is no template `{template}`"))?;
-    let spec = lowering.lower_request(&found, id, user, asked_by)?;
-    Ok((spec, found))
+    let made = lowering.lower_request(&found, id, user, asked_by)?;
+    Ok((made.spec, found))
 }
 
 /// Lowering under way.
@@ -169,6 +187,10 @@ struct Lowering<'a> {
     own_www_port: Option<(u16, Origin)>,
     /// `launcher-env`, prepared for the sessions that ask.
     env_records: Vec<env::EnvRecord<'a>>,
+    /// What sessions of a workbench in a cluster have in common, as far as it was asked for.
+    kinds: BTreeMap<(WorkbenchName, ClusterName), Arc<kinds::Kind>>,
+    /// What was made of sessions that rest on the same files of the site.
+    earlier: Pieces,
     /// What records are told that a session is: `session`, but for a job that is only rendered.
     job_type: String,
     out: Lowered,
@@ -188,6 +210,8 @@ impl<'a> Lowering<'a> {
                 .get(&FileKind::LauncherEnv)
                 .map(env::records_of)
                 .unwrap_or_default(),
+            kinds: BTreeMap::new(),
+            earlier: Pieces::default(),
             job_type: "session".to_owned(),
             out: Lowered { secrets: Secrets::new(&ground.digest_key), ..Lowered::default() },
         }
@@ -314,9 +338,7 @@ impl<'a> Lowering<'a> {
 }
 
 /// A cluster's type.
-fn kind_of<'a>(
-    (name, spec): (&crate::ids::ClusterName, &'a super::ClusterSpec),
-) -> (crate::ids::ClusterName, &'a str) {
+fn kind_of<'a>((name, spec): (&ClusterName, &'a super::ClusterSpec)) -> (ClusterName, &'a str) {
     (name.clone(), &spec.kind)
 }
 

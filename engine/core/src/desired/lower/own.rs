@@ -15,10 +15,10 @@ use crate::accept::Settle;
 use crate::desired::{
     Apply, BackOff, ClusterSpec, GatewaySpec, Mode, NodeSpec, Origin, Policy, Renew, WorkbenchSpec,
 };
-use crate::ids::{ClusterName, GatewayId, NodeId, WorkbenchName};
+use crate::ids::{ClusterName, Digest, GatewayId, NodeId, WorkbenchName};
 use crate::known::Known;
 use crate::read_site::ReadOwn;
-use crate::settings::{Setting, SettingKey, Takes};
+use crate::settings::{FileSettings, Setting, SettingKey, Takes};
 use crate::site::{DropIn, Managed};
 
 /// Generations that are kept unless `[history] keep` says otherwise (product.md §4).
@@ -42,30 +42,9 @@ impl Lowering<'_> {
     ) -> Option<&'r grammar::own::Own<T>> {
         self.out.problems.extend(read.problems.iter().cloned());
         let own = read.own.as_ref()?;
-        let source = read.source;
-        let file: Arc<str> = Arc::from(self.files.short_name(&source.file));
-        for (path, place) in own.lines.iter() {
-            if says_nothing_itself(&own.lines, path, place.line) {
-                continue;
-            }
-            let text = source.text.get(place.span.range()).unwrap_or_default();
-            let name = path.rsplit('.').next().unwrap_or(path);
-            let secret = super::is_secret(name, text);
-            let digest = crate::ids::Digest::keyed(&self.ground.digest_key, text.as_bytes());
-            let setting = Setting {
-                line: place.line,
-                value: if secret { "(secret)".to_owned() } else { value_text(text) },
-                secret: secret.then_some(digest),
-                effect: takes(path),
-                row: None,
-            };
-            let key = SettingKey {
-                file: Arc::clone(&file),
-                scope: String::new(),
-                option: path.to_owned(),
-            };
-            self.out.settings.add(key, setting);
-        }
+        let file: Arc<str> = Arc::from(self.files.short_name(&read.source.file));
+        let settings = own_settings(&file, read.source, &own.lines, takes, &self.ground.digest_key);
+        self.out.settings.add_file(file, Arc::new(settings));
         Some(own)
     }
 
@@ -294,7 +273,7 @@ impl Lowering<'_> {
             let spec = TemplateSpec {
                 display_name: fields.display_name.clone().unwrap_or_else(|| (*stem).to_owned()),
                 version: own.value.version.clone().unwrap_or_default(),
-                fields: super::spec::resolved(fields),
+                fields: super::template::resolved(fields),
             };
             if let Some(env) = &spec.fields.env {
                 self.keep_secrets(env);
@@ -317,11 +296,38 @@ pub(super) fn refused<T>() -> Known<T> {
     }
 }
 
+/// Every field of one of our files as a setting; `digest_key` is that of the digests of secrets.
+pub(super) fn own_settings(
+    file: &Arc<str>,
+    source: &Source,
+    lines: &Lines,
+    takes: fn(&str) -> Takes,
+    digest_key: &[u8],
+) -> FileSettings {
+    let mut settings = FileSettings::default();
+    for (path, place) in lines.iter() {
+        if says_nothing_itself(lines, path, place.line) {
+            continue;
+        }
+        let text = source.text.get(place.span.range()).unwrap_or_default();
+        let name = path.rsplit('.').next().unwrap_or(path);
+        let secret = super::is_secret(name, text);
+        let setting = Setting {
+            line: place.line,
+            value: if secret { "(secret)".to_owned() } else { value_text(text) },
+            secret: secret.then(|| Digest::keyed(digest_key, text.as_bytes())),
+            effect: takes(path),
+            row: None,
+        };
+        let (file, option) = (Arc::clone(file), path.to_owned());
+        settings.add(SettingKey { file, scope: String::new(), option }, setting);
+    }
+    settings
+}
+
 /// Whether a table only holds fields of its own line, which are listed for themselves.
 fn says_nothing_itself(lines: &Lines, path: &str, line: u32) -> bool {
-    let prefix = format!("{path}.");
-    !path.is_empty()
-        && lines.iter().any(|(other, place)| other.starts_with(&prefix) && place.line == line)
+    !path.is_empty() && lines.below(path).any(|(_, place)| place.line == line)
 }
 
 /// The value of a `key = value` line as text; a table's header has none.

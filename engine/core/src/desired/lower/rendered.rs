@@ -4,6 +4,8 @@
 //! what is shown is what would be started. Mounts, ports and limits beside it come of the same records
 //! and selectors.
 
+use std::sync::Arc;
+
 use grammar::own::fields::SessionFields;
 use grammar::own::form::Plain;
 use grammar::source::FileKind;
@@ -69,17 +71,19 @@ pub fn render(files: &SiteFiles, ground: &Ground, asked: &Asked) -> Result<Rende
         fields: without_wishes(asked),
     };
     let by = AskedBy::Person { uid: 0, at: Moment::default() };
-    let spec = lowering.lower_request(&template, id, asked.user.clone(), by)?;
+    let made = lowering.lower_request(&template, id.clone(), asked.user.clone(), by)?;
+    let spec = made.spec;
+    lowering.out.origins.add_session(id, Arc::new(made.origins));
     let kind = lowering.out.desired.clusters.get(&spec.launch.cluster).map(|c| c.kind.clone());
     let kind = kind.unwrap_or_default();
     let selected = Selected {
         workbench: &spec.launch.workbench,
         cluster: &spec.launch.cluster,
-        user: &asked.user,
         job_type: &asked.job_type,
     };
     let of = |kind: FileKind| lowering.document(kind);
-    let mounts = of(FileKind::LauncherMounts).map(|d| container::mounts_of(d, &selected));
+    let mounts =
+        of(FileKind::LauncherMounts).map(|d| container::mounts_of(d, &selected, &asked.user));
     let ports = of(FileKind::LauncherPorts).map(|d| container::ports_of(d, &selected));
     let (limits, sizes) = allowance(&read, &spec.launch.cluster, &kind, asked);
     Ok(Rendered {
