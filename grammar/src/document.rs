@@ -71,6 +71,18 @@ pub struct Entry {
     pub typed: Option<Value>,
 }
 
+impl Entry {
+    /// A value of several lines in one.
+    #[must_use]
+    pub fn joined(&self) -> Cow<'_, str> {
+        if self.parts.len() <= 1 {
+            return Cow::Borrowed(&self.value);
+        }
+        let parts: Vec<&str> = self.parts.iter().map(|part| &*part.text).collect();
+        Cow::Owned(parts.join(" "))
+    }
+}
+
 /// One line of a value of several lines, such as one `NAME=VALUE` pair of `launcher-env`.
 #[derive(Clone, Debug)]
 pub struct Part {

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use crate::catalogue;
-use crate::suggest;
+use crate::suggest::{self, Candidate};
 use crate::value::ValueKind;
 
 /// What is shown instead.
@@ -16,6 +16,17 @@ pub const COVER: &str = "(secret)";
 /// Parts of a name that promise a secret behind it.
 const WORDS: [&str; 8] =
     ["password", "passwd", "passphrase", "secret", "token", "credential", "credentials", "apikey"];
+
+/// The same, for names that are near one.
+const NEAR: [Candidate<'static>; WORDS.len()] = {
+    let mut near = [Candidate::new(""); WORDS.len()];
+    let mut at = 0;
+    while at < WORDS.len() {
+        near[at] = Candidate::new(WORDS[at]);
+        at += 1;
+    }
+    near
+};
 
 /// Last words of a name that promise the place of a secret rather than the secret.
 const PLACES: [&str; 7] = ["file", "path", "ref", "name", "dir", "url", "id"];
@@ -29,15 +40,27 @@ const TRIED_FOR_SLIPS: usize = 3;
 /// Whether a name says that its value is a secret; a slip of the finger in such a name counts.
 #[must_use]
 pub fn is_name(name: &str) -> bool {
-    let name = name.to_ascii_lowercase().replace(['-', '.', ' '], "_");
+    let name = folded(name);
     promises(&name) || (!is_place(&name) && name.split('_').any(is_slip))
 }
 
-/// `name` in lower case, its words separated by `_`.
+/// A name in lower case, its words separated by `_`.
+fn folded(name: &str) -> String {
+    let fold = |c: char| if matches!(c, '-' | '.' | ' ') { '_' } else { c.to_ascii_lowercase() };
+    name.chars().map(fold).collect()
+}
+
+/// Of a name that is folded.
 fn promises(name: &str) -> bool {
-    !is_place(name)
-        && (WORDS.iter().any(|word| name.contains(word))
-            || name.split('_').any(|word| word == "key"))
+    (has_word(name.as_bytes()) || name.split('_').any(|word| word == "key")) && !is_place(name)
+}
+
+/// Whether one of the words is anywhere in it; one pass.
+fn has_word(name: &[u8]) -> bool {
+    name.iter().enumerate().any(|(at, first)| {
+        matches!(first, b'p' | b's' | b't' | b'c' | b'a')
+            && WORDS.iter().any(|word| name[at..].starts_with(word.as_bytes()))
+    })
 }
 
 fn is_place(name: &str) -> bool {
@@ -46,7 +69,7 @@ fn is_place(name: &str) -> bool {
 }
 
 fn is_slip(word: &str) -> bool {
-    word.len() > 3 && suggest::nearest(word, WORDS.into_iter()).is_some()
+    word.len() > 3 && suggest::is_near(word, &NEAR)
 }
 
 /// The part of a value that must not be shown, whatever its name: the password in a URL, `--token=...`.
@@ -80,8 +103,7 @@ fn named(line: &str, separators: &[char]) -> Option<Range<usize>> {
         };
         if separated && !value.is_empty() {
             tried += 1;
-            let folded = name.to_ascii_lowercase().replace(['-', '.'], "_");
-            let promised = promises(&folded) || (tried <= TRIED_FOR_SLIPS && is_name(name));
+            let promised = promises(&folded(name)) || (tried <= TRIED_FOR_SLIPS && is_name(name));
             if promised && !is_path(name, value) {
                 return Some(line.len() - value.len()..line.trim_end().len());
             }

@@ -33,14 +33,47 @@ pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
 /// Of several at one distance the one with the same first letter wins, then the one of the same length, then the
 /// first: the caller's order decides.
 pub fn meant<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<Meant<'a>> {
+    meant_of(name, candidates.map(|name| Candidate { name, shape: Shape::of(name) }))
+}
+
+/// Whether `name` is surely one of these candidates, misspelt.
+#[must_use]
+pub fn is_near(name: &str, candidates: &[Candidate<'_>]) -> bool {
+    let shape = Shape::of(name);
+    let slips = sure_slips(shape.len);
+    let near = candidates.iter().filter(|other| !shape.is_further_than(slips, &other.shape));
+    meant_of(name, near.copied()).is_some_and(|meant| meant.sure)
+}
+
+/// A name that others may be near to, for those that many are held against.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidate<'a> {
+    name: &'a str,
+    shape: Shape,
+}
+
+impl<'a> Candidate<'a> {
+    /// A candidate of ASCII.
+    #[must_use]
+    pub const fn new(name: &'a str) -> Self {
+        Self { name, shape: Shape::of_ascii(name.as_bytes()) }
+    }
+}
+
+fn meant_of<'a>(name: &str, candidates: impl Iterator<Item = Candidate<'a>>) -> Option<Meant<'a>> {
     if name.len() > LONGEST {
         return None;
     }
-    let (shape, wanted) = (Shape::of(name), Folded::new(name));
+    let shape = Shape::of(name);
+    let mut near = candidates
+        .filter(|other| !shape.is_further_than(SLIPS, &other.shape) && other.name != name)
+        .peekable();
+    near.peek()?;
+    let wanted = Folded::new(name);
     let mut best: Option<((usize, bool, usize), &'a str)> = None;
-    for candidate in candidates.filter(|&candidate| candidate != name) {
+    for Candidate { name: candidate, shape: other } in near {
         let limit = best.map_or(SLIPS, |((distance, ..), _)| distance);
-        if shape.is_further_than(limit, &Shape::of(candidate)) {
+        if shape.is_further_than(limit, &other) {
             continue;
         }
         let other = Folded::new(candidate);
@@ -52,13 +85,18 @@ pub fn meant<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Optio
         }
     }
     let ((distance, ..), name) = best?;
-    let surely = match wanted.chars().len() {
+    let surely = sure_slips(wanted.chars().len());
+    let longer = wanted.chars().len().max(name.len());
+    (distance * 2 <= longer).then_some(Meant { name, sure: distance <= surely })
+}
+
+/// How many slips a name of so many characters may have that one is sure of.
+fn sure_slips(len: usize) -> usize {
+    match len {
         0..3 => 0,
         3..9 => 1,
         _ => SLIPS,
-    };
-    let longer = wanted.chars().len().max(name.len());
-    (distance * 2 <= longer).then_some(Meant { name, sure: distance <= surely })
+    }
 }
 
 /// A character as it is compared: in lower case, one separator.
@@ -67,6 +105,7 @@ fn fold(c: char) -> char {
 }
 
 /// What of a name shows at once that another is far from it.
+#[derive(Clone, Copy, Debug)]
 struct Shape {
     len: usize,
     /// A bit for each letter in it.
@@ -79,6 +118,20 @@ impl Shape {
         for c in name.chars() {
             shape.len += 1;
             shape.letters |= 1 << (u32::from(fold(c)) & 63);
+        }
+        shape
+    }
+
+    const fn of_ascii(name: &[u8]) -> Self {
+        let mut shape = Self { len: name.len(), letters: 0 };
+        let mut at = 0;
+        while at < name.len() {
+            let byte = match name[at] {
+                b'_' | b' ' => b'-',
+                byte => byte.to_ascii_lowercase(),
+            };
+            shape.letters |= 1 << (byte & 63);
+            at += 1;
         }
         shape
     }
@@ -118,17 +171,21 @@ fn distance(a: &Folded, b: &Folded, limit: usize) -> Option<usize> {
         return None;
     }
     let (a, b) = (a.chars(), b.chars());
-    let mut before = [0; LONGEST + 1];
-    let mut above: [usize; LONGEST + 1] = std::array::from_fn(|at| at);
-    for (i, &from) in a.iter().enumerate() {
-        let mut row = [usize::MAX - 1; LONGEST + 1];
-        row[0] = i + 1;
+    // Costs fit a byte: no name is longer than `LONGEST`.
+    let mut before = [0_u8; LONGEST + 1];
+    let mut above = [0_u8; LONGEST + 1];
+    for (cost, slot) in (0..).zip(&mut above) {
+        *slot = cost;
+    }
+    for ((i, &from), first) in a.iter().enumerate().zip(1..) {
+        let mut row = [u8::MAX - 1; LONGEST + 1];
+        row[0] = first;
         let mut least = row[0];
         // What lies further from the diagonal than the limit costs more than it.
         let last = (i + limit + 1).min(b.len());
         for j in i.saturating_sub(limit)..last {
             let to = b[j];
-            let replaced = above[j] + usize::from(from != to);
+            let replaced = above[j] + u8::from(from != to);
             let mut cost = replaced.min(above[j + 1] + 1).min(row[j] + 1);
             if i > 0 && j > 0 && from == b[j - 1] && a[i - 1] == to {
                 cost = cost.min(before[j - 1] + 1);
@@ -136,12 +193,12 @@ fn distance(a: &Folded, b: &Folded, limit: usize) -> Option<usize> {
             row[j + 1] = cost;
             least = least.min(cost);
         }
-        if least > limit {
+        if usize::from(least) > limit {
             return None;
         }
         before = std::mem::replace(&mut above, row);
     }
-    Some(above[b.len()]).filter(|&distance| distance <= limit)
+    Some(usize::from(above[b.len()])).filter(|&distance| distance <= limit)
 }
 
 #[cfg(test)]

@@ -88,7 +88,7 @@ fn tables(settings: &Settings) -> BTreeSet<(&str, &str)> {
 fn effective((key, setting): (&SettingKey, &Setting)) -> Effective {
     Effective {
         file: Arc::clone(&key.file),
-        scope: key.scope.clone(),
+        scope: key.scope.to_string(),
         option: key.option.clone(),
         value: setting.value.clone(),
         line: Some(setting.line),

@@ -4,6 +4,8 @@
 //! Read once; lowering takes values from it, the rules of [`crate::lint`] look across it. Knows what files
 //! say and not what that asks for. Read next: [`mod@crate::desired`].
 
+mod secret_places;
+
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -19,6 +21,8 @@ use grammar::value::Value;
 
 use crate::known::Known;
 use crate::site::{ClusterFile, DropIn, Managed, NamedClusterFile, SiteFiles, named_by};
+
+pub use self::secret_places::{SecretPlaces, is_secret};
 
 /// One of our own files as read.
 #[derive(Clone, Debug)]
@@ -47,6 +51,8 @@ pub struct ReadSite<'a> {
     pub files: &'a SiteFiles,
     /// Workbench's files that are there.
     pub documents: BTreeMap<FileKind, Document>,
+    /// Where their secrets stand.
+    pub secrets: BTreeMap<FileKind, SecretPlaces>,
     /// Files of clusters that values name and that are there; those of default names are above.
     pub cluster_documents: BTreeMap<&'a ClusterFile, Document>,
     /// All that is wrong inside of Workbench's files.
@@ -77,11 +83,12 @@ impl<'a> ReadSite<'a> {
         earlier: impl Fn(&str, &Source) -> Option<Arc<OwnRead<SessionFile>>>,
     ) -> Self {
         let mut documents = BTreeMap::new();
-        let mut problems = Vec::new();
+        let (mut problems, mut secrets) = (Vec::new(), BTreeMap::new());
         for (kind, file) in &files.workbench {
             let Known::Present(source) = file else { continue };
             let read = grammar::read::read_file(*kind, source);
             problems.extend(read.problems);
+            secrets.insert(*kind, SecretPlaces::of(*kind, &read.document));
             documents.insert(*kind, read.document);
         }
         let mut cluster_documents = BTreeMap::new();
@@ -102,6 +109,7 @@ impl<'a> ReadSite<'a> {
         Self {
             files,
             documents,
+            secrets,
             cluster_documents,
             problems,
             wharf,
@@ -132,6 +140,13 @@ impl<'a> ReadSite<'a> {
             Some((self.files.cluster_files.get(file)?.present()?, document))
         });
         named_by(by_name.chain(named))
+    }
+
+    /// Where the secrets of a Workbench file stand; nowhere for one that is not there.
+    #[must_use]
+    pub fn secret_places(&self, kind: FileKind) -> &SecretPlaces {
+        static NONE: SecretPlaces = SecretPlaces::none();
+        self.secrets.get(&kind).unwrap_or(&NONE)
     }
 
     /// The entry of an option in a file: in a flat one the only there can be.

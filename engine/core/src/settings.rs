@@ -2,6 +2,8 @@
 //!
 //! Made by lowering beside `Desired`; knows nothing of sessions.
 
+use std::cmp::Ordering;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -11,15 +13,33 @@ use serde::{Deserialize, Serialize};
 use crate::ids::Digest;
 use crate::plan::Because;
 
-/// What an option is told apart by.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// What an option is told apart by. In the order of file, scope and name.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingKey {
     /// The file's short name.
     pub file: Arc<str>,
     /// What it applies to, in the file's words: `JobType session`, `cluster Slurm`; empty = everything.
-    pub scope: String,
+    pub scope: Arc<str>,
     /// The option's name.
     pub option: String,
+}
+
+impl Ord for SettingKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // Those of one file and of one record share these texts.
+        let shared = |a: &Arc<str>, b: &Arc<str>| {
+            if Arc::ptr_eq(a, b) { Ordering::Equal } else { a.cmp(b) }
+        };
+        shared(&self.file, &other.file)
+            .then_with(|| shared(&self.scope, &other.scope))
+            .then_with(|| self.option.cmp(&other.option))
+    }
+}
+
+impl PartialOrd for SettingKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// One option as set.
@@ -81,10 +101,11 @@ impl From<&catalogue::OptionRow> for Takes {
     }
 }
 
-/// Every option that a site sets, file by file: what did not change is not compared again.
+/// Every option that a site sets, file by file: what did not change is not compared again. Cheap to
+/// copy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
-    files: BTreeMap<Arc<str>, Arc<FileSettings>>,
+    files: Arc<BTreeMap<Arc<str>, Arc<FileSettings>>>,
 }
 
 /// Every option that one file sets.
@@ -129,38 +150,38 @@ impl OptionChange {
 
 impl FileSettings {
     /// Adds an option; further ones under the same key are told apart by their number.
-    pub fn add(&mut self, mut key: SettingKey, setting: Setting) {
-        if self.map.contains_key(&key) {
-            let scope = key.scope.clone();
-            let number = match self.repeated.get_mut(&key) {
-                Some(number) => {
-                    *number += 1;
-                    *number
-                }
-                None => *self.repeated.entry(key.clone()).or_insert(1),
-            };
-            key.scope = match number {
-                1 => scope + " again",
-                _ => format!("{scope} again {number}"),
-            };
-        }
-        self.map.insert(key, setting);
+    pub fn add(&mut self, key: SettingKey, setting: Setting) {
+        let key = match self.map.entry(key) {
+            Entry::Vacant(slot) => {
+                slot.insert(setting);
+                return;
+            }
+            Entry::Occupied(slot) => slot.key().clone(),
+        };
+        let number =
+            *self.repeated.entry(key.clone()).and_modify(|number| *number += 1).or_insert(1);
+        let scope = match number {
+            1 => format!("{} again", key.scope),
+            _ => format!("{} again {number}", key.scope),
+        };
+        self.map.insert(SettingKey { scope: scope.into(), ..key }, setting);
     }
 }
 
 impl Settings {
     /// Adds an option; further ones under the same key are told apart by their number.
     pub fn add(&mut self, key: SettingKey, setting: Setting) {
-        let file = match self.files.get_mut(&key.file) {
+        let files = Arc::make_mut(&mut self.files);
+        let file = match files.get_mut(&key.file) {
             Some(file) => file,
-            None => self.files.entry(Arc::clone(&key.file)).or_default(),
+            None => files.entry(Arc::clone(&key.file)).or_default(),
         };
         Arc::make_mut(file).add(key, setting);
     }
 
     /// Takes all options of a file of which there are none yet.
     pub fn add_file(&mut self, file: Arc<str>, settings: Arc<FileSettings>) {
-        self.files.insert(file, settings);
+        Arc::make_mut(&mut self.files).insert(file, settings);
     }
 
     /// One of them.
@@ -172,7 +193,7 @@ impl Settings {
     /// The value of an option that applies to everything, as it may be shown.
     #[must_use]
     pub fn value(&self, file: &str, option: &str) -> Option<&str> {
-        let (scope, option) = (String::new(), option.to_owned());
+        let (scope, option) = (Arc::default(), option.to_owned());
         let key = SettingKey { file: Arc::from(file), scope, option };
         self.get(&key).map(|setting| setting.value.as_str())
     }
@@ -239,7 +260,7 @@ fn change(key: &SettingKey, from: &FileSettings, to: &FileSettings) -> Option<Op
         file: Arc::clone(&key.file),
         line: current.line,
         option: key.option.clone(),
-        scope: key.scope.clone(),
+        scope: key.scope.to_string(),
         from: old.map(|setting| setting.value.clone()),
         to,
         effect: current.effect,
@@ -255,7 +276,7 @@ mod tests {
         for (option, line, value) in rows {
             let key = SettingKey {
                 file: "rserver.conf".into(),
-                scope: String::new(),
+                scope: Arc::default(),
                 option: (*option).to_owned(),
             };
             let setting = Setting {

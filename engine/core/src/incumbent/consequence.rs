@@ -138,7 +138,7 @@ fn must(change: &OptionChange, from: &Settings, to: &Settings) -> Option<Incumbe
     }
     let key = SettingKey {
         file: Arc::clone(&change.file),
-        scope: change.scope.clone(),
+        scope: change.scope.as_str().into(),
         option: change.option.clone(),
     };
     let row = to.get(&key).or_else(|| from.get(&key)).and_then(|setting| setting.row);

@@ -57,11 +57,14 @@ struct Secret<'a> {
 
 /// The secrets of a file, in order.
 fn secrets<'a>(site: &'a Site<'_>, kind: FileKind) -> Vec<Secret<'a>> {
+    let places = site.read.secret_places(kind);
     let entries = site.sections(kind).iter().flat_map(|section| &section.entries);
     if kind == LauncherEnv {
         let parts = entries.filter(|entry| &*entry.name == "Environment");
-        return parts.flat_map(|entry| &entry.parts).filter_map(variable).collect();
+        let parts = parts.flat_map(|entry| &entry.parts);
+        return parts.filter(|part| places.contain(part.span.start)).filter_map(variable).collect();
     }
+    let entries = entries.filter(|entry| places.contain(entry.name_span.start));
     entries.filter(|entry| holds_text(entry)).filter_map(secret).collect()
 }
 

@@ -56,7 +56,7 @@ fn mount_of(record: &Section, user: &UserName) -> Option<Mount> {
     let path = record.get("MountPath")?;
     let kind = record.get("MountType")?;
     let others = record.entries.iter().filter(|entry| !APART.contains(&&*entry.name));
-    let fields = others.map(|entry| (entry.name.to_string(), filled(&super::joined(entry))));
+    let fields = others.map(|entry| (entry.name.to_string(), filled(&entry.joined())));
     let file = FileKind::LauncherMounts.file_name().into();
     Some(Mount {
         path: filled(&path.value),

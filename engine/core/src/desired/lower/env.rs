@@ -4,18 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use grammar::document::{Document, Part, Section};
-use grammar::secret;
 
 use super::Lowering;
 use crate::desired::{EnvValue, Secrets};
 use crate::ids::{ClusterName, WorkbenchName};
+use crate::read_site::{SecretPlaces, is_secret};
 use crate::settings::{Setting, SettingKey, Takes};
-
-/// Whether a value is a secret: its name says so, or there is one in it (`postgresql://user:password@host`).
-#[must_use]
-pub fn is_secret(name: &str, value: &str) -> bool {
-    secret::is_name(name) || secret::in_value(value).is_some()
-}
 
 /// What a session is, as far as selectors of records go.
 pub(super) struct Selected<'a> {
@@ -78,24 +72,25 @@ pub(super) struct EnvPair<'a> {
 }
 
 /// The records of `launcher-env`, in file order.
-pub(super) fn records_of(document: &Document) -> Vec<EnvRecord<'_>> {
+pub(super) fn records_of<'a>(document: &'a Document, places: &SecretPlaces) -> Vec<EnvRecord<'a>> {
     document
         .sections
         .iter()
         .map(|section| {
             let entries = section.entries.iter().filter(|entry| &*entry.name == "Environment");
-            let pairs = entries.flat_map(|entry| &entry.parts).map(pair_of).collect();
+            let pairs =
+                entries.flat_map(|entry| &entry.parts).map(|part| pair_of(part, places)).collect();
             EnvRecord { section, pairs }
         })
         .collect()
 }
 
-fn pair_of(part: &Part) -> EnvPair<'_> {
+fn pair_of<'a>(part: &'a Part, places: &SecretPlaces) -> EnvPair<'a> {
     let (name, value) = match part.text.split_once('=') {
         Some((name, value)) => (name, Some(value)),
         None => (&*part.text, None),
     };
-    let is_secret = is_secret(name, value.unwrap_or_default());
+    let is_secret = places.contain(part.span.start);
     EnvPair { name: name.trim(), value, line: part.line, is_secret }
 }
 
@@ -124,8 +119,13 @@ pub(super) fn sealed(secrets: &mut Secrets, name: &str, value: String) -> EnvVal
 
 /// Each variable of `launcher-env` as an option of its own, under its record's selectors.
 pub(super) fn record_env(lowering: &mut Lowering<'_>, file: &Arc<str>) {
+    let mut scope: Arc<str> = Arc::default();
     for record in &lowering.env_records {
-        let scope = super::section_scope(record.section);
+        // Records that apply to the same share the words for it: they are compared often.
+        let of_record = super::section_scope(record.section);
+        if of_record != scope {
+            scope = of_record;
+        }
         for pair in &record.pairs {
             let value = pair.value.unwrap_or_default();
             // At hand also for sessions that somebody asks for later.
@@ -139,7 +139,7 @@ pub(super) fn record_env(lowering: &mut Lowering<'_>, file: &Arc<str>) {
             };
             let key = SettingKey {
                 file: Arc::clone(file),
-                scope: scope.clone(),
+                scope: Arc::clone(&scope),
                 option: pair.name.to_owned(),
             };
             lowering.out.settings.add(key, setting);
@@ -150,12 +150,6 @@ pub(super) fn record_env(lowering: &mut Lowering<'_>, file: &Arc<str>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_secret_is_known_by_its_name_or_by_what_it_is() {
-        assert!(is_secret("MODEL_KEY", "x") && is_secret("DATABASE_URL", "postgresql://u:p@h/d"));
-        assert!(!is_secret("LC_ALL", "C.UTF-8") && !is_secret("DOCS_URL", "https://h:8787/d"));
-    }
 
     #[test]
     fn spellings_of_one_workbench_are_one() {

@@ -17,6 +17,7 @@ use crate::desired::{
     has_user,
 };
 use crate::ids::{ClusterName, UserName, WorkbenchName};
+use crate::read_site::is_secret;
 
 /// How long a start of a workbench may take that says nothing of it.
 const START_TIMEOUT: Millis = Millis(90_000);
@@ -102,7 +103,7 @@ impl Workbench {
             self.program.args.clone_from(args);
         }
         for (name, value) in table.env.iter().flatten() {
-            if super::is_secret(name, value) {
+            if is_secret(name, value) {
                 let digest = Secrets::digest(digest_key, value);
                 self.secret_env.insert(name.clone(), EnvValue::Secret(digest));
             } else {

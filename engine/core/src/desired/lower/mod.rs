@@ -20,7 +20,6 @@ mod whole;
 mod workbench;
 
 pub use container::{Mount, OpenPort, runs_containers};
-pub use env::is_secret;
 pub use limits::{Limit, Size};
 pub use pieces::Pieces;
 pub use rendered::{Asked, Rendered, render};
@@ -40,7 +39,7 @@ use crate::accept::Settle;
 use crate::ids::{ClusterName, Digest, NodeId, UserName, WorkbenchName};
 use crate::known::Known;
 use crate::lint;
-use crate::read_site::ReadSite;
+use crate::read_site::{ReadSite, SecretPlaces};
 use crate::settings::{Setting, SettingKey, Settings, Takes};
 use crate::site::SiteFiles;
 
@@ -208,7 +207,7 @@ impl<'a> Lowering<'a> {
             env_records: read
                 .documents
                 .get(&FileKind::LauncherEnv)
-                .map(env::records_of)
+                .map(|env| env::records_of(env, read.secret_places(FileKind::LauncherEnv)))
                 .unwrap_or_default(),
             kinds: BTreeMap::new(),
             earlier: Pieces::default(),
@@ -221,14 +220,16 @@ impl<'a> Lowering<'a> {
     fn take_workbench(&mut self) {
         self.out.problems.extend(self.read.problems.iter().cloned());
         for (kind, document) in &self.read.documents {
-            self.record_settings(*kind, &self.read.shown(*kind), document);
+            let places = self.read.secret_places(*kind);
+            self.record_settings(*kind, &self.read.shown(*kind), document, places);
         }
         for (file, document) in &self.read.cluster_documents {
             let Some(source) = self.read.files.cluster_files.get(*file).and_then(Known::present)
             else {
                 continue;
             };
-            self.record_settings(file.kind, &source.file, document);
+            let places = SecretPlaces::of(file.kind, document);
+            self.record_settings(file.kind, &source.file, document, &places);
         }
     }
 
@@ -278,7 +279,13 @@ impl<'a> Lowering<'a> {
     }
 
     /// Every option of a Workbench file, for comparing and listing.
-    fn record_settings(&mut self, kind: FileKind, file: &Arc<str>, document: &Document) {
+    fn record_settings(
+        &mut self,
+        kind: FileKind,
+        file: &Arc<str>,
+        document: &Document,
+        places: &SecretPlaces,
+    ) {
         let short: Arc<str> = Arc::from(self.files.short_name(file));
         if kind == FileKind::LauncherEnv {
             env::record_env(self, &short);
@@ -287,13 +294,14 @@ impl<'a> Lowering<'a> {
         for section in &document.sections {
             let scope = section_scope(section);
             for entry in &section.entries {
-                let secret = is_secret(&entry.name, &joined(entry));
+                let secret = places.contain(entry.name_span.start);
                 let digest =
                     secret.then(|| Digest::keyed(&self.ground.digest_key, entry.value.as_bytes()));
-                let value = if secret { "(secret)".to_owned() } else { joined(entry) };
+                let value =
+                    if secret { "(secret)".to_owned() } else { entry.joined().into_owned() };
                 let key = SettingKey {
                     file: Arc::clone(&short),
-                    scope: scope.clone(),
+                    scope: Arc::clone(&scope),
                     option: entry.name.to_string(),
                 };
                 let effect = entry.row.map_or(Takes::No, Takes::from);
@@ -310,7 +318,7 @@ impl<'a> Lowering<'a> {
             if own::is_managed(self.files.managed(drop_in)) {
                 let key = SettingKey {
                     file: Arc::from(drop_in.dir_name()),
-                    scope: String::new(),
+                    scope: Arc::default(),
                     option: "directory".to_owned(),
                 };
                 let value = "managed".to_owned();
@@ -342,17 +350,8 @@ fn kind_of<'a>((name, spec): (&ClusterName, &'a super::ClusterSpec)) -> (Cluster
     (name.clone(), &spec.kind)
 }
 
-/// A value of several lines in one.
-fn joined(entry: &Entry) -> String {
-    if entry.parts.len() <= 1 {
-        return entry.value.to_string();
-    }
-    let parts: Vec<&str> = entry.parts.iter().map(|part| &*part.text).collect();
-    parts.join(" ")
-}
-
 /// What a section applies to, in the file's words.
-fn section_scope(section: &grammar::document::Section) -> String {
+fn section_scope(section: &grammar::document::Section) -> Arc<str> {
     let mut scope = Vec::new();
     if let Some(name) = &section.name {
         let of = section.get("name").map(|entry| format!(" {}", entry.value));
@@ -363,5 +362,5 @@ fn section_scope(section: &grammar::document::Section) -> String {
             scope.push(format!("{selector} {}", entry.value));
         }
     }
-    scope.join(" ")
+    scope.join(" ").into()
 }

@@ -17,7 +17,7 @@ use crate::desired::{
 };
 use crate::ids::{ClusterName, Digest, GatewayId, NodeId, WorkbenchName};
 use crate::known::Known;
-use crate::read_site::ReadOwn;
+use crate::read_site::{ReadOwn, is_secret};
 use crate::settings::{FileSettings, Setting, SettingKey, Takes};
 use crate::site::{DropIn, Managed};
 
@@ -311,7 +311,7 @@ pub(super) fn own_settings(
         }
         let text = source.text.get(place.span.range()).unwrap_or_default();
         let name = path.rsplit('.').next().unwrap_or(path);
-        let secret = super::is_secret(name, text);
+        let secret = is_secret(name, text);
         let setting = Setting {
             line: place.line,
             value: if secret { "(secret)".to_owned() } else { value_text(text) },
@@ -320,7 +320,7 @@ pub(super) fn own_settings(
             row: None,
         };
         let (file, option) = (Arc::clone(file), path.to_owned());
-        settings.add(SettingKey { file, scope: String::new(), option }, setting);
+        settings.add(SettingKey { file, scope: Arc::default(), option }, setting);
     }
     settings
 }

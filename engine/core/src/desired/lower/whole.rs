@@ -22,7 +22,7 @@ impl Lowering<'_> {
             let value = digest.to_string()[..8].to_owned();
             let key = SettingKey {
                 file: Arc::from(kind.file_name()),
-                scope: String::new(),
+                scope: Arc::default(),
                 option: "text".to_owned(),
             };
             let setting = Setting { line: 0, value, secret: None, effect: Takes::No, row: None };

@@ -100,7 +100,7 @@ impl SessionOrigins {
         &self,
         earlier: &Arc<Self>,
         variables: &mut GoneVariables,
-    ) -> Vec<(String, Vec<Origin>)> {
+    ) -> Vec<Gone> {
         if std::ptr::eq(self, &raw const **earlier) {
             return Vec::new();
         }
@@ -122,14 +122,17 @@ fn is_of_publish(path: &str) -> bool {
     path == "publish" || path.starts_with("publish.")
 }
 
+/// A part that is gone, and where it stood.
+type Gone = (String, Vec<Origin>);
+
 /// Variables that are gone between two sets of them: found once, however many sessions share the two.
 #[derive(Default)]
 pub(super) struct GoneVariables {
-    found: BTreeMap<(usize, usize), Vec<(String, Vec<Origin>)>>,
+    found: BTreeMap<(usize, usize), Vec<Gone>>,
 }
 
 impl GoneVariables {
-    fn between(&mut self, then: &Arc<Variables>, now: &Arc<Variables>) -> &[(String, Vec<Origin>)] {
+    fn between(&mut self, then: &Arc<Variables>, now: &Arc<Variables>) -> &[Gone] {
         // Addresses only tell whether this very pair was compared before.
         let pair = (Arc::as_ptr(then).addr(), Arc::as_ptr(now).addr());
         self.found.entry(pair).or_insert_with(|| {
