@@ -251,6 +251,8 @@ impl fmt::Display for BalancerMethod {
 pub struct ClusterSpec {
     /// Its type in lower case: `local`, `slurm`, `kubernetes`, `podman`, or another's.
     pub kind: String,
+    /// Whether it is left to the product: in mode `beside` each one that `[beside] clusters` does not name.
+    pub left_alone: bool,
 }
 
 /// What listens.

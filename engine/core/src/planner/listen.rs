@@ -1,12 +1,43 @@
 //! Phase: where the site listens.
 
 use super::{Draft, Input};
-use crate::desired::{ListenAddress, ListenerId};
+use crate::desired::{Desired, ListenAddress, ListenerId, Mode};
+use crate::incumbent::HeldPort;
 use crate::known::Known;
+use crate::observed::Observed;
 use crate::plan::{Action, Because, Impact, On, Resource, WaitingOn};
 
 /// An address that was refused is tried again after this long, in milliseconds: it may have become free.
 pub(super) const RETRY_MS: u64 = 30_000;
+
+/// The product that holds the port of its own files, where this engine is asked to serve them: it is left
+/// alone, and until it gives the port up there is nothing to do but to observe (product.md §3).
+#[must_use]
+pub fn in_the_way<'a>(desired: &Desired, observed: &'a Observed) -> Option<&'a HeldPort> {
+    let wanted = desired.listen.as_ref().filter(|_| desired.mode == Mode::Serve)?;
+    let ours = observed.listeners.get(&ListenerId::Www).and_then(Known::present);
+    let found = observed.incumbent.present().filter(|found| found.of_this_site)?;
+    if ours == Some(wanted) { None } else { found.holder(wanted.port) }
+}
+
+/// What is said while the product is in the way. Not tried again and again: the next look at it tells.
+#[must_use]
+pub fn in_the_way_words(held: &HeldPort) -> String {
+    let HeldPort { port, pid, program } = held;
+    format!(
+        "{port} is held by {program} (pid {pid}), the product this directory belongs to. Observing only; \
+         to serve beside it set [listen] in wharf.toml"
+    )
+}
+
+/// Holds the listener back while the product has its port.
+pub(super) fn hold_for_incumbent(input: &Input<'_>, draft: &mut Draft, held: &HeldPort) {
+    let Some(wanted) = &input.desired.listen else { return };
+    let waiting = WaitingOn::Problem { reason: in_the_way_words(held) };
+    let resource = Resource::Listener(ListenerId::Www);
+    let what = format!("listens on {wanted}");
+    draft.hold(resource, &what, waiting, Impact::None, causes(input), None);
+}
 
 pub(super) fn plan_www(input: &Input<'_>, draft: &mut Draft) {
     let listener = ListenerId::Www;

@@ -18,6 +18,7 @@ mod starts;
 
 pub(crate) use choose::{Candidate, best, candidates};
 pub use harm::BRAKE_WINDOW_MS;
+pub use listen::{in_the_way, in_the_way_words};
 pub(crate) use starts::starts_again;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,12 +43,13 @@ pub struct Input<'a> {
 
 impl Input<'_> {
     /// Whether the planner may only adopt, route and observe: nothing was ever accepted, a person
-    /// has paused it, or the mode is `observe`.
+    /// has paused it, the mode is `observe`, or the product holds the port that its own files name.
     #[must_use]
     pub fn is_inert(&self) -> bool {
         self.observed.in_force.digest.is_none()
             || self.observed.memory.paused
             || self.desired.mode == Mode::Observe
+            || in_the_way(self.desired, self.observed).is_some()
     }
 }
 
@@ -60,6 +62,8 @@ pub fn plan(input: &Input<'_>) -> Plan {
         listen::plan_www(input, &mut draft);
         sessions::plan_sessions(input, &mut draft);
         gateways::plan_gateways(input, &mut draft);
+    } else if let Some(held) = in_the_way(input.desired, input.observed) {
+        listen::hold_for_incumbent(input, &mut draft, held);
     }
     routes::plan_routes(input, &mut draft);
     harm::settle(input, draft)

@@ -173,6 +173,9 @@ fn find_user(input: &Input<'_>, spec: &SessionSpec) -> Result<UserSeen, Wait> {
 fn is_local(input: &Input<'_>, spec: &SessionSpec) -> Result<(), Wait> {
     let name = &spec.launch.cluster;
     match input.desired.clusters.get(name) {
+        Some(cluster) if cluster.left_alone => Err(Wait::problem(format!(
+            "cluster {name} is left to the product: [beside] clusters in wharf.toml does not name it"
+        ))),
         Some(cluster) if cluster.kind == "local" => Ok(()),
         Some(cluster) => Err(Wait::problem(format!(
             "cluster {name} is of type {}: this version launches in local clusters only",

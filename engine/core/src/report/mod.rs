@@ -366,6 +366,9 @@ fn inert(desired: &Desired, observed: &Observed) -> Option<String> {
     if desired.mode == Mode::Observe {
         return Some("Mode observe: nothing is started, changed or ended.".to_owned());
     }
+    if let Some(held) = crate::planner::in_the_way(desired, observed) {
+        return Some(format!("{}.", crate::planner::in_the_way_words(held)));
+    }
     let paused = "Paused: nothing of this happens before `wharf resume`.";
     observed.memory.paused.then(|| paused.to_owned())
 }

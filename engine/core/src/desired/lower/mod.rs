@@ -4,6 +4,7 @@
 //! Total: whatever the files say, something is lowered; whether the set may come into force is told by
 //! [`Lowered::is_acceptable`]. Knows no file system: [`Ground`] holds what lowering must know of the machine.
 
+mod beside;
 mod container;
 mod env;
 mod fields;
@@ -139,6 +140,7 @@ pub fn lower_after(files: &SiteFiles, ground: &Ground, earlier: &Pieces) -> Lowe
     lowering.record_directories();
     lowering.lower_wharf();
     lowering.lower_clusters();
+    lowering.leave_clusters_alone();
     lowering.lower_listen();
     lowering.lower_balancer();
     lowering.lower_store();

@@ -122,7 +122,7 @@ impl Lowering<'_> {
             let origin = self.own_origin(source, lines, &format!("clusters.{name}"));
             self.out.origins.add(format!("cluster/{id}"), origin);
             let kind = table.kind.word().to_owned();
-            self.out.desired.clusters.insert(id, ClusterSpec { kind });
+            self.out.desired.clusters.insert(id, ClusterSpec { kind, left_alone: false });
         }
     }
 

@@ -37,11 +37,11 @@ impl Lowering<'_> {
         for (id, kind, line) in clusters {
             let origin = self.origin(FileKind::LauncherConf, line, "name");
             self.out.origins.add(format!("cluster/{id}"), origin);
-            self.out.desired.clusters.insert(id, ClusterSpec { kind });
+            self.out.desired.clusters.insert(id, ClusterSpec { kind, left_alone: false });
         }
         if !self.read.documents.contains_key(&FileKind::LauncherConf) {
             let local = ClusterName::new(LOCAL).expect("the word is a cluster's name");
-            let spec = ClusterSpec { kind: "local".to_owned() };
+            let spec = ClusterSpec { kind: "local".to_owned(), left_alone: false };
             self.out.desired.clusters.entry(local).or_insert(spec);
         }
     }
