@@ -43,7 +43,7 @@ pub fn listener() -> impl FnMut(&Told<'_>) + Send {
             crate::instance::notify(&format!(
                 "STATUS=generation {}, {} sessions",
                 status.generation,
-                status.sessions.len()
+                status.sessions.iter().filter(|session| session.state != "foreign").count()
             ));
         }
         Told::Refused { problems, status } => {

@@ -42,8 +42,8 @@ pub struct Given {
     pub memory: Memory,
     /// Minute of the local week, from Monday 00:00.
     pub week_minute: u16,
-    /// What to ask of the product that runs on the same files.
-    pub questions: Questions,
+    /// What to ask of the product that runs on the same files; none as long as none are in force.
+    pub questions: Option<Questions>,
 }
 
 /// Looks once.
@@ -54,7 +54,7 @@ pub fn observe(eyes: &mut Eyes<'_>, given: Given, desired: &Desired, now: Moment
     observed.records = given.records;
     observed.memory = given.memory;
     observed.week_minute = given.week_minute;
-    observed.incumbent = eyes.incumbent.observe(&given.questions, now);
+    observed.incumbent = eyes.incumbent.observe(given.questions.as_ref(), now);
     observed.nodes = eyes.nodes.observe(now);
     if let Some(Known::Present(itself)) = observed.nodes.get_mut(&observed.node) {
         itself.site = observed.in_force.digest;

@@ -224,8 +224,9 @@ pub trait Workbenches: Send {
 
 /// The product that runs on the same files: looked at, never touched.
 pub trait Incumbent: Send {
-    /// What was found of it when somebody last looked; `questions` are those of the next look.
-    fn observe(&mut self, questions: &Questions, now: Moment) -> Known<Arc<Found>>;
+    /// What was found of it when somebody last looked; `questions` are those of the next look, none as long
+    /// as no files say what to ask.
+    fn observe(&mut self, questions: Option<&Questions>, now: Moment) -> Known<Arc<Found>>;
 }
 
 /// The clock.

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use engine_core::desired::{self, Desired, Ground, Lowered, Override, Request};
 use engine_core::forecast;
 use engine_core::ids::{Generation, Moment, SiteDigest};
-use engine_core::incumbent::Questions;
 use engine_core::observed::{InForce, Memory, Observed};
 use engine_core::plan::{HoldKind, Plan};
 use engine_core::planner::{self, Input};
@@ -27,6 +26,8 @@ use crate::saved::SavedSite;
 use crate::status::{self, Refusal, StatusView};
 
 mod incumbent;
+
+pub use incumbent::questions;
 
 /// How many rounds are remembered for `wharf why`.
 pub const RING: usize = 1_000;
@@ -388,7 +389,7 @@ impl Reconciler {
             records: self.ledger.records(now),
             memory: self.memory.clone(),
             week_minute: (self.week_minute)(now),
-            questions: self.questions(&lowered),
+            questions: self.in_force.as_ref().and_then(|_| questions(&lowered, &self.ground)),
         };
         let mut eyes = Eyes {
             launchers: &mut self.adapters.launchers,
@@ -399,14 +400,6 @@ impl Reconciler {
             incumbent: &mut *self.adapters.incumbent,
         };
         observe::observe(&mut eyes, given, &self.desired, now)
-    }
-
-    /// What to ask of the product that runs on the files in force.
-    fn questions(&self, lowered: &Lowered) -> Questions {
-        let desired = &lowered.desired;
-        let clusters = desired.clusters.iter().map(|(name, spec)| (name.as_str(), &*spec.kind));
-        let of_this_site = !self.ground.self_contained;
-        Questions::of(&lowered.settings, clusters, of_this_site, desired.mode)
     }
 
     fn act(&mut self, plan: &Plan, lowered: &Lowered, now: Moment) -> Vec<Outcome> {

@@ -146,7 +146,8 @@ fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
     )
     .map_err(|error| format!("cannot start the launcher: {error}"))?;
     let wake = events.clone();
-    let incumbent = IncumbentWatch::start(Arc::clone(&clock), move || {
+    let questions = crate::reconcile::questions(&start.first, &start.ground);
+    let incumbent = IncumbentWatch::start(Arc::clone(&clock), questions.as_ref(), move || {
         let _ = wake.send(Event::World("incumbent"));
     })
     .map_err(|error| format!("cannot look for the product: {error}"))?;

@@ -14,6 +14,7 @@ pub(super) fn teller(link: impl Fn() -> String + Send + 'static) -> Listener {
     let mut teller = Teller {
         link: Box::new(link),
         told: BTreeMap::new(),
+        observed: String::new(),
         begun: false,
         since: super::now(),
         progress: std::io::stderr().is_terminal(),
@@ -24,6 +25,8 @@ pub(super) fn teller(link: impl Fn() -> String + Send + 'static) -> Listener {
 struct Teller {
     link: Box<dyn Fn() -> String + Send>,
     told: BTreeMap<String, SessionView>,
+    /// What was said last of the product that runs on the same files.
+    observed: String,
     begun: bool,
     since: engine_core::ids::Moment,
     progress: bool,
@@ -45,13 +48,18 @@ impl Teller {
 
     fn round(&mut self, status: &StatusView) {
         let base = narrate::base_url(status);
-        if base.is_empty() {
+        if base.is_empty() && status.mode != "observe" {
             return;
         }
         if !self.begun {
             self.begin(status, &base);
         }
-        for session in &status.sessions {
+        let observed = narrate::observes(status);
+        if observed != self.observed {
+            self.say(&observed);
+            self.observed = observed;
+        }
+        for session in status.sessions.iter().filter(|session| session.state != "foreign") {
             if narrate::is_news(self.told.get(&session.id), session) {
                 self.say(&narrate::session(session, &base));
             }
@@ -68,7 +76,11 @@ impl Teller {
         if let Some(adopted) = narrate::adopted(status, self.since) {
             self.say(&adopted);
         }
-        if std::io::stdout().is_terminal() {
+        if base.is_empty() {
+            self.say(
+                "  mode observe: nothing is started, changed or ended, and nobody is listened to",
+            );
+        } else if std::io::stdout().is_terminal() {
             let path = (self.link)();
             self.say(&format!("  sign in once: {base}{path}   (valid 10 min, this terminal only)"));
             if std::env::var_os("SSH_CONNECTION").is_some() {

@@ -83,7 +83,9 @@ pub fn base_url(status: &StatusView) -> String {
 /// What an engine that finds its sessions says of them.
 #[must_use]
 pub fn adopted(status: &StatusView, engine_since: Moment) -> Option<String> {
-    let before = |session: &&SessionView| session.since.is_some_and(|since| since < engine_since);
+    let before = |session: &&SessionView| {
+        session.state != "foreign" && session.since.is_some_and(|since| since < engine_since)
+    };
     let old = status.sessions.iter().filter(before);
     let live: Vec<String> =
         old.filter_map(|session| session.pid).map(|pid| pid.to_string()).collect();
@@ -92,6 +94,19 @@ pub fn adopted(status: &StatusView, engine_since: Moment) -> Option<String> {
     (!live.is_empty()).then(|| {
         format!("  adopted {} session{plural} (pid {}){held}", live.len(), live.join(", "))
     })
+}
+
+/// What an engine says of the product that runs on the same files; empty where none was found.
+#[must_use]
+pub fn observes(status: &StatusView) -> String {
+    let Some(found) = &status.incumbent else { return String::new() };
+    let verb = if status.mode == "observe" { "observes" } else { "beside" };
+    match (found.name.is_empty(), found.sessions) {
+        (true, _) => format!("  {verb}: {}", found.unknown.join("; ")),
+        (false, Some(1)) => format!("  {verb} {}: 1 session of its own here", found.name),
+        (false, Some(n)) => format!("  {verb} {}: {n} sessions of its own here", found.name),
+        (false, None) => format!("  {verb} {}: {}", found.name, found.unknown.join("; ")),
+    }
 }
 
 /// How to reach the pages from another machine, for who came by ssh.
@@ -108,7 +123,9 @@ pub fn farewell(status: &StatusView) -> String {
     let live = |session: &&SessionView| {
         matches!(session.state.as_str(), "running" | "starting" | "ending")
     };
+    let foreign = status.sessions.iter().any(|session| session.state == "foreign");
     match status.sessions.iter().filter(live).count() {
+        0 if foreign => "No session of this engine runs; the product's go on.".to_owned(),
         0 => "No session runs.".to_owned(),
         1 => "1 session keeps running. End it with: wharf session stop --all".to_owned(),
         n => format!("{n} sessions keep running. End them with: wharf session stop --all"),
@@ -127,6 +144,16 @@ mod tests {
             path: "/s/demo/".into(),
             ..SessionView::default()
         }
+    }
+
+    #[test]
+    fn sessions_of_the_product_are_never_adopted() {
+        let mut foreign = view("foreign", "belongs to Workbench");
+        foreign.since = Some(Moment(1));
+        foreign.pid = Some(7);
+        let status = StatusView { sessions: vec![foreign], ..StatusView::default() };
+        assert_eq!(adopted(&status, Moment(9)), None);
+        assert!(farewell(&status).contains("the product's go on"));
     }
 
     #[test]

@@ -26,6 +26,9 @@ use engine_core::known::Known;
 use crate::ports::{Clock, Incumbent};
 use procfs::Procfs;
 
+/// Where processes are seen.
+const PROCFS: &str = "/proc";
+
 /// What a tick of `/proc/PID/stat` is: the kernel counts in hundredths of a second towards programs,
 /// whatever it counts in inside (proc_pid_stat(5), `USER_HZ`).
 const TICK_MS: u64 = 10;
@@ -53,12 +56,21 @@ impl Shared {
 }
 
 impl IncumbentWatch {
-    /// Begins once it is asked for the first time; calls `changed` when something else was found.
+    /// Looks for its processes at once where there is something to ask, so that nothing is begun before it is known who is there; then again
+    /// and again, once it is asked. Calls `changed` when something else was found.
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(clock: Arc<dyn Clock>, changed: impl Fn() + Send + 'static) -> io::Result<Self> {
-        let state = State { questions: None, found: nobody_looked(), over: false };
+    pub fn start(
+        clock: Arc<dyn Clock>,
+        first: Option<&Questions>,
+        changed: impl Fn() + Send + 'static,
+    ) -> io::Result<Self> {
+        let mut names = Names::default();
+        let found = first.map_or_else(nobody_looked, |questions| {
+            look_at_processes(Path::new(PROCFS), questions, &mut names, clock.now()).map(Arc::new)
+        });
+        let state = State { questions: None, found, over: false };
         let shared = Arc::new(Shared { state: Mutex::new(state), asked: Condvar::new() });
         let of_thread = Arc::clone(&shared);
         let work = move || watch(&of_thread, &*clock, &changed);
@@ -75,10 +87,10 @@ impl Drop for IncumbentWatch {
 }
 
 impl Incumbent for IncumbentWatch {
-    fn observe(&mut self, questions: &Questions, _: Moment) -> Known<Arc<Found>> {
+    fn observe(&mut self, questions: Option<&Questions>, _: Moment) -> Known<Arc<Found>> {
         let mut state = self.shared.lock();
-        if state.questions.as_ref() != Some(questions) {
-            state.questions = Some(questions.clone());
+        if questions.is_some() && state.questions.as_ref() != questions {
+            state.questions = questions.cloned();
             self.shared.asked.notify_all();
         }
         state.found.clone()
@@ -86,12 +98,16 @@ impl Incumbent for IncumbentWatch {
 }
 
 fn watch(shared: &Shared, clock: &dyn Clock, changed: &dyn Fn()) {
-    let procfs = Path::new("/proc");
+    let procfs = Path::new(PROCFS);
     let mut names = Names::default();
     loop {
         let Some(questions) = next_questions(shared) else { return };
         let found = look(procfs, &questions, &mut names, clock.now());
-        let every = Duration::from_millis(questions.every_ms.max(100));
+        let every = match &found {
+            Known::Absent => questions.absent_every_ms,
+            Known::Present(_) | Known::Unknown { .. } => questions.every_ms,
+        };
+        let every = Duration::from_millis(every.max(100));
         let mut state = shared.lock();
         let same = same(&state.found, &found);
         state.found = keep_since(&state.found, found);
@@ -165,6 +181,19 @@ pub fn look(
     names: &mut Names,
     now: Moment,
 ) -> Known<Arc<Found>> {
+    look_at_processes(procfs, questions, names, now).map(|mut found| {
+        ask_pages(&mut found, questions, now);
+        Arc::new(found)
+    })
+}
+
+/// The quick half of a look: asks no page.
+fn look_at_processes(
+    procfs: &Path,
+    questions: &Questions,
+    names: &mut Names,
+    now: Moment,
+) -> Known<Found> {
     let procfs = Procfs::new(procfs);
     let all = match procfs.processes() {
         Ok(all) => all,
@@ -179,7 +208,7 @@ pub fn look(
         version: unknown(now, "its server does not run here"),
         services: Vec::new(),
         sessions: Known::Present(Vec::new()),
-        nodes: Known::Absent,
+        nodes: unknown(now, "its pages were not asked yet"),
         health: Known::Absent,
         metrics: Known::Absent,
         jobs: jobs(questions, now),
@@ -197,10 +226,9 @@ pub fn look(
     if hidden {
         found.sessions = unknown(now, "processes of other accounts are hidden (hidepid)");
     }
-    ports(&mut found, &procfs, questions);
+    ports(&mut found, &procfs);
     version(&mut found, &procfs, now);
-    ask_pages(&mut found, questions, now);
-    Known::Present(Arc::new(found))
+    Known::Present(found)
 }
 
 fn unknown<T>(since: Moment, reason: impl Into<String>) -> Known<T> {
@@ -253,8 +281,8 @@ fn processes(
     found.sessions = Known::Present(sessions);
 }
 
-fn ports(found: &mut Found, procfs: &Procfs, questions: &Questions) {
-    let Ok(sockets) = procfs.listening(&questions.ports) else { return };
+fn ports(found: &mut Found, procfs: &Procfs) {
+    let Ok(sockets) = procfs.listening() else { return };
     if sockets.is_empty() {
         return;
     }

@@ -84,11 +84,11 @@ impl Procfs {
         std::fs::read_link(self.root.join(pid.to_string()).join("exe"))
     }
 
-    /// The numbers of the sockets that listen at one of `ports`.
+    /// The sockets that listen: their numbers, with their ports.
     ///
     /// # Errors
     /// The tables cannot be read.
-    pub(super) fn listening(&self, ports: &[u16]) -> io::Result<BTreeMap<u64, u16>> {
+    pub(super) fn listening(&self) -> io::Result<BTreeMap<u64, u16>> {
         let mut found = BTreeMap::new();
         for table in ["net/tcp", "net/tcp6"] {
             let text = match read(&self.root.join(table), TABLE_BYTES) {
@@ -100,8 +100,7 @@ impl Procfs {
                 Err(error) => return Err(error),
             };
             let lines = text.lines().filter_map(parse_line);
-            let meant = lines.filter(|line| ports.contains(&line.port));
-            found.extend(meant.map(|line| (line.inode, line.port)));
+            found.extend(lines.map(|line| (line.inode, line.port)));
         }
         Ok(found)
     }

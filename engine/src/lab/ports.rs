@@ -245,7 +245,7 @@ impl Nodes for SimNodes {
 pub struct SimIncumbent(pub Known<Arc<Found>>);
 
 impl Incumbent for SimIncumbent {
-    fn observe(&mut self, _: &Questions, _: Moment) -> Known<Arc<Found>> {
+    fn observe(&mut self, _: Option<&Questions>, _: Moment) -> Known<Arc<Found>> {
         self.0.clone()
     }
 }

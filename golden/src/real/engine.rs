@@ -275,6 +275,7 @@ pub fn command(around: &Path) -> Command {
     command
         .env("WHARF_STATE_DIR", around.join("state"))
         .env("WHARF_RUNTIME_DIR", around.join("run"))
+        .env("WHARF_OWN_DIR", around.join("wharf"))
         .env("NO_COLOR", "1")
         .current_dir("/")
         .stdin(Stdio::null());

@@ -13,6 +13,7 @@ pub mod jupyter;
 pub mod port;
 pub mod process;
 pub mod site;
+pub mod workbench;
 
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,7 @@ pub use http::{Browser, Page, Socket};
 pub use port::Port;
 pub use process::Process;
 pub use site::Site;
+pub use workbench::SimulatedWorkbench;
 
 /// How long anything may take that takes no time on a quiet machine. Generous: a limit only bounds a failure.
 pub const LIMIT: Duration = Duration::from_secs(60);

@@ -42,7 +42,7 @@ pub struct Found {
     pub metrics: Known<Metrics>,
     /// Its jobs in schedulers, by cluster; only clusters of `launcher.conf` that have a scheduler.
     pub jobs: BTreeMap<String, Known<Vec<FoundJob>>>,
-    /// Of the ports that the files name, those that its processes hold.
+    /// The TCP ports at which its processes listen, as far as their descriptors may be looked at.
     pub ports: Vec<HeldPort>,
     /// Whether the files of this engine are those that the product reads.
     pub of_this_site: bool,
@@ -149,7 +149,7 @@ pub struct FoundJob {
     pub state: String,
 }
 
-/// A port of the files that the product holds.
+/// A port that the product holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct HeldPort {
