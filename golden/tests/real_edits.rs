@@ -87,7 +87,11 @@ fn an_environment_rule_leaves_the_session_as_it_is_and_says_that_it_is_outdated(
     assert_eq!(healthy.code, Some(0), "outdated alone is healthy: {healthy:?}");
     let plan = it.engine.admin(&["plan", "--detailed-exitcode"]);
     assert_eq!(plan.code, Some(0), "not new any more: {plan:?}");
-    assert!(plan.stdout.contains("No changes. 1 session runs as once asked"), "{plan:?}");
+    assert!(
+        plan.stdout
+            .contains("No changes. 1 session runs with an older environment (generation 1)."),
+        "{plan:?}"
+    );
 }
 
 #[test]

@@ -179,6 +179,40 @@ fn an_engine_that_does_not_answer_is_not_passed_over() {
     assert_eq!(status.code, Some(69), "{status:?}");
 }
 
+#[test]
+fn diff_tells_generations_disk_and_directories_apart() {
+    let mut engine = Engine::start(site());
+    let diff = |engine: &Engine, args: &[&str]| {
+        let mut all = vec!["diff"];
+        all.extend(args);
+        engine.admin(&all)
+    };
+    let same = diff(&engine, &[]);
+    assert_eq!((same.code, same.stdout.as_str()), (Some(0), ""), "{same:?}");
+    engine.site.write("launcher-env", "LC_ALL=C.UTF-8\nMODEL_KEY=hunter2\n");
+    engine.wait_status("generation 2", |status| (status.generation.0 == 2).then_some(()));
+    let two = diff(&engine, &["1", "2"]);
+    assert_eq!(two.code, Some(1), "{two:?}");
+    for line in ["-LC_ALL=en_US.UTF-8", "+LC_ALL=C.UTF-8", "+MODEL_KEY=(secret)", "(generation 1)"]
+    {
+        assert!(two.stdout.contains(line), "{line} in {}", two.stdout);
+    }
+    assert!(!two.stdout.contains("hunter2"), "{two:?}");
+    assert_eq!(diff(&engine, &["1"]).code, Some(1), "against what is in force");
+    assert_eq!(diff(&engine, &["2"]).code, Some(0));
+    let stage = engine.site.stage();
+    let staged = |engine: &Engine| diff(engine, &[stage.to_str().expect("a plain path")]);
+    assert_eq!(staged(&engine).code, Some(0));
+    fs::write(stage.join("rserver.conf"), "www-prot=1\n").expect("it is ours");
+    assert_eq!(staged(&engine).code, Some(1), "a set that is refused can be compared");
+    engine.site.write("rserver.conf", "www-prot=1\n");
+    engine.wait_status("refused", |status| status.refused.is_some().then_some(()));
+    let refused = diff(&engine, &["--json"]);
+    let object: serde_json::Value = serde_json::from_str(&refused.stdout).expect("one object");
+    assert_eq!(object["files"][0]["file"], "rserver.conf", "{object}");
+    assert_eq!(diff(&engine, &["17"]).code, Some(2), "no such generation");
+}
+
 /// Every path below a directory.
 fn tree(dir: &Path) -> Vec<PathBuf> {
     let mut found = vec![dir.to_owned()];

@@ -7,6 +7,7 @@
 pub mod accept;
 pub mod approval;
 pub mod check;
+pub mod compare;
 pub mod desired;
 pub mod diff;
 pub mod effective;

@@ -22,6 +22,25 @@ pub enum PlanForm {
     },
 }
 
+/// A set of files to compare.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DiffSide {
+    /// What is in force.
+    InForce,
+    /// What is on disk.
+    Disk,
+    /// A generation that is kept.
+    Generation(u64),
+    /// Files that the command has read.
+    Files {
+        /// What they are called.
+        name: String,
+        /// The files.
+        site: Box<SavedSite>,
+    },
+}
+
 /// A round, as shown.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
@@ -87,6 +106,15 @@ pub enum Request {
         #[serde(default)]
         dry_run: bool,
     },
+    /// How two sets of files differ.
+    Diff {
+        /// The first.
+        from: DiffSide,
+        /// The second.
+        to: DiffSide,
+        /// Values as they are, also where a table becomes wide.
+        verbose: bool,
+    },
     /// The rounds after one of this number, as far as they are remembered.
     Rounds {
         /// The number of the last round that is known already.
@@ -141,6 +169,7 @@ impl Request {
         match self {
             Request::Status
             | Request::Plan { .. }
+            | Request::Diff { .. }
             | Request::Rounds { .. }
             | Request::SessionLogs { .. }
             | Request::Why { .. }
@@ -178,6 +207,15 @@ pub enum Answer {
         /// The plan itself, where that was asked for.
         #[serde(default)]
         plan: Option<Box<SavedPlan>>,
+    },
+    /// How two sets of files differ, both ways.
+    Diff {
+        /// Whether they do not.
+        same: bool,
+        /// As text.
+        text: String,
+        /// As JSON.
+        json: String,
     },
     /// What an approval let go.
     Applied {

@@ -37,6 +37,7 @@ pub fn may(peer: &Peer, request: &Request, owner: &dyn Fn(&str) -> Option<String
         }
         Request::Plan { .. }
         | Request::Apply { .. }
+        | Request::Diff { .. }
         | Request::Rounds { .. }
         | Request::Reload
         | Request::Pause

@@ -7,6 +7,7 @@ mod apply;
 mod ask;
 mod check;
 mod completions;
+mod diff;
 mod dump;
 mod explain;
 mod man;
@@ -123,6 +124,8 @@ enum Command {
     Check(check::CheckArgs),
     /// What would the files do, to whom, because of which line?
     Plan(plan::PlanArgs),
+    /// Which options and lines differ between two sets of files
+    Diff(diff::DiffArgs),
     /// A problem's code, or an option, at length
     Explain(explain::ExplainArgs),
     /// The configuration in effect, each value with where it stands
@@ -183,6 +186,7 @@ fn run(cli: &Cli) -> u8 {
     match &cli.command {
         Command::Check(args) => check::run(global, args),
         Command::Plan(args) => plan::run(global, args),
+        Command::Diff(args) => diff::run(global, args),
         Command::Explain(args) => explain::run(args),
         Command::Dump(args) => dump::run(global, args),
         Command::Render(args) => render::run(global, args),

@@ -3,6 +3,7 @@
 //! One thread, no locks: whoever wants something sends an [`Event`]. Decides nothing about sessions
 //! (`planner` does) and nothing about files (`accept` does). Read next: [`requests`].
 
+pub mod differences;
 pub mod narrate;
 pub mod planning;
 pub mod requests;

@@ -8,7 +8,7 @@ use engine_core::desired::{AskedBy, Effect, Override, WantedState};
 use engine_core::ids::{Moment, SessionId};
 use grammar::value::Millis;
 
-use super::{Control, planning, why};
+use super::{Control, differences, planning, why};
 use crate::admin::protocol::{Answer, Request};
 use crate::admin::rights::{self, Peer};
 use crate::layout::Layout;
@@ -56,6 +56,7 @@ pub fn answer(control: &mut Control, peer: &Peer, request: Request, now: Moment)
         }
         request @ Request::Plan { .. } => planning::plan(control, request, now),
         Request::Apply { plan, dry_run } => planning::apply(control, plan.as_deref(), dry_run, now),
+        Request::Diff { from, to, verbose } => differences::diff(control, from, to, verbose),
         Request::Rounds { after } => Ok(planning::rounds(control, after)),
         Request::Reload => {
             control.intake.wake(now);

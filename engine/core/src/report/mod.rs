@@ -5,6 +5,7 @@
 
 mod acts;
 mod causes;
+pub mod differences;
 mod holds;
 pub mod incumbent;
 pub mod json;

@@ -14,7 +14,7 @@ mod words;
 use std::fmt::Write as _;
 
 use fold::fold;
-pub(super) use options::cells;
+pub(super) use options::{cells, options};
 pub use round::steps;
 pub use words::waiting;
 pub(super) use words::{count, name, seconds};
@@ -54,7 +54,7 @@ pub fn render(report: &Report, style: &Style<'_>) -> String {
         warnings(&mut out, report);
         return out;
     }
-    options::options(&mut out, &report.options, style);
+    options(&mut out, &report.options, style);
     acts(&mut out, report, style);
     let waiting: Vec<&Held> =
         report.held.iter().filter(|held| report.is_about(held.pending)).collect();

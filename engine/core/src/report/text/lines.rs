@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::words::until;
-use super::{NAMED, Style, fold, name, waiting};
-use crate::plan::{Because, Impact, Mark};
+use super::{NAMED, Style, count, fold, name, waiting};
+use crate::plan::{Because, Impact, Mark, Resource};
 use crate::report::{Act, Held, Report};
+
+/// So many things that wait for the same have a line each.
+const LISTED: usize = 4;
 
 /// So many causes are named where not everything is asked for.
 const CAUSES: usize = 6;
@@ -54,28 +57,44 @@ pub(super) fn acts(out: &mut String, acts: &[&Act], style: &Style<'_>) {
 
 pub(super) fn holds(out: &mut String, held: &[&Held], style: &Style<'_>) {
     for group in grouped(held, |held| &held.hold.because) {
-        let shown = if style.verbose { group.len() } else { group.len().min(NAMED) };
-        let names: Vec<String> =
-            group[..shown].iter().map(|held| name(&held.hold.resource)).collect();
-        let width = width(names.iter());
-        for (held, name) in group.iter().zip(&names) {
+        let same_wait = |held: &'_ Held| {
             let hold = &held.hold;
-            let text = format!(
-                "{name:<width$}   {}: {}{}",
-                hold.wanted,
-                waiting(&hold.waiting_on),
-                until(hold, style.when)
-            );
-            fold(out, "  | ", "      ", &text);
-        }
-        if group.len() > shown {
-            fold(out, "  ", "", &format!("| and {} more", group.len() - shown));
+            (hold.wanted.clone(), hold.waiting_on.clone(), hold.until)
+        };
+        let (many, few): (Vec<_>, Vec<_>) =
+            grouped(&group, same_wait).into_iter().partition(|same| same.len() > LISTED);
+        many.iter().for_each(|same| wait_of_many(out, same, style));
+        let few: Vec<&Held> = few.into_iter().flatten().collect();
+        let names: Vec<String> = few.iter().map(|held| name(&held.hold.resource)).collect();
+        let width = width(names.iter());
+        for (held, name) in few.iter().zip(&names) {
+            fold(out, "  | ", "      ", &format!("{name:<width$}   {}", wait(held, style)));
         }
         because(out, &group[0].hold.because, style);
-        for note in group[..shown].iter().filter_map(|held| held.note.as_ref()) {
+        for note in few.iter().filter_map(|held| held.note.as_ref()) {
             fold(out, "      ", "      ", note);
         }
     }
+}
+
+/// What is waited for is said once, who waits is listed below it.
+fn wait_of_many(out: &mut String, same: &[&Held], style: &Style<'_>) {
+    let shown = if style.verbose { same.len() } else { same.len().min(NAMED) };
+    let all_sessions = same.iter().all(|held| matches!(held.hold.resource, Resource::Session(_)));
+    let noun = if all_sessions { "session" } else { "thing" };
+    let text = format!("{}   {}", count(same.len(), noun), wait(same[0], style));
+    fold(out, "  | ", "      ", &text);
+    let mut names: Vec<String> =
+        same[..shown].iter().map(|held| name(&held.hold.resource)).collect();
+    if same.len() > shown {
+        names.push(format!("+{}", same.len() - shown));
+    }
+    fold(out, "      ", "      ", &names.join(", "));
+}
+
+fn wait(held: &Held, style: &Style<'_>) -> String {
+    let hold = &held.hold;
+    format!("{}: {}{}", hold.wanted, waiting(&hold.waiting_on), until(hold, style.when))
 }
 
 /// What happens or waits without the new files just the same.

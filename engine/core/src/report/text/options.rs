@@ -12,7 +12,7 @@ const LENGTHS: [usize; 5] = [40, 32, 24, 18, 12];
 /// A column is padded up to here; one long cell does not widen all rows.
 const PADDED: usize = 44;
 
-pub(super) fn options(out: &mut String, changes: &[OptionChange], style: &Style<'_>) {
+pub(in crate::report) fn options(out: &mut String, changes: &[OptionChange], style: &Style<'_>) {
     if changes.is_empty() {
         return;
     }
