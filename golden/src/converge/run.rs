@@ -254,7 +254,12 @@ fn show(world: &World, report: &Report, how: &[&str]) -> Result<String, String> 
         return Ok(format!("{}\n", json::render(report)));
     }
     if has("--markdown") {
-        return Ok(markdown::render(report, has("--people"), &style));
+        // Set in: headings and tables would be read as a script's prose and input.
+        let text = markdown::render(report, has("--people"), &style);
+        return Ok(text
+            .lines()
+            .map(|line| format!("    {line}").trim_end().to_owned() + "\n")
+            .collect());
     }
     let named = has("--verbose").then(|| report.clone().with_names(&world.observed));
     Ok(text::render(named.as_ref().unwrap_or(report), &style))

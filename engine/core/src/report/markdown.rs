@@ -1,7 +1,7 @@
 //! The plan for a merge request: the same [`Report`], as Markdown.
 //!
 //! People read it who must not learn who works when: sessions are counted by kind, and nobody is named, unless
-//! that is asked for (product.md §6). Names of files stay, since a merge request shows them anyway.
+//! that is asked for (product.md §6). Files keep their names, since a merge request shows those anyway.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -9,6 +9,12 @@ use std::fmt::Write as _;
 use super::text::{self, NAMED, SECTIONS, Style, cells, count, name, seconds, waiting};
 use super::{Act, Held, Outdated, Report};
 use crate::plan::{Because, Resource};
+
+/// A value is cut to so many columns.
+const VALUE: usize = 60;
+
+/// Fields of our own files whose values are accounts.
+const ACCOUNTS: [&str; 3] = ["user", "users", "admins"];
 
 /// So many causes are named; of more, the rest is counted.
 const CAUSES: usize = 6;
@@ -43,7 +49,7 @@ pub fn render(report: &Report, people: bool, style: &Style<'_>) -> String {
     let line =
         if report.is_new() || report.only_pending { line } else { format!("No changes. {line}") };
     let _ = writeln!(out, "**{}**", escaped(&line));
-    options(&mut out, report);
+    options(&mut out, report, people);
     acts(&mut out, report, people);
     held(&mut out, report, people, style);
     outdated(&mut out, report, people);
@@ -51,13 +57,16 @@ pub fn render(report: &Report, people: bool, style: &Style<'_>) -> String {
     out
 }
 
-fn options(out: &mut String, report: &Report) {
+fn options(out: &mut String, report: &Report, people: bool) {
     if report.options.is_empty() {
         return;
     }
     out.push_str("\n| where | option | change | for | takes effect |\n|---|---|---|---|---|\n");
     for change in &report.options {
-        let [place, option, what, scope, effect] = cells(change, 60);
+        let [place, option, mut what, scope, effect] = cells(change, VALUE);
+        if !people && names_people(&option) {
+            "(who, changed)".clone_into(&mut what);
+        }
         let _ = writeln!(
             out,
             "| {} | {} | {} | {} | {effect} |",
@@ -67,6 +76,12 @@ fn options(out: &mut String, report: &Report) {
             cell(&scope)
         );
     }
+}
+
+/// Whether an option's values are people: `user`, `access.users`.
+fn names_people(option: &str) -> bool {
+    let field = option.rsplit('.').next().unwrap_or(option);
+    ACCOUNTS.contains(&field)
 }
 
 fn acts(out: &mut String, report: &Report, people: bool) {
