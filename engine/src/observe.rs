@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use engine_core::desired::Desired;
+use engine_core::desired::{Desired, Mode};
 use engine_core::ids::{Moment, NodeId, UserName, WorkbenchName};
 use engine_core::incumbent::Questions;
 use engine_core::known::Known;
@@ -73,6 +73,7 @@ pub fn look_around(
     desired: &Desired,
     now: Moment,
 ) {
+    known.may_run(desired.mode != Mode::Observe);
     let (users, workbenches) = spoken_of(desired);
     for user in users {
         observed.users.insert(user.clone(), accounts.look_up(&user, now));

@@ -215,6 +215,10 @@ pub trait Workbenches: Send {
         spec: &WorkbenchSpec,
         now: Moment,
     ) -> Known<WorkbenchSeen>;
+    /// Whether programs may be run to ask for their versions: not where the engine only observes.
+    fn may_run(&mut self, may: bool) {
+        let _ = may;
+    }
     /// Begins the installation that a file asks for.
     ///
     /// # Errors

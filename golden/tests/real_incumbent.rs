@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::io::Write;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -142,6 +143,16 @@ fn observing_finds_everything_and_touches_nothing() {
     let before = workbench.sessions();
     let site = site(workbench.port(), "mode = \"observe\"");
     declare_demo(&site);
+    // A program that says when it is run: not even for its version.
+    let (program, ran) = (site.around().join("jupyter"), site.around().join("ran"));
+    fs::write(&program, format!("#!/bin/sh\ntouch {}\n", ran.display())).expect("it is ours");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let wharf = site.around().join("wharf");
+    let text = format!("[workbenches.jupyterlab]\nexe = \"{}\"\n", program.display());
+    let mut file = fs::OpenOptions::new().append(true).open(wharf.join("wharf.toml"));
+    file.as_mut().expect("it is ours").write_all(text.as_bytes()).expect("it is ours");
+    fs::write(wharf.join("sessions.d/lab.toml"), "workbench = \"jupyterlab\"\n")
+        .expect("it is ours");
     let pictures = |site: &Site| (picture(&site.dir()), picture(&site.around().join("wharf")));
     let files = pictures(&site);
     let serves = site.dir();
@@ -165,6 +176,23 @@ fn observing_finds_everything_and_touches_nothing() {
     let stray: Vec<String> = writes(pid).into_iter().filter(elsewhere).collect();
     assert!(stray.is_empty(), "{stray:?}");
     assert!(pictures(&engine.site) == files, "a file of the site was touched");
+    assert!(!ran.exists(), "a program was run");
+
+    // What would be missing on the day that wharf takes its place.
+    let dir = engine.site.dir();
+    let ran_doctor = engine.admin(&["doctor", "--cutover", dir.to_str().expect("a plain path")]);
+    assert_eq!(ran_doctor.code, Some(2), "{ran_doctor:?}");
+    for said in [
+        format!("Workbench {VERSION} (rserver, pid {})", workbench.server()),
+        format!("port {}", workbench.port()),
+        "the product".to_owned(),
+        "on Workbench: 1 jupyterlab".to_owned(),
+        "lost  RStudio".to_owned(),
+        "lost  sign-in".to_owned(),
+    ] {
+        assert!(ran_doctor.stdout.contains(&said), "{said}\n{}", ran_doctor.stdout);
+    }
+    assert!(!ran.exists(), "a program was run");
 
     // What people see, and what they may not do.
     let ran = engine.admin(&["status"]);

@@ -165,6 +165,7 @@ const LAYERS: [&str; 25] = [
     "proof",
     "forecast",
     "report",
+    "doctor",
 ];
 
 /// What the pure half names upwards.

@@ -10,6 +10,7 @@ pub mod check;
 pub mod compare;
 pub mod desired;
 pub mod diff;
+pub mod doctor;
 pub mod effective;
 pub mod explain;
 pub mod facts;

@@ -8,6 +8,7 @@ mod ask;
 mod check;
 mod completions;
 mod diff;
+mod doctor;
 mod dump;
 mod explain;
 mod man;
@@ -143,6 +144,8 @@ enum Command {
     Status(status::StatusArgs),
     /// Why is a session, node, gateway or listener as it is?
     Why(why::WhyArgs),
+    /// What this machine lacks to serve; what would be lost if wharf took the product's place
+    Doctor(doctor::DoctorArgs),
     /// Run the engine
     Serve(serve::ServeArgs),
     /// Stop reconciling; traffic goes on
@@ -195,6 +198,7 @@ fn run(cli: &Cli) -> u8 {
         Command::Reload(args) => ask::reload(global, args),
         Command::Status(args) => status::run(global, args),
         Command::Why(args) => why::run(global, args),
+        Command::Doctor(args) => doctor::run(global, args),
         Command::Serve(args) => serve::run(global, args),
         Command::Pause => ask::simple(global, crate::admin::protocol::Request::Pause),
         Command::Resume => ask::simple(global, crate::admin::protocol::Request::Resume),

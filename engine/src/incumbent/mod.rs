@@ -102,7 +102,7 @@ fn watch(shared: &Shared, clock: &dyn Clock, changed: &dyn Fn()) {
     let mut names = Names::default();
     loop {
         let Some(questions) = next_questions(shared) else { return };
-        let found = look(procfs, &questions, &mut names, clock.now());
+        let found = look_again(procfs, &questions, true, &mut names, clock.now());
         let every = match &found {
             Known::Absent => questions.absent_every_ms,
             Known::Present(_) | Known::Unknown { .. } => questions.every_ms,
@@ -161,7 +161,7 @@ fn keep_since(before: &Known<Arc<Found>>, found: Known<Arc<Found>>) -> Known<Arc
 
 /// Names of accounts by number, asked for once each: a directory service may be far.
 #[derive(Debug, Default)]
-pub struct Names(BTreeMap<u32, String>);
+struct Names(BTreeMap<u32, String>);
 
 impl Names {
     fn of(&mut self, uid: u32) -> String {
@@ -173,18 +173,39 @@ impl Names {
     }
 }
 
-/// Looks once, at the processes below `procfs` and at the pages of this machine.
+/// Looks once, at the processes below `procfs` and, where those are this machine's, at its pages.
 #[must_use]
 pub fn look(
     procfs: &Path,
     questions: &Questions,
+    pages_too: bool,
+    now: Moment,
+) -> Known<Arc<Found>> {
+    look_again(procfs, questions, pages_too, &mut Names::default(), now)
+}
+
+fn look_again(
+    procfs: &Path,
+    questions: &Questions,
+    pages_too: bool,
     names: &mut Names,
     now: Moment,
 ) -> Known<Arc<Found>> {
     look_at_processes(procfs, questions, names, now).map(|mut found| {
-        ask_pages(&mut found, questions, now);
+        if pages_too {
+            ask_pages(&mut found, questions, now);
+        }
         Arc::new(found)
     })
+}
+
+/// The names of all programs that run, as far as they are seen.
+///
+/// # Errors
+/// The tree cannot be read.
+pub fn names(procfs: &Path) -> io::Result<std::collections::BTreeSet<String>> {
+    let all = Procfs::new(procfs).processes()?;
+    Ok(all.into_values().map(|stat| stat.name).collect())
 }
 
 /// The quick half of a look: asks no page.
@@ -300,7 +321,7 @@ fn version(found: &mut Found, procfs: &Procfs, now: Moment) {
         return;
     };
     found.version = match procfs.exe(server.pid) {
-        Ok(exe) => version_beside(&exe, now),
+        Ok(exe) => version_beside(&procfs.below_root(&exe), now),
         Err(error) => unknown(now, format!("its program cannot be looked at: {error}")),
     };
 }

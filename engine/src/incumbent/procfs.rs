@@ -84,6 +84,12 @@ impl Procfs {
         std::fs::read_link(self.root.join(pid.to_string()).join("exe"))
     }
 
+    /// A path of the machine whose tree this is: beside `/proc` itself, or below the root of a copy.
+    pub(super) fn below_root(&self, path: &Path) -> PathBuf {
+        let root = self.root.parent().unwrap_or(Path::new("/"));
+        root.join(path.strip_prefix("/").unwrap_or(path))
+    }
+
     /// The sockets that listen: their numbers, with their ports.
     ///
     /// # Errors

@@ -14,17 +14,19 @@ struct Tree(tempfile::TempDir);
 
 impl Tree {
     fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::create_dir(dir.path().join("net")).unwrap();
-        let tree = Self(dir);
+        let tree = Self(tempfile::tempdir().unwrap());
         tree.write("stat", "cpu  1 2 3\nbtime 1795269600\n");
         tree.write("net/tcp", "  sl  local_address rem_address\n");
         tree.process(1, 0, "systemd", 0, "/sbin/init");
         tree
     }
 
+    fn procfs(&self) -> PathBuf {
+        self.0.path().join("proc")
+    }
+
     fn write(&self, path: &str, text: &str) {
-        let path = self.0.path().join(path);
+        let path = self.procfs().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
@@ -43,7 +45,7 @@ impl Tree {
     }
 
     fn look(&self, questions: &Questions) -> Known<Arc<Found>> {
-        look(self.0.path(), questions, &mut Names::default(), Moment(7))
+        look(&self.procfs(), questions, true, Moment(7))
     }
 }
 
@@ -64,11 +66,10 @@ fn services_sessions_and_the_held_port_are_found() {
     tree.process(820, 812, "rsession", 1, "rsession -u x");
     let port = format!("0100007F:{:04X}", questions.www_port);
     tree.write("net/tcp", &format!("   0: {port} 00000000:0000 0A 0:0 0:0 0 0 0 4711 1\n"));
-    std::fs::create_dir(tree.0.path().join("812/fd")).unwrap();
-    symlink("socket:[4711]", tree.0.path().join("812/fd/5")).unwrap();
-    let install = tree.0.path().join("lib");
-    tree.write("lib/VERSION", "2026.07.0+139.pro3\n");
-    symlink(install.join("bin/rserver"), tree.0.path().join("812/exe")).unwrap();
+    std::fs::create_dir(tree.procfs().join("812/fd")).unwrap();
+    symlink("socket:[4711]", tree.procfs().join("812/fd/5")).unwrap();
+    tree.write("../usr/lib/rstudio-server/VERSION", "2026.07.0+139.pro3\n");
+    symlink("/usr/lib/rstudio-server/bin/rserver", tree.procfs().join("812/exe")).unwrap();
     let found = tree.look(&questions);
     let found = found.present().unwrap();
     assert_eq!(found.name(), "Workbench 2026.07.0+139.pro3");
@@ -86,12 +87,12 @@ fn a_machine_without_it_is_not_one_whose_processes_are_hidden() {
     let tree = Tree::new();
     tree.process(50, 1, "bash", 1000, "bash");
     assert_eq!(tree.look(&questions()), Known::Absent);
-    std::fs::remove_dir_all(tree.0.path().join("1")).unwrap();
+    std::fs::remove_dir_all(tree.procfs().join("1")).unwrap();
     assert!(tree.look(&questions()).unknown_reason().unwrap().contains("hidden"));
     tree.process(60, 1, "rserver", 0, "rserver");
     let found = tree.look(&questions());
     assert!(found.present().unwrap().sessions.is_unknown());
-    std::fs::remove_dir_all(tree.0.path()).unwrap();
+    std::fs::remove_dir_all(tree.procfs()).unwrap();
     assert!(tree.look(&questions()).unknown_reason().unwrap().contains("cannot be seen"));
 }
 

@@ -70,6 +70,8 @@ pub struct LocalWorkbenches {
     found: BTreeMap<WorkbenchName, (Instant, Definition, Found)>,
     versions: BTreeMap<String, Version>,
     installations: BTreeMap<WorkbenchName, Installation>,
+    /// Whether a program may be run to ask for its version.
+    may_run: bool,
 }
 
 enum Version {
@@ -88,6 +90,7 @@ impl LocalWorkbenches {
             found: BTreeMap::new(),
             versions: BTreeMap::new(),
             installations: BTreeMap::new(),
+            may_run: true,
         }
     }
 
@@ -108,6 +111,9 @@ impl LocalWorkbenches {
     fn version(&mut self, definition: &Definition, exe: &str) -> Option<String> {
         if definition.search == Search::Own {
             return Some(env!("CARGO_PKG_VERSION").to_owned());
+        }
+        if !self.may_run && !self.versions.contains_key(exe) {
+            return None;
         }
         let version = self.versions.entry(exe.to_owned()).or_insert_with(|| {
             let (tell, answer) = channel();
@@ -177,6 +183,10 @@ impl Workbenches for LocalWorkbenches {
             .as_deref()
             .map(|requirements| self.installed(workbench, &definition, requirements));
         Known::Present(WorkbenchSeen { found, ours })
+    }
+
+    fn may_run(&mut self, may: bool) {
+        self.may_run = may;
     }
 
     fn provide(&mut self, workbench: &WorkbenchName, spec: &WorkbenchSpec) -> Result<(), String> {
