@@ -18,7 +18,7 @@ use grammar::report::{Format, Style, render};
 
 use crate::converge::run::run;
 use crate::converge::script::{Command, parse, transcribe};
-use crate::converge::site::sources;
+use crate::converge::site::{Disk, sources};
 use crate::converge::world::World;
 
 /// One day in milliseconds.
@@ -41,7 +41,7 @@ pub fn run_case(code: Code, text: &str) -> Result<(String, Looks), String> {
             return Ok(shown);
         }
         match command.line.strip_prefix("fact ") {
-            Some(fact) => state(&mut world.disk.facts, fact).map(|()| String::new()),
+            Some(fact) => state(&mut world.disk, fact).map(|()| String::new()),
             None => run(&mut world, command),
         }
     })?;
@@ -61,7 +61,7 @@ pub fn problems_of(example: &Example) -> Result<BTreeSet<Code>, String> {
         // An example names files as people do.
         let fact =
             fact.replacen("mode ", "mode /etc/rstudio/", usize::from(fact.starts_with("mode ")));
-        state(&mut world.disk.facts, &fact)?;
+        state(&mut world.disk, &fact)?;
     }
     let lowered = lower(&world.disk.read(), &world.ground());
     Ok(lowered.problems.iter().map(|problem| problem.code).collect())
@@ -96,10 +96,12 @@ fn look(world: &World, code: Code) -> (String, BTreeSet<Code>) {
 }
 
 /// States a fact: `mode PATH 0640`, `key launcher.pem length=1700 mode=0600`, `ephemeral 32768-60999` ...
-fn state(facts: &mut Facts, fact: &str) -> Result<(), String> {
+fn state(disk: &mut Disk, fact: &str) -> Result<(), String> {
+    let facts = &mut disk.facts;
     let (what, rest) = fact.split_once(' ').ok_or("write `fact WHAT VALUE`")?;
     let words: Vec<&str> = rest.split(' ').collect();
     match what {
+        "directory" => disk.self_contained = rest == "self-contained",
         "mode" => {
             let (path, mode) = rest.split_once(' ').ok_or("write `fact mode PATH MODE`")?;
             facts.files.insert(path.into(), Known::Present(file(mode)?));

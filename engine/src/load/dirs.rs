@@ -1,11 +1,14 @@
 //! Where the files of a site are looked for: the product's search path, and our own directory.
 //!
 //! Decided once, at the start of a command: a directory that loses its `wharf.toml` for a moment
-//! stays self-contained. Opens no file.
+//! stays self-contained. Opens no file but that one, for where it says that the others are.
 
 use std::path::{Path, PathBuf};
 
 use engine_core::site::WHARF_TOML;
+use grammar::own::read_wharf;
+
+use super::{open_to_read, read_one};
 
 /// The directories of a site.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +25,7 @@ pub struct SiteDirs {
 /// Where Workbench's files are (files.md, "Finding files").
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Workbench {
-    /// In this directory and nowhere else: it was given, or `RSTUDIO_CONFIG_DIR` names it.
+    /// In this directory and nowhere else: it was given, or `RSTUDIO_CONFIG_DIR` or `[site] config-dir` names it.
     Explicit(PathBuf),
     /// Each file in the first of these directories that has it; `/etc/rstudio` is always among them.
     Search(Vec<SearchDir>),
@@ -54,8 +57,8 @@ pub enum Own {
 
 impl SiteDirs {
     /// Finds out where to look. `given` is the directory of `serve`, `plan` or `check`; `own` says
-    /// where ours are unless the given one turns out to be self-contained (product.md §4, rule 4);
-    /// `env` looks environment variables up, `HOSTNAME` included ([`process_env`]).
+    /// where ours are unless the given one turns out to be self-contained (product.md §4, rule 4), and
+    /// where they are their `[site] config-dir` counts unless a directory is given or in `env`, which looks environment variables up, `HOSTNAME` included ([`process_env`]).
     pub fn find(given: Option<&Path>, own: Own, env: &dyn Fn(&str) -> Option<String>) -> Self {
         Self::find_below(Path::new(""), given, own, env)
     }
@@ -70,7 +73,17 @@ impl SiteDirs {
     ) -> Self {
         let holds_ours = |dir: &Path| dir.join(WHARF_TOML).symlink_metadata().is_ok();
         let (workbench, own) = match given {
-            None => (search(env).below(root), own.below(root)),
+            None => {
+                let own = own.below(root);
+                let workbench = search(env).below(root);
+                let named = match (&workbench, &own) {
+                    (Workbench::Search(_), Own::Required(dir) | Own::Optional(dir)) => {
+                        config_dir(dir)
+                    }
+                    _ => None,
+                };
+                (named.map_or(workbench, |dir| Workbench::Explicit(below(root, &dir))), own)
+            }
             Some(dir) if holds_ours(dir) => {
                 (Workbench::Explicit(dir.to_owned()), Own::SelfContained)
             }
@@ -160,6 +173,14 @@ fn below(root: &Path, path: &Path) -> PathBuf {
         Ok(rest) if !root.as_os_str().is_empty() => root.join(rest),
         _ => path.to_owned(),
     }
+}
+
+/// What our own policy file says of where Workbench's are; a file that cannot be read, or has errors, says
+/// nothing here, and all that is wrong with it once the site is read.
+fn config_dir(own: &Path) -> Option<PathBuf> {
+    let source = read_one(&own.join(WHARF_TOML), &open_to_read).ok()?;
+    let dir = read_wharf(&source).own?.value.site?.config_dir?;
+    Some(own.join(dir))
 }
 
 /// Where the product's files are unless something else is said.
@@ -323,6 +344,21 @@ mod tests {
         let dirs = find(Some(Path::new("/stage")), &[]);
         assert_eq!(dirs.workbench_dir(), Path::new("/stage"));
         assert_eq!(dirs.own_dir(), Path::new("/image/etc/wharf"));
+    }
+
+    #[test]
+    fn our_policy_file_says_where_the_others_are_unless_somebody_else_does() {
+        let dir = tempfile::tempdir().unwrap();
+        let own = Own::Required(dir.path().to_owned());
+        let find = |given, pairs| SiteDirs::find(given, own.clone(), &env(pairs)).workbench;
+        let explicit = |dir: &str| Workbench::Explicit(PathBuf::from(dir));
+        assert_eq!(find(None, &[]), searched(&[]));
+        std::fs::write(dir.path().join(WHARF_TOML), "[site]\nconfig-dir = \"/srv/wb\"\n").unwrap();
+        assert_eq!(find(None, &[]), explicit("/srv/wb"));
+        assert_eq!(find(None, &[("RSTUDIO_CONFIG_DIR", "/e")]), explicit("/e"));
+        assert_eq!(find(Some(Path::new("/given")), &[]), explicit("/given"));
+        std::fs::write(dir.path().join(WHARF_TOML), "[site]\nconfig-dir = 1\n").unwrap();
+        assert_eq!(find(None, &[]), searched(&[]));
     }
 
     #[test]

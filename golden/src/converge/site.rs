@@ -20,6 +20,8 @@ pub struct Disk {
     dirs: BTreeSet<String>,
     /// What is known of the machine.
     pub facts: Facts,
+    /// Whether our own files are beside Workbench's.
+    pub self_contained: bool,
     since: Moment,
 }
 
@@ -98,14 +100,18 @@ impl Disk {
         Ok(())
     }
 
+    fn own(&self) -> &'static str {
+        if self.self_contained { WORKBENCH } else { OWN }
+    }
+
     /// What one reading finds.
     #[must_use]
     pub fn read(&self) -> SiteFiles {
-        let mut files = SiteFiles::nothing(WORKBENCH, OWN);
+        let mut files = SiteFiles::nothing(WORKBENCH, self.own());
         for (kind, known) in &mut files.workbench {
             *known = self.known(WORKBENCH, kind.file_name());
         }
-        files.wharf = self.known(OWN, WHARF_TOML);
+        files.wharf = self.known(self.own(), WHARF_TOML);
         for drop_in in DropIn::ALL {
             *files.managed_mut(drop_in) = self.managed(drop_in);
         }
@@ -149,7 +155,7 @@ impl Disk {
         }
         let of = self.files.keys().filter_map(|path| {
             let name = path.strip_prefix(dir)?.strip_prefix('/')?;
-            Some((name.strip_suffix(".toml")?.to_owned(), self.known(OWN, path)))
+            Some((name.strip_suffix(".toml")?.to_owned(), self.known(self.own(), path)))
         });
         Managed::Managed(of.collect())
     }

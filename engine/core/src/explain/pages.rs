@@ -36,6 +36,7 @@ pages! {
     306 "WH0306.txt"
     307 "WH0307.txt"
     308 "WH0308.txt"
+    309 "WH0309.txt"
     311 "WH0311.txt"
     312 "WH0312.txt"
     313 "WH0313.txt"

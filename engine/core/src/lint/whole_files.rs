@@ -6,6 +6,7 @@ use grammar::kind::FileKind;
 use grammar::own::wharf::Mode;
 use grammar::text::says_anything;
 
+use super::finding::at_field;
 use super::{Findings, Need, Rule, Site};
 use crate::known::Known;
 
@@ -20,6 +21,13 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Error,
         needs: &[Need::File(FileKind::LauncherConf)],
         check: missing,
+    },
+    Rule {
+        code: Code(309),
+        title: "config-dir is not heeded in a directory that is self-contained",
+        severity: Severity::Warning,
+        needs: &[Need::Wharf],
+        check: config_dir_unheeded,
     },
     Rule {
         code: UNHEEDED,
@@ -49,6 +57,25 @@ fn missing(site: &Site<'_>, out: &mut Findings) {
         }
         out.push(problem);
     }
+}
+
+/// A directory that holds a `wharf.toml` has all of the site's files (product.md §4, rule 4).
+fn config_dir_unheeded(site: &Site<'_>, out: &mut Findings) {
+    let (Some(read), Some(own)) = (&site.read.wharf, site.read.wharf()) else { return };
+    let files = site.read.files;
+    let named = own.value.site.as_ref().and_then(|site| site.config_dir.as_deref());
+    let Some(named) = named.filter(|_| files.own_dir == files.workbench_dir) else { return };
+    if named.trim_end_matches('/') == files.workbench_dir.trim_end_matches('/') {
+        return;
+    }
+    let problem = out.problem(format!("Workbench's files are read beside this one, not in `{named}`"));
+    let field = "site.config-dir";
+    let problem = at_field(problem, read.source, &own.lines, field, "not heeded here");
+    out.push(
+        problem
+            .note("the directory that was given holds a wharf.toml, and so all of the site's files")
+            .help("leave it out, or keep wharf.toml in a directory of its own, such as /etc/wharf"),
+    );
 }
 
 /// Never a warning where the engine serves (design.md §5), unless `[accept]` says that somebody has looked.
