@@ -4,6 +4,7 @@
 //! Read once; lowering takes values from it, the rules of [`crate::lint`] look across it. Knows what files
 //! say and not what that asks for. Read next: [`mod@crate::desired`].
 
+mod cluster_documents;
 mod secret_places;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use grammar::value::Value;
 use crate::known::Known;
 use crate::site::{ClusterFile, DropIn, Managed, NamedClusterFile, SiteFiles, named_by};
 
+pub use self::cluster_documents::{ClusterDocument, ClusterDocuments};
 pub use self::secret_places::{SecretPlaces, is_secret};
 
 /// One of our own files as read.

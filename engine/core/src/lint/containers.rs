@@ -14,6 +14,7 @@ use grammar::value::Value;
 
 use super::finding::{at_field, items};
 use super::{Findings, Need, Rule, Site};
+use crate::read_site::ClusterDocuments;
 use crate::site::DropIn;
 
 /// The rules about containers.
@@ -80,15 +81,15 @@ fn is_kubernetes(site: &Site<'_>, cluster: &str) -> bool {
     site.clusters.iter().any(|(name, kind)| name.as_str() == cluster && *kind == "kubernetes")
 }
 
-/// The Kubernetes clusters whose settings are in the files of their usual names.
-fn kubernetes<'a>(site: &'a Site<'_>) -> impl Iterator<Item = &'a Section> {
+/// The Kubernetes clusters that the product's own launcher serves, each with its files.
+fn kubernetes<'a>(site: &'a Site<'_>) -> impl Iterator<Item = (&'a Section, ClusterDocuments<'a>)> {
     let is = |section: &Section, option: &str, value: &str| {
         section.get(option).is_some_and(|entry| entry.value.eq_ignore_ascii_case(value))
     };
     site.sections(LauncherConf)
         .iter()
-        .filter(move |section| is(section, "type", "Kubernetes"))
-        .filter(|section| section.get("config-file").is_none() && section.get("exe").is_none())
+        .filter(move |section| is(section, "type", "Kubernetes") && section.get("exe").is_none())
+        .map(|section| (section, site.read.files_of_cluster(name_of(section), "kubernetes")))
 }
 
 fn name_of(cluster: &Section) -> &str {
@@ -207,29 +208,33 @@ fn image_not_allowed(site: &Site<'_>, out: &mut Findings) {
     }
 }
 
-/// An option of any section of the file of profiles.
-fn in_profiles(site: &Site<'_>, option: &str) -> bool {
-    let sections = site.sections(LauncherKubernetesProfiles).iter();
+/// An option of any section of a cluster's file of profiles.
+fn in_profiles(files: &ClusterDocuments<'_>, option: &str) -> bool {
+    let sections = files.profiles.iter().flat_map(|file| &file.document.sections);
     sections.filter_map(|section| section.get(option)).any(|entry| !entry.value.is_empty())
 }
 
 /// Whether the cluster's jobs are made by templates or patches, of which nothing is known here.
-fn is_templated(site: &Site<'_>) -> bool {
-    site.read.switch(LauncherKubernetesConf, "use-templating") == Some(true)
-        || site.read.text(LauncherKubernetesConf, "profile-config").is_some()
-        || in_profiles(site, "job-json-overrides")
+fn is_templated(files: &ClusterDocuments<'_>) -> bool {
+    let own = files.own.iter().flat_map(|file| &file.document.sections);
+    let templates = own.filter_map(|section| section.get("use-templating"));
+    templates.into_iter().any(|entry| entry.typed == Some(Value::Bool(true)))
+        || in_profiles(files, "job-json-overrides")
 }
 
 fn no_image(site: &Site<'_>, out: &mut Findings) {
     let options = ["launcher-sessions-container-image", "launcher-sessions-container-images"];
     let named = options.iter().any(|option| site.read.text(RserverConf, option).is_some());
-    let in_profiles =
-        ["default-container-image", "container-images"].iter().any(|o| in_profiles(site, o));
     let enabled = site.read.switch(RserverConf, "launcher-sessions-enabled") == Some(true);
-    if named || in_profiles || !enabled || is_templated(site) {
+    if named || !enabled {
         return;
     }
-    let Some(cluster) = kubernetes(site).next() else { return };
+    let has_image = |files: &ClusterDocuments<'_>| {
+        ["default-container-image", "container-images"].iter().any(|o| in_profiles(files, o))
+    };
+    let without = kubernetes(site)
+        .find(|(_, files)| !files.incomplete && !has_image(files) && !is_templated(files));
+    let Some((cluster, _)) = without else { return };
     let message = format!("no image is named for sessions in `{}`", name_of(cluster));
     let problem = match cluster.get("name") {
         Some(entry) => site.at_entry(out.problem(message), LauncherConf, entry, "runs containers"),
@@ -309,10 +314,10 @@ fn say_unfilled(
 
 /// Homes must be mounted at their own path, or at `/root` where containers run as root (files.md §6).
 fn home_not_mounted(site: &Site<'_>, out: &mut Findings) {
-    if is_templated(site) {
-        return;
-    }
-    for cluster in kubernetes(site) {
+    for (cluster, files) in kubernetes(site) {
+        if files.incomplete || is_templated(&files) {
+            continue;
+        }
         let name = name_of(cluster);
         let mounts = || site.sections(LauncherMounts).iter().filter(|r| applies(r, name));
         let raw = mounts().any(|record| record.get("FilePath").is_some());

@@ -68,7 +68,8 @@ fn config_dir_unheeded(site: &Site<'_>, out: &mut Findings) {
     if named.trim_end_matches('/') == files.workbench_dir.trim_end_matches('/') {
         return;
     }
-    let problem = out.problem(format!("Workbench's files are read beside this one, not in `{named}`"));
+    let problem =
+        out.problem(format!("Workbench's files are read beside this one, not in `{named}`"));
     let field = "site.config-dir";
     let problem = at_field(problem, read.source, &own.lines, field, "not heeded here");
     out.push(

@@ -6,13 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use grammar::document::{Document, Section};
-use grammar::source::FileKind;
+use grammar::document::Section;
 
 use crate::desired::Origin;
 use crate::ids::UserName;
-use crate::read_site::ReadSite;
-use crate::site::{ClusterFile, kinds_of_type};
+use crate::read_site::ClusterDocument;
 
 /// One limit of a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,53 +36,6 @@ pub struct Size {
     pub origin: Origin,
 }
 
-/// A file of a cluster with its short name.
-pub(super) type Named<'a> = (&'a str, &'a Document);
-
-/// The file with levels and the one with sizes of a cluster. A cluster with a `config-file` has those that
-/// this file names and no others; without one the names go by its type (files.md §10).
-pub(super) fn files_of<'a>(
-    read: &'a ReadSite<'_>,
-    cluster: &str,
-    kind: &str,
-) -> (Option<Named<'a>>, Option<Named<'a>>) {
-    let Some(of) = kinds_of_type(kind) else { return (None, None) };
-    let named = |kind, path: &str| {
-        let file = ClusterFile { kind, path: path.into() };
-        if read.files.is_read_by_name(&file) {
-            return by_name(read, kind);
-        }
-        let source = read.files.cluster_files.get(&file)?.present()?;
-        Some((read.files.short_name(&source.file), read.cluster_documents.get(&file)?))
-    };
-    let clusters = read.documents.get(&FileKind::LauncherConf).map(|document| &document.sections);
-    let is_it =
-        |section: &&Section| section.get("name").is_some_and(|name| &*name.value == cluster);
-    let declared = clusters.and_then(|clusters| clusters.iter().find(is_it));
-    let config = declared.and_then(|section| text(section, "config-file"));
-    let own = match config {
-        Some(path) => named(of.own, path),
-        None => by_name(read, of.own),
-    };
-    let below = |option, kind| {
-        let named_by = own.and_then(|(_, own)| own.sections.iter().find_map(|s| text(s, option)));
-        match named_by {
-            Some(path) => named(kind, path),
-            None if config.is_none() => by_name(read, kind),
-            None => None,
-        }
-    };
-    (below("profile-config", of.profiles), below("resource-profile-config", of.resources))
-}
-
-fn by_name<'a>(read: &'a ReadSite<'_>, kind: FileKind) -> Option<Named<'a>> {
-    Some((kind.file_name(), read.documents.get(&kind)?))
-}
-
-fn text<'a>(section: &'a Section, option: &str) -> Option<&'a str> {
-    section.get(option).map(|entry| &*entry.value).filter(|text| !text.is_empty())
-}
-
 /// How particular a level is; none where it is not about this person.
 fn rank(name: &str, user: &UserName, groups: &[String]) -> Option<u8> {
     match name.strip_prefix('@') {
@@ -95,14 +46,10 @@ fn rank(name: &str, user: &UserName, groups: &[String]) -> Option<u8> {
 }
 
 /// What applies to a person, by option.
-pub(super) fn limits_of(
-    (file, document): Named<'_>,
-    user: &UserName,
-    groups: &[String],
-) -> Vec<Limit> {
+pub(super) fn limits_of(of: ClusterDocument<'_>, user: &UserName, groups: &[String]) -> Vec<Limit> {
     let mut limits = BTreeMap::new();
     let mut used = 0;
-    for section in &document.sections {
+    for section in &of.document.sections {
         let name = section.name.as_deref().unwrap_or_default();
         let Some(rank) = rank(name, user, groups).filter(|rank| *rank >= used) else { continue };
         used = rank;
@@ -112,7 +59,7 @@ pub(super) fn limits_of(
                 option: option.clone(),
                 value: entry.value.to_string(),
                 level: name.to_owned(),
-                origin: origin(file, entry.line, &option),
+                origin: origin(of.file, entry.line, &option),
             };
             limits.insert(option, limit);
         }
@@ -121,7 +68,7 @@ pub(super) fn limits_of(
 }
 
 /// The named sizes of a cluster, in file order, of which `allowed` (a limit's value) leaves any.
-pub(super) fn sizes_of((file, document): Named<'_>, allowed: Option<&str>) -> Vec<Size> {
+pub(super) fn sizes_of(of: ClusterDocument<'_>, allowed: Option<&str>) -> Vec<Size> {
     let is_allowed = |section: &&Section| {
         let id = section.name.as_deref().unwrap_or_default();
         allowed.is_none_or(|ids| ids.split(',').any(|one| one.trim() == id))
@@ -129,9 +76,13 @@ pub(super) fn sizes_of((file, document): Named<'_>, allowed: Option<&str>) -> Ve
     let size = |section: &Section| {
         let fields = section.entries.iter().map(|e| (e.name.to_string(), e.value.to_string()));
         let id = section.name.as_deref().unwrap_or_default();
-        Size { id: id.to_owned(), fields: fields.collect(), origin: origin(file, section.line, id) }
+        Size {
+            id: id.to_owned(),
+            fields: fields.collect(),
+            origin: origin(of.file, section.line, id),
+        }
     };
-    document.sections.iter().filter(is_allowed).map(size).collect()
+    of.document.sections.iter().filter(is_allowed).map(size).collect()
 }
 
 fn origin(file: &str, line: u32, option: &str) -> Origin {
@@ -140,7 +91,7 @@ fn origin(file: &str, line: u32, option: &str) -> Origin {
 
 #[cfg(test)]
 mod tests {
-    use grammar::source::Source;
+    use grammar::source::{FileKind, Source};
 
     use super::*;
 
@@ -148,7 +99,8 @@ mod tests {
         let kind = FileKind::LauncherSlurmProfiles;
         let document = grammar::read::read_file(kind, &Source::new("f", text)).document;
         let groups: Vec<String> = groups.iter().map(|group| (*group).to_owned()).collect();
-        let found = limits_of(("f", &document), &UserName::new("alice").unwrap(), &groups);
+        let of = ClusterDocument { file: "f", document: &document };
+        let found = limits_of(of, &UserName::new("alice").unwrap(), &groups);
         found.into_iter().map(|limit| (limit.value, limit.level, limit.origin.line)).collect()
     }
 

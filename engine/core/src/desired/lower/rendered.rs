@@ -104,12 +104,12 @@ fn allowance(
     kind: &str,
     asked: &Asked,
 ) -> (Vec<Limit>, Vec<Size>) {
-    let (profiles, resources) = limits::files_of(read, cluster.as_str(), kind);
-    let limits = profiles.map(|file| limits::limits_of(file, &asked.user, &asked.groups));
+    let files = read.files_of_cluster(cluster.as_str(), kind);
+    let limits = files.profiles.map(|file| limits::limits_of(file, &asked.user, &asked.groups));
     let limits = limits.unwrap_or_default();
     let allowed = limits.iter().find(|limit| limit.option == "resource-profiles");
     let allowed = allowed.map(|limit| limit.value.as_str());
-    let sizes = resources.map(|file| limits::sizes_of(file, allowed)).unwrap_or_default();
+    let sizes = files.resources.map(|file| limits::sizes_of(file, allowed)).unwrap_or_default();
     (limits, sizes)
 }
 
