@@ -7,9 +7,7 @@ use std::collections::BTreeSet;
 
 use engine_core::desired::lower;
 use engine_core::explain::Example;
-use engine_core::facts::{
-    Account, Certificate, Facts, FileFacts, KeyFile, NamedFile, Ports, StorePlace,
-};
+use engine_core::facts::{Account, Certificate, FileFacts, KeyFile, NamedFile, Ports, StorePlace};
 use engine_core::ids::Moment;
 use engine_core::known::Known;
 use engine_core::lint;

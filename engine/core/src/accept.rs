@@ -37,6 +37,9 @@ pub struct Settle {
     pub max: Millis,
 }
 
+/// How often files are read where no events come, unless `[site] poll` says otherwise (product.md §4).
+pub const POLL: Millis = Millis(30_000);
+
 impl Default for Settle {
     fn default() -> Self {
         Self { quiet: Millis(100), invalid: Millis(2_000), max: Millis(5_000) }

@@ -11,10 +11,13 @@ use std::sync::Arc;
 use grammar::catalogue::{self, OptionRow};
 use grammar::source::FileKind;
 
-use crate::desired::{EngineSettings, Ground, lower};
+use crate::accept::{POLL, Settle};
+use crate::desired::{
+    BackOff, EngineSettings, Ground, HISTORY_KEEP, Mode, Policy, lower, wharf_takes,
+};
 use crate::known::Known;
 use crate::settings::{Setting, SettingKey, Settings, Takes};
-use crate::site::SiteFiles;
+use crate::site::{SiteFiles, WHARF_TOML};
 
 /// One option in effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +63,9 @@ pub fn configuration(files: &SiteFiles, ground: &Ground, defaults: bool) -> Conf
         engine: lowered.engine,
         ..Configuration::default()
     };
+    if defaults && !files.wharf.is_unknown() {
+        add_own_defaults(&mut out, ground);
+    }
     for (kind, file) in &files.workbench {
         match file {
             Known::Unknown { .. } => out.unknown.push(kind.file_name().into()),
@@ -112,6 +118,52 @@ fn add_defaults(out: &mut Configuration, kind: FileKind) {
     }
 }
 
+/// The defaults of `wharf.toml`: of what has one, and was not set.
+fn add_own_defaults(out: &mut Configuration, ground: &Ground) {
+    let set: BTreeSet<String> = out
+        .options
+        .iter()
+        .filter(|option| &*option.file == WHARF_TOML)
+        .map(|option| option.option.clone())
+        .collect();
+    let is_set = |path: &str| {
+        set.contains(path) || set.iter().any(|other| other.starts_with(&format!("{path}.")))
+    };
+    for (path, value) in own_defaults(ground).into_iter().filter(|(path, _)| !is_set(path)) {
+        out.options.push(Effective {
+            file: WHARF_TOML.into(),
+            scope: String::new(),
+            option: path.to_owned(),
+            value,
+            line: None,
+            takes: wharf_takes(path),
+        });
+    }
+}
+
+/// What counts where `wharf.toml` says nothing (product.md §4).
+fn own_defaults(ground: &Ground) -> Vec<(&'static str, String)> {
+    let (settle, policy, back_off) = (Settle::default(), Policy::default(), BackOff::default());
+    let mode = if ground.self_contained { Mode::Serve } else { Mode::Observe };
+    vec![
+        ("mode", mode.to_string()),
+        ("site.settle.quiet", settle.quiet.to_string()),
+        ("site.settle.invalid", settle.invalid.to_string()),
+        ("site.settle.max", settle.max.to_string()),
+        ("site.poll", POLL.to_string()),
+        ("policy.apply", "auto".to_owned()),
+        ("policy.session-restart", "next-start".to_owned()),
+        ("policy.harm-delay", policy.harm_delay.to_string()),
+        ("policy.max-harmed", policy.max_harmed.to_string()),
+        ("policy.concurrent-starts", "cores".to_owned()),
+        ("policy.back-off.first", back_off.first.to_string()),
+        ("policy.back-off.max", back_off.max.to_string()),
+        ("policy.back-off.give-up-after", back_off.give_up_after.to_string()),
+        ("policy.back-off.within", back_off.within.to_string()),
+        ("history.keep", HISTORY_KEEP.to_string()),
+    ]
+}
+
 fn default_of(row: &OptionRow, file: &Arc<str>, default: &str) -> Effective {
     Effective {
         file: Arc::clone(file),
@@ -140,6 +192,29 @@ mod tests {
         let found = options("www-port=1\nwww-address=::1 # x\n", false);
         let row = |name: &str, value: &str, line| (name.to_owned(), value.to_owned(), Some(line));
         assert_eq!(found, [row("www-port", "1", 1), row("www-address", "::1", 2)]);
+    }
+
+    #[test]
+    fn the_defaults_of_our_own_file_are_those_that_count_without_it() {
+        let all = own_defaults(&ground());
+        assert!(all.iter().all(|(path, _)| wharf_takes(path) != Takes::No), "{all:?}");
+        let text: String = all
+            .iter()
+            .filter(|(path, _)| *path != "mode")
+            .map(|(path, value)| match value.parse::<u64>() {
+                Ok(number) => format!("{path} = {number}\n"),
+                Err(_) => format!("{path} = \"{value}\"\n"),
+            })
+            .collect();
+        let mut written = site(&[]);
+        let source = grammar::source::Source::new("wharf.toml", text);
+        written.wharf = Known::Present(source);
+        let (with, without) = (lower(&written, &ground()), lower(&site(&[]), &ground()));
+        assert_eq!(with.problems, []);
+        assert_eq!(with.desired, without.desired);
+        assert_eq!(with.engine.settle, without.engine.settle);
+        assert_eq!(with.engine.history_keep, without.engine.history_keep);
+        assert_eq!(with.engine.poll, Some(POLL));
     }
 
     #[test]

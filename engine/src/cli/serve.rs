@@ -10,7 +10,7 @@ use std::sync::mpsc;
 
 use arc_swap::ArcSwap;
 use clap::Args;
-use engine_core::accept::Settle;
+use engine_core::accept::{POLL, Settle};
 use engine_core::desired::{Ground, Lowered};
 use engine_core::ids::{Digest, Moment, UserName};
 use engine_core::report::About;
@@ -21,7 +21,7 @@ use crate::admin::protocol::Answer;
 use crate::admin::server::Server;
 use crate::control::planning::{self, Wish};
 use crate::control::requests::Services;
-use crate::control::{Control, Event, POLL, Told, narrate};
+use crate::control::{Control, Event, Told, narrate};
 use crate::identity::{Identity, Key, Person, SystemGroups};
 use crate::incumbent::IncumbentWatch;
 use crate::intake::Intake;

@@ -14,13 +14,13 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use engine_core::accept::POLL;
 use engine_core::desired::{self, Ground, Lowered, Pieces};
 use engine_core::ids::{Moment, SiteDigest};
 use engine_core::report::{About, Report};
 use engine_core::site::SiteFiles;
 use grammar::error::{Problem, Severity};
 use grammar::report::{Format, Style};
-use grammar::value::Millis;
 
 use crate::admin::server::Asked;
 use crate::intake::{Intake, IntakeEvent};
@@ -30,9 +30,6 @@ use crate::status::StatusView;
 
 /// Rounds that follow each other at once; more wait for the next wake-up.
 const ROUNDS_AT_ONCE: u32 = 16;
-
-/// Files are read this often where no events come, unless `[site] poll` says otherwise.
-pub const POLL: Millis = Millis(30_000);
 
 /// Something for the control thread.
 #[derive(Debug)]

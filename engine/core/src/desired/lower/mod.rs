@@ -22,6 +22,7 @@ mod workbench;
 
 pub use container::{Mount, OpenPort, runs_containers};
 pub use limits::{Limit, Size};
+pub use own::{HISTORY_KEEP, wharf_takes};
 pub use pieces::Pieces;
 pub use rendered::{Asked, Rendered, render};
 pub use workbench::{Builtin, builtins};

@@ -22,7 +22,7 @@ use crate::settings::{FileSettings, Setting, SettingKey, Takes};
 use crate::site::{DropIn, Managed};
 
 /// Generations that are kept unless `[history] keep` says otherwise (product.md §4).
-const HISTORY_KEEP: u32 = 50;
+pub const HISTORY_KEEP: u32 = 50;
 
 impl Lowering<'_> {
     /// A place in one of our files.
@@ -341,7 +341,8 @@ fn value_text(text: &str) -> String {
 }
 
 /// When a field of `wharf.toml` takes effect.
-fn wharf_takes(path: &str) -> Takes {
+#[must_use]
+pub fn wharf_takes(path: &str) -> Takes {
     let (table, field) = path.split_once('.').unwrap_or((path, ""));
     match table {
         "instance" | "store" => Takes::DaemonRestart,
