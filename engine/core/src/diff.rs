@@ -1,6 +1,6 @@
 //! What differs between what a session was started from and what is asked for now.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::desired::{EnvValue, LaunchSpec};
 use crate::plan::{LaunchChange, shown};
@@ -9,62 +9,72 @@ use crate::plan::{LaunchChange, shown};
 #[must_use]
 pub fn launch_changes(from: &LaunchSpec, to: &LaunchSpec) -> Vec<LaunchChange> {
     let mut changes = Vec::new();
-    let mut field = |what: &str, from: String, to: String| {
-        if from != to {
-            changes.push(LaunchChange { what: what.to_owned(), from, to });
-        }
-    };
-    field("workbench", from.workbench.to_string(), to.workbench.to_string());
-    field("user", from.user.to_string(), to.user.to_string());
-    field("cluster", from.cluster.to_string(), to.cluster.to_string());
-    field("exe", text(from.program.exe.as_ref()), text(to.program.exe.as_ref()));
-    field("args", from.program.args.join(" "), to.program.args.join(" "));
-    field("workbench-env", pairs(from), pairs(to));
-    field("working-dir", text(from.working_dir.as_ref()), text(to.working_dir.as_ref()));
+    let all = &mut changes;
+    field(all, "workbench", &from.workbench, &to.workbench, ToString::to_string);
+    field(all, "user", &from.user, &to.user, ToString::to_string);
+    field(all, "cluster", &from.cluster, &to.cluster, ToString::to_string);
+    let (before, after) = (&from.program, &to.program);
+    field(all, "exe", &before.exe, &after.exe, text);
+    field(all, "args", &before.args, &after.args, |args| args.join(" "));
+    field(all, "workbench-env", &before.env, &after.env, pairs);
+    field(all, "working-dir", &from.working_dir, &to.working_dir, text);
     let (before, after) = (&from.resources, &to.resources);
-    field("resources.cpus", cpus(before.cpus_milli), cpus(after.cpus_milli));
-    field("resources.memory", bytes(before.memory_bytes), bytes(after.memory_bytes));
-    let (old, new) = (before.request_cpus_milli, after.request_cpus_milli);
-    field("resources.request.cpus", cpus(old), cpus(new));
-    let (old, new) = (before.request_memory_bytes, after.request_memory_bytes);
-    field("resources.request.memory", bytes(old), bytes(new));
-    field("resources.profile", text(before.profile.as_ref()), text(after.profile.as_ref()));
-    field("base", format!("{:?}", from.base), format!("{:?}", to.base));
-    env_changes(from, to, &mut changes);
-    if changes.is_empty() && from != to {
-        // Two argument lists may print alike and differ; what differs is never silently nothing.
-        changes.push(LaunchChange {
-            what: "args".to_owned(),
-            from: format!("{:?}", from.program.args),
-            to: format!("{:?}", to.program.args),
-        });
+    field(all, "resources.cpus", &before.cpus_milli, &after.cpus_milli, cpus);
+    field(all, "resources.memory", &before.memory_bytes, &after.memory_bytes, bytes);
+    let (old, new) = (&before.request_cpus_milli, &after.request_cpus_milli);
+    field(all, "resources.request.cpus", old, new, cpus);
+    let (old, new) = (&before.request_memory_bytes, &after.request_memory_bytes);
+    field(all, "resources.request.memory", old, new, bytes);
+    field(all, "resources.profile", &before.profile, &after.profile, text);
+    field(all, "base", &from.base, &to.base, |base| format!("{base:?}"));
+    env_changes(from, to, all);
+    if let Some(args) = changes.iter_mut().find(|change| change.from == change.to) {
+        // Two argument lists may print alike and differ.
+        args.from = format!("{:?}", from.program.args);
+        args.to = format!("{:?}", to.program.args);
     }
     changes
 }
 
-fn text(value: Option<&String>) -> String {
-    value.cloned().unwrap_or_else(|| "none".to_owned())
+/// Adds a difference; what is the same, and that is nearly everything, is not written out.
+fn field<T: PartialEq>(
+    changes: &mut Vec<LaunchChange>,
+    what: &str,
+    from: &T,
+    to: &T,
+    show: impl Fn(&T) -> String,
+) {
+    if from != to {
+        changes.push(LaunchChange { what: what.to_owned(), from: show(from), to: show(to) });
+    }
+}
+
+fn text(value: &Option<String>) -> String {
+    value.clone().unwrap_or_else(|| "none".to_owned())
 }
 
 /// Thousandths of a core as people write them.
-fn cpus(milli: Option<u64>) -> String {
-    match milli {
+fn cpus(milli: &Option<u64>) -> String {
+    match *milli {
         None => "none".to_owned(),
         Some(milli) if milli % 1000 == 0 => (milli / 1000).to_string(),
         Some(milli) => format!("{}.{:03}", milli / 1000, milli % 1000),
     }
 }
 
-fn bytes(bytes: Option<u64>) -> String {
+fn bytes(bytes: &Option<u64>) -> String {
     bytes.map_or_else(|| "none".to_owned(), |bytes| bytes.to_string())
 }
 
-fn pairs(spec: &LaunchSpec) -> String {
-    let pairs = spec.program.env.iter().map(|(name, value)| format!("{name}={value}"));
+fn pairs(env: &BTreeMap<String, String>) -> String {
+    let pairs = env.iter().map(|(name, value)| format!("{name}={value}"));
     pairs.collect::<Vec<_>>().join(" ")
 }
 
 fn env_changes(from: &LaunchSpec, to: &LaunchSpec, changes: &mut Vec<LaunchChange>) {
+    if from.env == to.env {
+        return;
+    }
     let both = from.env.iter().chain(&to.env);
     let names: BTreeSet<&String> = both.map(|(name, _)| name).collect();
     for name in names {

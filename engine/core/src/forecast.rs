@@ -82,13 +82,11 @@ pub fn forecast(
     while rounds.len() < ROUNDS_MAX {
         let input = Input { desired: &unhurried, origins, observed: &world, now };
         let plan = planner::plan(&input);
-        let next = next_world(&world, &plan, now);
-        rounds.push(Round { at: now, plan });
+        let at = now;
+        let next = go_on(&mut world, &plan, now);
+        rounds.push(Round { at, plan });
         match next {
-            Some((next, at)) => {
-                world = next;
-                now = at;
-            }
+            Some(later) => now = later,
             None => {
                 arrived = true;
                 break;
@@ -105,24 +103,22 @@ pub fn forecast(
     forecast
 }
 
-/// The world after a round, and when; none at rest.
-fn next_world(world: &Observed, plan: &Plan, now: Moment) -> Option<(Observed, Moment)> {
+/// Lets the world go on after a round: when it has; none at rest, where it stays as it is.
+fn go_on(world: &mut Observed, plan: &Plan, now: Moment) -> Option<Moment> {
     if !plan.steps.is_empty() {
-        return Some((predict::predict(world.clone(), plan, now), now));
+        predict::carry_out(world, plan, now);
+        return Some(now);
     }
     let passing = || plan.holds.iter().filter(|hold| hold.kind() == HoldKind::Passing);
-    if passing().any(|hold| matches!(hold.waiting_on, WaitingOn::InFlight { .. })) {
-        let next = predict::in_flight_done(world.clone(), now);
-        if &next != world {
-            return Some((next, now));
-        }
+    let under_way = passing().any(|hold| matches!(hold.waiting_on, WaitingOn::InFlight { .. }));
+    if under_way && predict::finish(world, now) {
+        return Some(now);
     }
     let until = passing().filter_map(|hold| hold.until).filter(|until| *until > now).min()?;
-    let mut next = world.clone();
-    predict::remember(&mut next, plan, until);
+    predict::remember(world, plan, until);
     // Time passes, and who holds a port still holds it: nothing says that it will be free.
-    next.refused.values_mut().for_each(|refusal| refusal.at = until);
-    Some((next, until))
+    world.refused.values_mut().for_each(|refusal| refusal.at = until);
+    Some(until)
 }
 
 /// Checks the three proofs.

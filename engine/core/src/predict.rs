@@ -28,11 +28,16 @@ pub fn harmed_by(step: &Step) -> Option<&Incarnation> {
 /// The world after `plan` went well at `now`.
 #[must_use]
 pub fn predict(mut world: Observed, plan: &Plan, now: Moment) -> Observed {
-    for step in &plan.steps {
-        apply(&mut world, step, now);
-    }
-    remember(&mut world, plan, now);
+    carry_out(&mut world, plan, now);
     world
+}
+
+/// The same in place.
+pub fn carry_out(world: &mut Observed, plan: &Plan, now: Moment) {
+    for step in &plan.steps {
+        apply(world, step, now);
+    }
+    remember(world, plan, now);
 }
 
 /// The session that a step hurts because files changed, unless a person has let it go: what counts
@@ -180,31 +185,38 @@ fn end(world: &mut Observed, incarnation: &Incarnation, now: Moment) {
 /// The world once everything under way is done: starts are ready, ends are over, installations finished.
 #[must_use]
 pub fn in_flight_done(mut world: Observed, now: Moment) -> Observed {
+    finish(&mut world, now);
+    world
+}
+
+/// The same in place; whether anything was under way.
+pub fn finish(world: &mut Observed, now: Moment) -> bool {
+    let mut any = false;
     for known in world.incarnations.values_mut() {
-        if let Known::Present(seen) = known {
-            match seen.phase {
-                Phase::Preparing | Phase::Starting => seen.phase = Phase::Ready,
-                Phase::Ending { .. } => {
-                    seen.phase = Phase::Exited(Exit {
-                        at: now,
-                        code: Some(0),
-                        signal: None,
-                        asked: true,
-                        failure: String::new(),
-                    });
-                }
-                Phase::Ready | Phase::Exited(_) => {}
-            }
-        }
+        let Known::Present(seen) = known else { continue };
+        let done = match seen.phase {
+            Phase::Preparing | Phase::Starting => Phase::Ready,
+            Phase::Ending { .. } => Phase::Exited(Exit {
+                at: now,
+                code: Some(0),
+                signal: None,
+                asked: true,
+                failure: String::new(),
+            }),
+            Phase::Ready | Phase::Exited(_) => continue,
+        };
+        seen.phase = done;
+        any = true;
     }
     for known in world.workbenches.values_mut() {
         if let Known::Present(WorkbenchSeen { ours: Some(ours), .. }) = known
             && matches!(ours, InstallationSeen::Installing { .. })
         {
             *ours = InstallationSeen::Installed { exe: String::new(), version: String::new() };
+            any = true;
         }
     }
-    world
+    any
 }
 
 #[cfg(test)]

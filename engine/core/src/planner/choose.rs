@@ -4,11 +4,11 @@
 //! needs besides a node: the caller says which nodes suit it.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{Input, balance};
-use crate::desired::{BalancerMethod, Placement};
-use crate::ids::{Digest, NodeId, UserName};
+use crate::desired::{BalancerMethod, NodeSpec, Placement};
+use crate::ids::{Digest, NodeId, SessionId, UserName};
 use crate::known::Known;
 
 /// A node that a new session could go to, with what it is chosen by.
@@ -21,60 +21,93 @@ pub(crate) struct Candidate {
     pub(crate) cores: u32,
 }
 
-/// The nodes that take a new session of these wishes: online, with weight, labels and room; `given` are
-/// the sessions that this round has given to each already.
-pub(crate) fn candidates(
-    input: &Input<'_>,
-    placement: &Placement,
-    given: &BTreeMap<NodeId, u64>,
-) -> Vec<Candidate> {
-    let weights = balance::wanted(input).weights;
-    let positive = weights.into_iter().filter(|(_, weight)| *weight > 0);
-    positive
-        .filter(|(node, _)| input.observed.is_online(node) && suits(input, node, placement))
-        .map(|(node, weight)| {
+/// The nodes that may take new sessions, looked up once for all starts of a round.
+#[derive(Debug)]
+pub(super) struct Shares(Vec<(Candidate, NodeSpec)>);
+
+impl Shares {
+    /// Every node that is online and has a weight, with the sessions that it has. One pass over what runs.
+    pub(super) fn of(input: &Input<'_>) -> Self {
+        let sessions = sessions_by_node(input);
+        let weights = balance::wanted(input).weights;
+        let positive = weights.into_iter().filter(|(_, weight)| *weight > 0);
+        let online = positive.filter(|(node, _)| input.observed.is_online(node));
+        let share = |(node, weight): (NodeId, u32)| {
             let seen = input.observed.nodes.get(&node).and_then(Known::present);
-            Candidate {
+            let spec = input.desired.node(&node);
+            let candidate = Candidate {
                 weight,
-                sessions: sessions_on(input, &node) + given.get(&node).copied().unwrap_or(0),
+                sessions: sessions.get(&node).copied().unwrap_or(0),
                 load5_milli: seen.map_or(0, |seen| seen.load5_milli),
                 cores: seen.map_or(1, |seen| seen.cores.max(1)),
                 node,
-            }
-        })
-        .filter(|candidate| {
-            let most = input.desired.node(&candidate.node).max_sessions;
-            most.is_none_or(|most| candidate.sessions < u64::from(most))
-        })
-        .collect()
-}
-
-fn suits(input: &Input<'_>, node: &NodeId, placement: &Placement) -> bool {
-    let labels = input.desired.node(node).labels;
-    placement.nodes.as_ref().is_none_or(|nodes| nodes.contains(node))
-        && placement.require.iter().all(|(key, value)| labels.get(key) == Some(value))
-}
-
-/// Live sessions of a node, and those whose start there is written down.
-fn sessions_on(input: &Input<'_>, node: &NodeId) -> u64 {
-    let live = input.observed.incarnations.iter().filter(|(_, known)| {
-        known.present().is_some_and(|seen| &seen.node == node && seen.phase.is_live())
-    });
-    let mut sessions: BTreeSet<_> = live.map(|(incarnation, _)| &incarnation.session).collect();
-    if let Some(records) = input.observed.records.present() {
-        let placed = records.placements.iter().filter(|(_, placed)| &placed.node == node);
-        sessions.extend(placed.map(|(session, _)| session));
+            };
+            (candidate, spec)
+        };
+        Self(online.map(share).collect())
     }
-    u64::try_from(sessions.len()).unwrap_or(u64::MAX)
+
+    /// The best node for a new session of these wishes.
+    pub(super) fn best(
+        &self,
+        method: BalancerMethod,
+        placement: &Placement,
+        user: &UserName,
+    ) -> Option<&NodeId> {
+        best(method, self.suiting(placement), user).map(|candidate| &candidate.node)
+    }
+
+    /// Counts a session that a round gives to a node.
+    pub(super) fn give(&mut self, node: &NodeId) {
+        if let Some((candidate, _)) = self.0.iter_mut().find(|(share, _)| share.node == *node) {
+            candidate.sessions += 1;
+        }
+    }
+
+    /// The nodes that take a new session of these wishes: with its labels, and with room.
+    fn suiting(&self, placement: &Placement) -> impl Iterator<Item = &Candidate> {
+        let suits = |(candidate, spec): &&(Candidate, NodeSpec)| {
+            let named = placement.nodes.as_ref().is_none_or(|all| all.contains(&candidate.node));
+            let mut labels = placement.require.iter();
+            named
+                && labels.all(|(key, value)| spec.labels.get(key) == Some(value))
+                && spec.max_sessions.is_none_or(|most| candidate.sessions < u64::from(most))
+        };
+        self.0.iter().filter(suits).map(|(candidate, _)| candidate)
+    }
+}
+
+/// The nodes that take a new session of these wishes: online, with weight, labels and room.
+pub(crate) fn candidates(input: &Input<'_>, placement: &Placement) -> Vec<Candidate> {
+    Shares::of(input).suiting(placement).cloned().collect()
+}
+
+/// Live sessions of each node, and those whose start there is written down.
+fn sessions_by_node<'a>(input: &Input<'a>) -> BTreeMap<&'a NodeId, u64> {
+    let live = input.observed.incarnations.iter().filter_map(|(incarnation, known)| {
+        let seen = known.present().filter(|seen| seen.phase.is_live())?;
+        Some((&seen.node, &incarnation.session))
+    });
+    let placed = input.observed.records.present().into_iter().flat_map(|records| {
+        records.placements.iter().map(|(session, placed)| (&placed.node, session))
+    });
+    let mut all: Vec<(&NodeId, &SessionId)> = live.chain(placed).collect();
+    all.sort_unstable();
+    all.dedup();
+    let mut sessions = BTreeMap::new();
+    for (node, _) in all {
+        *sessions.entry(node).or_default() += 1;
+    }
+    sessions
 }
 
 /// The best of the candidates for a user. A method that asks a program falls back on counting sessions.
 pub(crate) fn best<'a>(
     method: BalancerMethod,
-    candidates: &'a [Candidate],
+    candidates: impl IntoIterator<Item = &'a Candidate>,
     user: &UserName,
 ) -> Option<&'a Candidate> {
-    candidates.iter().min_by(|a, b| {
+    candidates.into_iter().min_by(|a, b| {
         let first = match method {
             BalancerMethod::Sessions | BalancerMethod::Custom => Ordering::Equal,
             BalancerMethod::SystemLoad => by_load(a, b),

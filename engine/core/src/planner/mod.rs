@@ -21,7 +21,7 @@ pub use harm::BRAKE_WINDOW_MS;
 pub use listen::{in_the_way, in_the_way_words};
 pub(crate) use starts::starts_again;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::desired::{Desired, Mode, Origins};
 use crate::ids::Moment;
@@ -79,8 +79,8 @@ struct Draft {
     provided: BTreeSet<crate::ids::WorkbenchName>,
     /// Starts under way or decided in this round.
     starting: u32,
-    /// New sessions that this round gives to each node.
-    placed: BTreeMap<crate::ids::NodeId, u64>,
+    /// Who takes new sessions, with those that this round gives to each; looked up by the first start.
+    shares: Option<choose::Shares>,
 }
 
 /// A step that would do harm because files changed.

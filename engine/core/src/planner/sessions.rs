@@ -61,13 +61,16 @@ impl<'a> Found<'a> {
 
 pub(super) fn plan_sessions(input: &Input<'_>, draft: &mut Draft) {
     draft.starting = under_way(input);
-    let mut ids: BTreeSet<&SessionId> = input.desired.sessions.things.keys().collect();
+    // Sorted parts one behind the other: sorting such a list costs little more than reading it.
+    let mut ids: Vec<&SessionId> = input.desired.sessions.things.keys().collect();
     ids.extend(input.observed.incarnations.keys().map(|incarnation| &incarnation.session));
     if let Some(records) = input.observed.records.present() {
         ids.extend(records.placements.keys());
         ids.extend(records.terms.keys());
         ids.extend(records.ends.keys());
     }
+    ids.sort();
+    ids.dedup();
     for id in ids {
         plan_session(input, draft, id);
     }

@@ -88,8 +88,8 @@ fn prepare(
         return Err(Wait::on(WaitingOn::Budget));
     }
     draft.starting += 1;
-    if !intent {
-        *draft.placed.entry(node.clone()).or_default() += 1;
+    if let (false, Some(shares)) = (intent, &mut draft.shares) {
+        shares.give(&node);
     }
     let order = StartOrder {
         incarnation: Incarnation::new(spec.id.clone(), n),
@@ -246,18 +246,18 @@ fn installed(
 }
 
 /// The node for a new start.
-fn choose_node(input: &Input<'_>, draft: &Draft, spec: &SessionSpec) -> Result<NodeId, Wait> {
-    let candidates = choose::candidates(input, &spec.placement, &draft.placed);
-    let best = choose::best(input.desired.balancer, &candidates, &spec.launch.user);
+fn choose_node(input: &Input<'_>, draft: &mut Draft, spec: &SessionSpec) -> Result<NodeId, Wait> {
+    let shares = draft.shares.get_or_insert_with(|| choose::Shares::of(input));
+    let best = shares.best(input.desired.balancer, &spec.placement, &spec.launch.user);
     let none = || Wait::problem("no node that suits it takes new sessions");
-    best.map(|best| best.node.clone()).ok_or_else(none)
+    best.cloned().ok_or_else(none)
 }
 
 /// The number and node of the next start, and whether its intent is in the store already. An intent is
 /// binding: it may be under way on its node, so nobody else starts the session.
 fn number_and_node(
     input: &Input<'_>,
-    draft: &Draft,
+    draft: &mut Draft,
     records: &Records,
     spec: &SessionSpec,
 ) -> Result<(u32, NodeId, bool), Wait> {

@@ -12,7 +12,7 @@ use crate::plan::{Action, Impact, Mark, Plan, Resource, Step, WaitingOn, told};
 /// One act per resource over all rounds, worst first.
 pub(super) fn acts(
     forecast: &Forecast,
-    people: &People,
+    people: &People<'_>,
     desired: &Desired,
     observed: &Observed,
 ) -> Vec<Act> {
@@ -26,8 +26,10 @@ pub(super) fn acts(
                 continue;
             }
             for (resource, mark, what) in told(step, desired, observed) {
-                let whose = people.get(&resource).cloned();
-                let (user, workbench) = whose.map_or((None, String::new()), |(u, w)| (Some(u), w));
+                let whose = people.get(&resource);
+                let user = whose.map(|(user, _)| user.to_string());
+                let workbench = whose.map(|(_, workbench)| workbench.to_string());
+                let workbench = workbench.unwrap_or_default();
                 let act = acts.entry(resource.clone()).or_insert_with(|| Act {
                     mark,
                     what: what.clone(),

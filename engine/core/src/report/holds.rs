@@ -13,7 +13,7 @@ use crate::plan::{Hold, HoldKind, Resource, WaitingOn};
 /// What is held: standing holds at the end, and passing ones of things to which nothing happens.
 pub(super) fn holds(
     forecast: &Forecast,
-    people: &People,
+    people: &People<'_>,
     touched: &BTreeSet<&Resource>,
     observed: &Observed,
 ) -> (Vec<Held>, Vec<Outdated>) {
@@ -21,7 +21,7 @@ pub(super) fn holds(
     let mut outdated = Vec::new();
     for hold in &forecast.last().holds {
         let whose = people.get(&hold.resource);
-        let workbench = whose.map(|(_, workbench)| workbench.clone()).unwrap_or_default();
+        let workbench = whose.map(|(_, workbench)| workbench.to_string()).unwrap_or_default();
         if let (WaitingOn::NextStart { differs }, Resource::Session(id)) =
             (&hold.waiting_on, &hold.resource)
         {

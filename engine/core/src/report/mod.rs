@@ -20,8 +20,7 @@ use grammar::value::Millis;
 use crate::approval::Matter;
 use crate::desired::{Desired, Mode, Renew};
 use crate::forecast::Forecast;
-use crate::ids::{Generation, Moment, SessionId};
-use crate::known::Known;
+use crate::ids::{Generation, Moment, SessionId, UserName, WorkbenchName};
 use crate::observed::Observed;
 use crate::plan::{Because, Hold, Impact, Mark, Resource};
 use crate::settings::{OptionChange, Takes};
@@ -304,33 +303,33 @@ impl Report {
 }
 
 /// Whose each session is, and of what kind.
-struct People {
-    by_session: BTreeMap<SessionId, (String, String)>,
+struct People<'a> {
+    by_session: BTreeMap<&'a SessionId, (&'a UserName, &'a WorkbenchName)>,
 }
 
-impl People {
-    pub(super) fn of(desired: &Desired, observed: &Observed) -> Self {
-        let mut by_session = BTreeMap::new();
-        for (id, spec) in desired.sessions.known() {
-            let launch = &spec.launch;
-            by_session.insert(id.clone(), (launch.user.to_string(), launch.workbench.to_string()));
-        }
-        for (incarnation, known) in &observed.incarnations {
-            if let Known::Present(seen) = known {
-                let whose = (seen.launch.user.to_string(), seen.launch.workbench.to_string());
-                by_session.insert(incarnation.session.clone(), whose);
-            }
-        }
+impl<'a> People<'a> {
+    fn of(desired: &'a Desired, observed: &'a Observed) -> Self {
+        let asked = desired
+            .sessions
+            .known()
+            .map(|(id, spec)| (id, (&spec.launch.user, &spec.launch.workbench)));
+        let live = observed.incarnations.iter().filter_map(|(incarnation, known)| {
+            let launch = &known.present()?.launch;
+            Some((&incarnation.session, (&launch.user, &launch.workbench)))
+        });
+        // What runs goes before what is asked for: it is the person who is hurt.
+        let mut by_session: BTreeMap<_, _> = asked.collect();
+        by_session.extend(live);
         Self { by_session }
     }
 
-    pub(super) fn user(&self, resource: &Resource) -> Option<String> {
-        self.get(resource).map(|(user, _)| user.clone())
+    fn user(&self, resource: &Resource) -> Option<String> {
+        self.get(resource).map(|(user, _)| user.to_string())
     }
 
-    pub(super) fn get(&self, resource: &Resource) -> Option<&(String, String)> {
+    fn get(&self, resource: &Resource) -> Option<(&'a UserName, &'a WorkbenchName)> {
         match resource {
-            Resource::Session(id) | Resource::Route(id) => self.by_session.get(id),
+            Resource::Session(id) | Resource::Route(id) => self.by_session.get(id).copied(),
             _ => None,
         }
     }

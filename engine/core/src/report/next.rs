@@ -1,7 +1,5 @@
 //! Where new sessions go under another balancer or with another share of a node: what people can check.
 
-use std::collections::BTreeMap;
-
 use crate::desired::{BalancerMethod, Desired, Origins, Placement};
 use crate::ids::{Moment, NodeId, UserName};
 use crate::known::Known;
@@ -13,7 +11,7 @@ pub(super) fn next_session(desired: &Desired, observed: &Observed) -> Option<Str
     let before = observed.balancer.as_ref()?.method;
     let origins = Origins::default();
     let input = Input { desired, origins: &origins, observed, now: Moment::default() };
-    let candidates = candidates(&input, &Placement::default(), &BTreeMap::new());
+    let candidates = candidates(&input, &Placement::default());
     if candidates.len() < 2 {
         return None;
     }
@@ -53,7 +51,7 @@ pub(super) fn node(node: &NodeId, desired: &Desired, observed: &Observed) -> Opt
     }
     let origins = Origins::default();
     let input = Input { desired, origins: &origins, observed, now: Moment::default() };
-    let takers = candidates(&input, &Placement::default(), &BTreeMap::new());
+    let takers = candidates(&input, &Placement::default());
     if takers.is_empty() {
         told.push_str("; no node takes new sessions after this");
         return Some(told);
