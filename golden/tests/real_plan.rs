@@ -180,6 +180,26 @@ fn an_engine_that_does_not_answer_is_not_passed_over() {
 }
 
 #[test]
+fn a_port_that_somebody_holds_is_said_before_anything_is_tried() {
+    let mut engine = Engine::start(site());
+    engine.running("demo");
+    let held = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let port = held.local_addr().expect("it is bound").port();
+    let new = engine.site.around().join("new.conf");
+    fs::write(&new, engine.site.rserver_conf(port)).expect("it is ours");
+    let pair = format!("{}={}", engine.site.path("rserver.conf").display(), new.display());
+    let planned = engine.admin(&["plan", "--as", &pair, "--detailed-exitcode"]);
+    assert_eq!(planned.code, Some(2), "{planned:?}");
+    let own = format!("pid {}", std::process::id());
+    for part in [&format!("waits for port {port} (held by "), &own, "stays open"] {
+        assert!(planned.stdout.contains(part), "{part} in {}", planned.stdout);
+    }
+    drop(held);
+    let free = engine.admin(&["plan", "--as", &pair]);
+    assert!(!free.stdout.contains("waits for port"), "{free:?}");
+}
+
+#[test]
 fn diff_tells_generations_disk_and_directories_apart() {
     let mut engine = Engine::start(site());
     let diff = |engine: &Engine, args: &[&str]| {

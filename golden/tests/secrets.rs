@@ -193,12 +193,20 @@ fn requested(engine: &mut Engine, template: &str) -> Process {
 /// Everything that a person may ask of a running engine.
 fn look_at_answers(search: &mut Search, engine: &Engine, when: &str) {
     let dir = engine.site.dir().display().to_string();
-    let questions: [&[&str]; 14] = [
+    let kept = engine.site.around().join("state/kept.plan").display().to_string();
+    let questions: [&[&str]; 21] = [
         &["status"],
         &["status", "--json"],
         &["plan"],
         &["plan", "-v"],
         &["plan", "--json"],
+        &["plan", "--markdown", "--people"],
+        &["plan", "--pending", "-v"],
+        &["plan", "--out", &kept],
+        &["diff"],
+        &["diff", "1", "disk", "--json"],
+        &["apply", "--dry-run"],
+        &["apply", "--dry-run", "--json"],
         &["why", "demo"],
         &["why", "broken"],
         &["why", "listener"],
@@ -252,7 +260,14 @@ fn secrets_are_in_the_sessions_that_they_are_for_and_nowhere_else() {
     for name in ["launcher-env", "sessions.d/demo.toml"] {
         std::fs::copy(engine.site.path(name), stage.join(name)).expect("both are ours");
     }
-    for form in [&["plan", &dir][..], &["plan", "--json", &dir]] {
+    let forms = [
+        &["plan", &dir][..],
+        &["plan", "--json", &dir],
+        // Against the first generation: what is written meanwhile may be in force already.
+        &["diff", "1", &dir],
+        &["diff", "--json", "1", &dir],
+    ];
+    for form in forms {
         let ran = engine.admin(form);
         for name in ["MODEL_KEY", "DATABASE_URL", "API_TOKEN", "STORE", "connection-uri"] {
             assert!(ran.stdout.contains(name), "the change itself is shown: {name}: {ran:?}");

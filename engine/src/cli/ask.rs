@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use super::{FAILED, Global, OK, Place, UNAVAILABLE, complain, print};
+use super::{CHANGES, FAILED, Global, OK, Place, UNAVAILABLE, complain, print};
 use crate::admin::client::{self, ClientError};
 use crate::admin::protocol::{Answer, Request};
 use crate::control::narrate;
@@ -92,6 +92,9 @@ pub(super) struct ReloadArgs {
     /// Wait for the verdict: 0 = in force, 1 = refused
     #[arg(long)]
     wait: bool,
+    /// With --wait: 2 instead of 0 where a new generation has come into force
+    #[arg(long, requires = "wait")]
+    detailed_exitcode: bool,
     /// How long to wait, in seconds
     #[arg(long, default_value_t = 30, value_name = "SECONDS")]
     timeout: u64,
@@ -109,7 +112,11 @@ pub(super) fn reload(global: &Global, args: &ReloadArgs) -> u8 {
     let deadline = Instant::now() + Duration::from_secs(args.timeout);
     while Instant::now() < deadline {
         match status(global) {
-            Ok(now) if now.decided_at > before.decided_at => return verdict(&now),
+            Ok(now) if now.decided_at > before.decided_at => {
+                let code = verdict(&now);
+                let new = args.detailed_exitcode && now.generation > before.generation;
+                return if code == OK && new { CHANGES } else { code };
+            }
             Ok(_) => std::thread::sleep(Duration::from_millis(50)),
             Err(code) => return code,
         }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use clap::Args;
 
 use super::{CHANGES, Global, OK, ask, print, when};
+use crate::control::narrate;
 use crate::status::{SessionView, StatusView};
 
 /// `wharf status`.
@@ -86,6 +87,14 @@ pub(super) fn render(status: &StatusView) -> String {
                 let _ = writeln!(out, "  {problem}");
             }
         }
+    }
+    if let Some(acting) = status.acting {
+        let _ = writeln!(
+            out,
+            "WAITS   generation {} waits for `wharf apply`; {}",
+            status.generation,
+            narrate::acts(acting)
+        );
     }
     for problem in &status.problems {
         let _ = writeln!(out, "  {problem}");

@@ -2,7 +2,7 @@
 //!
 //! Pure: the text of what happened, not how it is printed.
 
-use engine_core::ids::Moment;
+use engine_core::ids::{Generation, Moment};
 use engine_core::report::Report;
 use engine_core::report::text::summary_line;
 
@@ -14,6 +14,9 @@ pub fn accepted(report: &Report, status: &StatusView) -> Vec<String> {
     let summary = summary_line(&report.summary());
     let summary = summary.trim_start_matches("Plan: ").trim_end_matches('.');
     let mut lines = vec![format!("  generation {}: {summary}", status.generation)];
+    if let Some(acting) = status.acting {
+        lines.push(format!("                waits for `wharf apply`; {}", acts(acting)));
+    }
     for act in report.acts.iter().filter(|act| act.delayed_until.is_some()) {
         lines.push(format!(
             "                {} {}, after harm-delay ({})   [wharf apply to go on, put it back to cancel]",
@@ -23,6 +26,15 @@ pub fn accepted(report: &Report, status: &StatusView) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// Which files act while newer ones wait for approval.
+#[must_use]
+pub fn acts(acting: Generation) -> String {
+    match acting.0 {
+        0 => "nothing was approved yet".to_owned(),
+        n => format!("generation {n} acts until then"),
+    }
 }
 
 /// The lines for files that were refused.

@@ -50,6 +50,7 @@ pub fn render(report: &Report, people: bool, style: &Style<'_>) -> String {
         if report.is_new() || report.only_pending { line } else { format!("No changes. {line}") };
     let _ = writeln!(out, "**{}**", escaped(&line));
     options(&mut out, report, people);
+    product(&mut out, report, people);
     acts(&mut out, report, people);
     held(&mut out, report, people, style);
     outdated(&mut out, report, people);
@@ -75,6 +76,48 @@ fn options(out: &mut String, report: &Report, people: bool) {
             cell(&what),
             cell(&scope)
         );
+    }
+}
+
+/// What the product that runs on the same files must do, and whose sessions that ends.
+fn product(out: &mut String, report: &Report, people: bool) {
+    let Some(plan) = report.incumbent.as_deref() else { return };
+    let all = &plan.consequence;
+    if all.changes() == 0 {
+        return;
+    }
+    let _ = writeln!(out, "\n#### What {} must do\n", escaped(&plan.name()));
+    let services = [("restart", &all.restart), ("reload", &all.reload)];
+    for (verb, services) in services.into_iter().filter(|(_, services)| !services.is_empty()) {
+        let names: Vec<&str> = services.iter().map(|service| service.name()).collect();
+        let nodes = if all.nodes.is_empty() {
+            String::new()
+        } else {
+            format!(" on {}", all.nodes.join(", "))
+        };
+        let _ = writeln!(out, "- {verb} {}{}", escaped(&names.join(", ")), escaped(&nodes));
+    }
+    if all.restart.is_empty() {
+        let _ = writeln!(out, "- {} stay", count(all.fates.len(), "session"));
+        return;
+    }
+    for group in plan.groups() {
+        let n = group.sessions();
+        let verb = match (group.first.ends, n) {
+            (true, 1) => "ends",
+            (true, _) => "end",
+            (false, 1) => "stays",
+            (false, _) => "stay",
+        };
+        let who: Vec<String> = group.people.keys().take(NAMED).map(|name| escaped(name)).collect();
+        let who = if people { format!(" ({})", who.join(", ")) } else { String::new() };
+        let proven = if group.first.proven { "" } else { " (not proven)" };
+        let sessions = count(n, &format!("{} session", group.first.kind.name()));
+        let sessions = format!("{sessions} {verb}");
+        let _ = writeln!(out, "- {sessions}{who}{proven}: {}", escaped(group.first.why));
+    }
+    for unknown in &all.unknowns {
+        let _ = writeln!(out, "- who is hurt is not known: {}", escaped(unknown));
     }
 }
 

@@ -1,6 +1,6 @@
 //! A world to which things happen: edits, ends, crashes, silence, time.
 
-use engine_core::approval;
+use engine_core::approval::{self, Approval};
 use engine_core::desired::{
     Desired, Effect, ListenAddress, Lowered, Origins, Override, WantedState, act_on, lower, merge,
     waits,
@@ -163,6 +163,14 @@ impl Life {
         let given = approval::approve(&before, generation, Some(&seen));
         if given != approval::approve(&before, generation, None) || given.is_err() {
             return Err("what was shown is not covered by itself".to_owned());
+        }
+        for hold in approval::awaiting(&before) {
+            let without: Vec<_> = seen.iter().filter(|m| **m != hold.into()).cloned().collect();
+            let refused = approval::approve(&before, generation, Some(&without));
+            let needless = Approval::new(generation, without).allows(&hold.into());
+            if refused.is_ok() != needless {
+                return Err(format!("{hold:?} is let go by a plan that does not have it"));
+            }
         }
         self.observed.memory.approved = given.unwrap_or_default();
         self.observed.in_force.acting = None;
