@@ -11,6 +11,7 @@
 use std::sync::Arc;
 
 use engine_core::desired::{Desired, Lowered};
+use engine_core::incumbent::behind::{Behind, began_with, behind};
 use engine_core::incumbent::pages::NodeStatus;
 use engine_core::incumbent::{
     Found, FoundJob, FoundService, FoundSession, HeldPort, Kind, Service,
@@ -33,11 +34,29 @@ pub(super) fn plan_of(
 ) -> Option<Box<IncumbentPlan>> {
     let from = world.force.as_ref().map(|force| &force.lowered.settings);
     let mut plan = IncumbentPlan::new(report, from, &lowered.settings, desired, observed)?;
+    plan.behind = behind_of(world, &plan);
     if let (Some(force), true) = (&world.force, plan.observing && !report.options.is_empty()) {
         let new = world.disk.read();
         plan.serving = Some(serving(&force.files, &new, &world.ground(), observed, world.now));
     }
     Some(Box::new(plan))
+}
+
+/// What the product has not taken up yet.
+fn behind_of(world: &World, plan: &IncumbentPlan) -> Vec<Behind> {
+    let (Some(found), Some(force)) = (plan.found.present(), &world.force) else {
+        return Vec::new();
+    };
+    let all: Vec<_> = world.history.iter().chain([force]).collect();
+    let marks: Vec<_> = all.iter().map(|f| (f.mark.generation, f.mark.since)).collect();
+    let services = [Service::Server, Service::Launcher].into_iter();
+    let mains = services.filter_map(|service| found.main(service));
+    let of = |main: &FoundService| {
+        let generation = began_with(main.since, &marks)?;
+        let then = all.iter().find(|f| f.mark.generation == generation)?;
+        behind(main, &then.lowered.settings, &force.lowered.settings)
+    };
+    mains.filter_map(of).collect()
 }
 
 /// What happens to the product.

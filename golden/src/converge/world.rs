@@ -48,6 +48,8 @@ pub struct World {
     pub disk: Disk,
     /// What is in force.
     pub force: Option<Force>,
+    /// What was in force before, oldest first.
+    pub history: Vec<Force>,
     /// What acts, by itself: something else than what is in force while that waits for a person.
     pub acted: Arc<Lowered>,
     /// The plan that a person keeps: for which files, and what it has.
@@ -72,6 +74,7 @@ impl Default for World {
             observed,
             disk: Disk::default(),
             force: None,
+            history: Vec::new(),
             acted: Arc::default(),
             kept: None,
             requests: Vec::new(),
@@ -197,6 +200,7 @@ impl World {
             self.acted = Arc::clone(&lowered);
         }
         let files = self.disk.read();
+        self.history.extend(self.force.take());
         self.force = Some(Force { lowered, mark, files });
         generation
     }

@@ -130,7 +130,7 @@ pub fn consequence(
 }
 
 /// What the product must do for one changed option; none where the file is our own.
-fn must(change: &OptionChange, from: &Settings, to: &Settings) -> Option<Incumbent> {
+pub(super) fn must(change: &OptionChange, from: &Settings, to: &Settings) -> Option<Incumbent> {
     let dir = change.file.split('/').next().unwrap_or_default();
     let own = &*change.file == WHARF_TOML || DropIn::ALL.iter().any(|d| d.dir_name() == dir);
     if own {
@@ -156,7 +156,7 @@ fn of_file(file: &str) -> Incumbent {
 
 /// The services that read a file: the launcher its own ones only, and then both are to be restarted, as the
 /// page has it.
-fn services(file: &str) -> impl Iterator<Item = Service> {
+pub(super) fn services(file: &str) -> impl Iterator<Item = Service> {
     let launcher = file.rsplit('/').next().is_some_and(|name| name.starts_with("launcher"));
     let both = launcher.then_some(Service::Launcher);
     [Service::Server].into_iter().chain(both)

@@ -3,9 +3,10 @@
 //! Plain values, each part [`Known`]: what nobody could read is Unknown with its reason, and is said. All
 //! of it is *foreign*: shown, reckoned with, never touched. The shell looks (`incumbent` in the engine);
 //! what its answers mean is read here, by [`process`] and [`pages`]. What an edit of files makes the
-//! product do, and to whom, is [`consequence`]. Sources: behaviour.md §1.3, §2, §7; files.md, "When a
+//! product do, and to whom, is [`consequence`]; what it has not taken up yet, [`behind`]. Sources: behaviour.md §1.3, §2, §7; files.md, "When a
 //! change takes effect".
 
+pub mod behind;
 pub mod consequence;
 pub mod pages;
 pub mod process;

@@ -14,11 +14,12 @@ use serde::Serialize;
 use super::{Report, Summary};
 use crate::desired::{Desired, Mode};
 use crate::ids::Moment;
-use crate::incumbent::Found;
+use crate::incumbent::behind::Behind;
 use crate::incumbent::consequence::{Consequence, Fate, consequence};
+use crate::incumbent::{Found, Kind};
 use crate::known::Known;
 use crate::observed::Observed;
-use crate::settings::Settings;
+use crate::settings::{OptionChange, Settings};
 
 pub use serving::{Serving, as_serving, serving};
 
@@ -33,6 +34,8 @@ pub struct IncumbentPlan {
     pub found: Known<Arc<Found>>,
     /// What the edit makes it do.
     pub consequence: Consequence,
+    /// What its services have not taken up yet of the set in force.
+    pub behind: Vec<Behind>,
     /// What the same edit would do with this engine serving; none where that was not asked.
     pub serving: Option<Serving>,
 }
@@ -60,6 +63,7 @@ impl IncumbentPlan {
             first: from.is_none(),
             consequence: consequence(changes, from.unwrap_or(&nothing), to, &found, node),
             found,
+            behind: Vec::new(),
             serving: None,
         })
     }
@@ -84,6 +88,7 @@ impl IncumbentPlan {
             end: ending().count(),
             change: self.consequence.changes(),
             people: ending().map(|fate| fate.user.clone()).collect(),
+            pending: self.behind.iter().map(|behind| behind.options.len()).sum(),
             warnings,
             ..Summary::default()
         }
@@ -125,6 +130,17 @@ impl Group<'_> {
     pub fn sessions(&self) -> usize {
         self.people.values().sum()
     }
+
+    /// What they are called: `3 rstudio sessions`, `1 session on n2`.
+    #[must_use]
+    pub fn label(&self) -> String {
+        let kind = match self.first.kind {
+            Kind::Unsaid => "session".to_owned(),
+            kind => format!("{} session", kind.name()),
+        };
+        let on = self.first.node.as_ref().map(|node| format!(" on {node}")).unwrap_or_default();
+        format!("{}{on}", super::text::count(self.sessions(), &kind))
+    }
 }
 
 impl Fate {
@@ -149,6 +165,7 @@ pub(super) struct IncumbentObject<'a> {
     sessions: Vec<FateObject<'a>>,
     jobs_stay: BTreeMap<&'a str, usize>,
     harmful: bool,
+    not_taken_up: Vec<BehindObject<'a>>,
     with_wharf_serving: Option<serving::ServingObject<'a>>,
 }
 
@@ -202,8 +219,21 @@ pub(super) fn object<'a>(report: &'a Report, plan: &'a IncumbentPlan) -> Incumbe
         sessions: all.fates.iter().map(fate).collect(),
         jobs_stay: all.jobs.iter().map(|(cluster, n)| (cluster.as_str(), *n)).collect(),
         harmful: all.is_harmful(),
+        not_taken_up: plan.behind.iter().map(behind).collect(),
         with_wharf_serving: plan.serving.as_ref().map(serving::object),
     }
+}
+
+#[derive(Serialize)]
+struct BehindObject<'a> {
+    service: &'static str,
+    since: Moment,
+    options: &'a [OptionChange],
+}
+
+fn behind(behind: &Behind) -> BehindObject<'_> {
+    let (service, since) = (behind.service.name(), behind.since);
+    BehindObject { service, since, options: &behind.options }
 }
 
 fn fate(fate: &Fate) -> FateObject<'_> {

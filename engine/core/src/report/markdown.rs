@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::incumbent::IncumbentPlan;
 use super::text::{self, NAMED, SECTIONS, Style, cells, count, name, seconds, waiting};
 use super::{Act, Held, Outdated, Report};
 use crate::plan::{Because, Resource};
@@ -82,6 +83,7 @@ fn options(out: &mut String, report: &Report, people: bool) {
 /// What the product that runs on the same files must do, and whose sessions that ends.
 fn product(out: &mut String, report: &Report, people: bool) {
     let Some(plan) = report.incumbent.as_deref() else { return };
+    not_taken_up(out, plan);
     let all = &plan.consequence;
     if all.changes() == 0 {
         return;
@@ -112,12 +114,27 @@ fn product(out: &mut String, report: &Report, people: bool) {
         let who: Vec<String> = group.people.keys().take(NAMED).map(|name| escaped(name)).collect();
         let who = if people { format!(" ({})", who.join(", ")) } else { String::new() };
         let proven = if group.first.proven { "" } else { " (not proven)" };
-        let sessions = count(n, &format!("{} session", group.first.kind.name()));
-        let sessions = format!("{sessions} {verb}");
+        let sessions = format!("{} {verb}", group.label());
         let _ = writeln!(out, "- {sessions}{who}{proven}: {}", escaped(group.first.why));
     }
     for unknown in &all.unknowns {
         let _ = writeln!(out, "- who is hurt is not known: {}", escaped(unknown));
+    }
+    if let Some(serving) = &plan.serving {
+        let words = text::with_wharf(serving);
+        let _ =
+            writeln!(out, "\n{}", escaped(&words.split_whitespace().collect::<Vec<_>>().join(" ")));
+    }
+}
+
+/// What the product runs without, although the files say it.
+fn not_taken_up(out: &mut String, plan: &IncumbentPlan) {
+    for behind in &plan.behind {
+        let _ = writeln!(out, "\n#### Not taken up yet by {}\n", behind.service.name());
+        for option in &behind.options {
+            let [place, name, what, ..] = cells(option, VALUE);
+            let _ = writeln!(out, "- {} {} {}", code(&place), code(&name), code(&what));
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod words;
 use std::fmt::Write as _;
 
 use fold::fold;
+pub(super) use incumbent::with_wharf;
 pub(super) use options::{cells, options};
 pub use round::steps;
 pub use words::waiting;

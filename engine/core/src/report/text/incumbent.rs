@@ -15,6 +15,9 @@ use crate::report::incumbent::{Group, IncumbentPlan, Serving};
 /// A value is cut to so many columns.
 const VALUE: usize = 40;
 
+/// So many options that were not taken up yet are shown before the rest is counted.
+const PENDING: usize = 12;
+
 /// So many people of a group are named before the rest is counted.
 const NAMED: usize = 6;
 
@@ -24,6 +27,7 @@ pub(super) fn observing(report: &Report, style: &Style<'_>) -> Option<String> {
     let mut out = String::new();
     header(&mut out, report, style);
     run_by(&mut out, plan, style);
+    not_taken_up(&mut out, plan, style);
     if report.options.is_empty() {
         out.push_str("No changes.\n");
         warnings(&mut out, report);
@@ -38,7 +42,7 @@ pub(super) fn observing(report: &Report, style: &Style<'_>) -> Option<String> {
         must(&mut out, report, plan, style);
     }
     if let Some(serving) = &plan.serving {
-        with_wharf(&mut out, serving);
+        out.push_str(&with_wharf(serving));
     }
     stays(&mut out, report, &Summary::default());
     end_section(&mut out, report);
@@ -88,6 +92,27 @@ fn run_by(out: &mut String, plan: &IncumbentPlan, style: &Style<'_>) {
         }
     }
     out.push('\n');
+}
+
+/// What the product runs without, although the files say it.
+fn not_taken_up(out: &mut String, plan: &IncumbentPlan, style: &Style<'_>) {
+    for behind in &plan.behind {
+        let (service, since) = (behind.service.name(), (style.when)(behind.since));
+        let _ =
+            writeln!(out, "Not taken up yet: {service} runs since {since}, these changed later");
+        let shown =
+            if style.verbose { behind.options.len() } else { behind.options.len().min(PENDING) };
+        for option in &behind.options[..shown] {
+            let [place, name, what, ..] = cells(option, VALUE);
+            let _ = writeln!(out, "  |  {place}   {name}   {what}");
+        }
+        if behind.options.len() > shown {
+            let _ = writeln!(out, "  |  and {} more", behind.options.len() - shown);
+        }
+    }
+    if !plan.behind.is_empty() {
+        out.push('\n');
+    }
 }
 
 /// The changed options, each with what it takes there and here.
@@ -204,20 +229,15 @@ fn on_nodes(nodes: &[String]) -> String {
 fn fate_lines(out: &mut String, group: &Group<'_>, style: &Style<'_>) {
     let fate = group.first;
     let n = group.sessions();
-    let kind = match fate.kind {
-        crate::incumbent::Kind::Unsaid => "session".to_owned(),
-        kind => format!("{} session", kind.name()),
-    };
     let (mark, verb) = match (fate.ends, n) {
         (true, 1) => ("-", "ends"),
         (true, _) => ("-", "end"),
         (false, 1) => ("=", "stays"),
         (false, _) => ("=", "stay"),
     };
-    let on = fate.node.as_ref().map(|node| format!(" on {node}")).unwrap_or_default();
     let proven = if fate.proven { "" } else { "   (not proven)" };
     let people = people(group, style);
-    let _ = writeln!(out, "  {mark}  {}{on} {verb}   {people}{proven}", count(n, &kind));
+    let _ = writeln!(out, "  {mark}  {} {verb}   {people}{proven}", group.label());
     let _ = writeln!(out, "       {}", fate.why);
 }
 
@@ -248,7 +268,8 @@ fn because(out: &mut String, report: &Report, plan: &IncumbentPlan, style: &Styl
 }
 
 /// What the same edit would do with this engine serving.
-fn with_wharf(out: &mut String, serving: &Serving) {
+pub(in crate::report) fn with_wharf(serving: &Serving) -> String {
+    let mut out = String::new();
     match serving {
         Serving::Refused { first, errors } => {
             let more = errors.saturating_sub(1);
@@ -287,4 +308,5 @@ fn with_wharf(out: &mut String, serving: &Serving) {
             }
         }
     }
+    out
 }
