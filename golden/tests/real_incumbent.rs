@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use engine::status::StatusView;
+use golden::real::engine::{command, ran};
 use golden::real::workbench::VERSION;
 use golden::real::{Engine, Port, Process, SimulatedWorkbench, Site, holds_for};
 use rustix::process::Signal;
@@ -245,7 +246,20 @@ fn a_plan_says_whose_sessions_the_product_would_end() {
     let ran = engine.admin(&["plan", "--as", &laid, "--detailed-exitcode"]);
     assert_eq!(ran.code, Some(2), "{ran:?}");
     assert!(ran.stdout.contains("reload rstudio-server on"), "{}", ran.stdout);
-    // The plan was only a plan.
+    // Once it is written the engine has it, and the product not before its restart.
+    engine.site.write("load-balancer", "balancer=system-load\n");
+    assert_eq!(engine.admin(&["reload", "--wait"]).code, Some(0));
+    engine.wait_status("it is in force", |status| (status.generation.0 == 2).then_some(()));
+    let ran = engine.admin(&["plan", "--detailed-exitcode"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let pending = "Not taken up yet: rstudio-server runs since ";
+    assert!(ran.stdout.contains(pending), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("load-balancer:1   balancer   sessions -> system-load"),
+        "{}",
+        ran.stdout
+    );
+    // The plans were only plans.
     let ran = engine.admin(&["plan", "--detailed-exitcode"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     all_alive(&workbench, &before);
@@ -324,4 +338,44 @@ fn asked_to_serve_where_it_serves_the_engine_waits_and_says_for_whom() {
     assert_eq!(engine.admin(&["reload", "--wait"]).code, Some(0));
     assert_eq!(engine.listening(), workbench.port());
     engine.running("demo");
+}
+
+#[test]
+fn without_an_engine_a_staged_file_is_held_against_what_runs_here() {
+    let _machine = machine();
+    let workbench = SimulatedWorkbench::start();
+    let before = workbench.sessions();
+    let site = site(workbench.port(), "mode = \"observe\"");
+    let files = picture(&site.dir());
+    let staged = site.around().join("new");
+    fs::write(&staged, "balancer=system-load\n").expect("it is ours");
+    let laid = format!("{}={}", site.path("load-balancer").display(), staged.display());
+    let dir = site.dir();
+    let plan = |more: &[&str]| {
+        let dir = dir.to_str().expect("a plain path");
+        ran(command(site.around()).args(["plan", dir, "--as", &laid]).args(more))
+    };
+    let told = plan(&["--detailed-exitcode"]);
+    assert_eq!(told.code, Some(3), "{told:?}");
+    for said in [
+        "No engine runs: held against the files in place, and what runs here.".to_owned(),
+        format!("Run by Workbench {VERSION}"),
+        "restart rstudio-server on ".to_owned(),
+        "With wharf serving this site the same edit would touch nobody.".to_owned(),
+    ] {
+        assert!(told.stdout.contains(&said), "{said}\n{}", told.stdout);
+    }
+    // Nobody's name in a merge request.
+    let told = plan(&["--markdown"]);
+    let me = own_name();
+    assert!(told.stdout.contains("of 1 person") && !told.stdout.contains(&me), "{}", told.stdout);
+    assert!(picture(&site.dir()) == files, "a file of the site was touched");
+    assert!(!site.around().join("state").exists() && !site.around().join("run").exists());
+    all_alive(&workbench, &before);
+}
+
+/// The name of the account that the tests, and so the simulated sessions, run as.
+fn own_name() -> String {
+    let told = std::process::Command::new("id").arg("-un").output().expect("there is an id");
+    format!(" {}", String::from_utf8_lossy(&told.stdout).trim())
 }

@@ -176,7 +176,8 @@ fn read(
     Ok(files)
 }
 
-/// Plans without an engine: everything that is asked for is to start.
+/// Plans without an engine: everything that is asked for is to start; beside a product that runs on the files
+/// a staged file is held against those in place.
 fn without_engine(
     global: &Global,
     args: &PlanArgs,
@@ -184,7 +185,13 @@ fn without_engine(
 ) -> Result<Answer, u8> {
     let files = read(global, args.dir.as_deref(), overlays)?;
     let about = against(args, overlays);
-    super::serve::plan_offline(&files, &about, wish(global, args)).map_err(|message| {
+    let in_place = match overlays {
+        [] => None,
+        _ => Some(read(global, args.dir.as_deref(), &[])?),
+    };
+    let around = super::serve::Around { in_place: in_place.as_ref(), root: global.root.as_deref() };
+    let answer = super::serve::plan_offline(&files, &about, wish(global, args), &around);
+    answer.map_err(|message| {
         complain(&message);
         FAILED
     })

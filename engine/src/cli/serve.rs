@@ -11,9 +11,10 @@ use std::sync::mpsc;
 use arc_swap::ArcSwap;
 use clap::Args;
 use engine_core::accept::{POLL, Settle};
-use engine_core::desired::{Ground, Lowered};
+use engine_core::desired::{Ground, Lowered, Mode};
 use engine_core::ids::{Digest, Moment, UserName};
 use engine_core::report::About;
+use engine_core::report::incumbent::{IncumbentPlan, serving};
 use engine_core::site::SiteFiles;
 
 use super::{FAILED, Global, OK, Place, complain};
@@ -345,8 +346,22 @@ fn mint(identity: &Identity, user: &str, admin: bool) -> String {
     minted.unwrap_or_default()
 }
 
-/// Plans without an engine, from what can be read without writing: the world is taken as empty.
-pub(super) fn plan_offline(files: &SiteFiles, against: &str, wish: Wish) -> Result<Answer, String> {
+/// What there is around files that are planned for without an engine.
+pub(super) struct Around<'a> {
+    /// The files in place, where what is planned for is staged over them.
+    pub(super) in_place: Option<&'a SiteFiles>,
+    /// What goes before absolute paths: a copy of a machine.
+    pub(super) root: Option<&'a Path>,
+}
+
+/// Plans without an engine, from what can be read without writing: the world is taken as empty, but for the
+/// product that runs on the same files.
+pub(super) fn plan_offline(
+    files: &SiteFiles,
+    against: &str,
+    wish: Wish,
+    around: &Around<'_>,
+) -> Result<Answer, String> {
     let ground = super::ground_for_check(files);
     let (lowered, acceptable) =
         crate::control::lower_for_serving(files, &ground, &engine_core::desired::Pieces::default());
@@ -354,11 +369,17 @@ pub(super) fn plan_offline(files: &SiteFiles, against: &str, wish: Wish) -> Resu
     if !acceptable {
         return Ok(planning::refused(&problems, files, None, 0, super::when));
     }
+    let in_place = around.in_place.filter(|_| lowered.desired.mode != Mode::Serve);
+    let from = in_place.map(|files| engine_core::desired::lower(files, &ground).settings);
+    let remark = match from {
+        Some(_) => "No engine runs: held against the files in place, and what runs here.",
+        None => "No engine runs: planned from the files alone, everything is to start.",
+    };
     let about = About {
         site: files.workbench_dir.to_string(),
         in_force: None,
         against: against.to_owned(),
-        remark: "No engine runs: planned from the files alone, everything is to start.".to_owned(),
+        remark: remark.to_owned(),
     };
     let now = super::now();
     let mut observed = engine_core::observed::Observed::empty(ground.node.clone());
@@ -375,9 +396,14 @@ pub(super) fn plan_offline(files: &SiteFiles, against: &str, wish: Wish) -> Resu
     );
     let forecast =
         engine_core::forecast::forecast(&lowered.desired, &lowered.origins, &observed, now);
-    let options = engine_core::settings::Settings::default().changes(&lowered.settings);
+    if let Some(questions) = crate::reconcile::questions(&lowered, &ground) {
+        let procfs = around.root.unwrap_or(Path::new("/")).join("proc");
+        let living = around.root.is_none();
+        observed.incumbent = crate::incumbent::look(&procfs, &questions, living, now);
+    }
+    let options = from.clone().unwrap_or_default().changes(&lowered.settings);
     let warnings = planning::rendered_each(&problems, files);
-    let report = engine_core::report::Report::new(
+    let mut report = engine_core::report::Report::new(
         about,
         options,
         &lowered.desired,
@@ -385,5 +411,10 @@ pub(super) fn plan_offline(files: &SiteFiles, against: &str, wish: Wish) -> Resu
         &forecast,
         warnings,
     );
+    let (to, desired) = (&lowered.settings, &lowered.desired);
+    if let Some(mut plan) = IncumbentPlan::new(&report, from.as_ref(), to, desired, &observed) {
+        plan.serving = in_place.map(|old| serving(old, files, &ground, &observed, now));
+        report.incumbent = Some(Box::new(plan));
+    }
     Ok(planning::answer(report, wish, files.digest(), now, super::when, Some(&observed)))
 }
