@@ -135,6 +135,16 @@ impl Intake {
         self.latest.as_ref()
     }
 
+    /// The files as they are on disk now, for showing: while acceptance is held nothing else reads them.
+    /// Nothing is decided by it.
+    pub fn look(&mut self, now: Moment) -> SiteFiles {
+        let mut files = (self.read)(now).files;
+        if let Some(latest) = &self.latest {
+            files.take_over(latest);
+        }
+        files
+    }
+
     /// Reads if a reading is due, and says what is decided. `check` tells whether a set is valid; it
     /// is asked once for each set, and never for one that is not readable, which is not.
     ///

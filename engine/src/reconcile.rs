@@ -349,6 +349,8 @@ impl Reconciler {
         view.rounds = self.rounds;
         view.step_failures.clone_from(&self.failures);
         view.store_problem = self.ledger.problem();
+        let open = self.ledger.windows().open(view.round_at);
+        view.change_windows = open.cloned().collect();
         view.overrides = self.ledger.overrides().iter().map(status::override_view).collect();
         view
     }

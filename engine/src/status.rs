@@ -11,6 +11,7 @@ use engine_core::known::Known;
 use engine_core::observed::{IncarnationSeen, InstallationSeen, Observed, Phase};
 use engine_core::plan::{Hold, HoldKind, Plan, Resource, WaitingOn};
 use engine_core::report;
+use engine_core::window::ChangeWindow;
 use serde::{Deserialize, Serialize};
 
 mod incumbent;
@@ -78,6 +79,8 @@ pub struct StatusView {
     pub holds: Vec<HoldView>,
     /// Commands that hide a line of a file.
     pub overrides: Vec<OverrideView>,
+    /// Change windows that are open: files on disk are not judged before the last of them has ended.
+    pub change_windows: Vec<ChangeWindow>,
     /// The product that runs on the same files; none where it was not found.
     pub incumbent: Option<IncumbentView>,
 }

@@ -30,3 +30,4 @@ pub mod report;
 pub mod settings;
 pub mod site;
 pub mod sockets;
+pub mod window;

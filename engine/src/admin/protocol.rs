@@ -2,6 +2,7 @@
 
 use engine_core::ids::{Generation, Moment};
 use engine_core::plan::Because;
+use engine_core::window::ChangeWindow;
 use serde::{Deserialize, Serialize};
 
 use crate::saved::SavedSite;
@@ -126,6 +127,20 @@ pub enum Request {
     Pause,
     /// Reconcile again.
     Resume,
+    /// Judge no files until the window ends.
+    ChangeBegin {
+        /// Its name; none = that of who asks.
+        id: Option<String>,
+        /// For how long at the most, in milliseconds; none = 10 min.
+        ttl_ms: Option<u64>,
+    },
+    /// End a change window.
+    ChangeEnd {
+        /// Which; none = the only one.
+        id: Option<String>,
+    },
+    /// The change windows that are open.
+    ChangeList,
     /// Start a declared session that a command or its own end has stopped, or a template.
     SessionStart {
         /// A session's id, or none.
@@ -174,8 +189,11 @@ impl Request {
             | Request::SessionLogs { .. }
             | Request::Why { .. }
             | Request::Open
+            | Request::ChangeList
             | Request::Record => false,
-            Request::Apply { .. }
+            Request::ChangeBegin { .. }
+            | Request::ChangeEnd { .. }
+            | Request::Apply { .. }
             | Request::Reload
             | Request::Pause
             | Request::Resume
@@ -251,6 +269,11 @@ pub enum Answer {
     Done {
         /// In words.
         what: String,
+    },
+    /// Change windows.
+    Windows {
+        /// Those that were opened, ended, or are open.
+        windows: Vec<ChangeWindow>,
     },
     /// Text.
     Text {

@@ -42,6 +42,9 @@ pub fn may(peer: &Peer, request: &Request, owner: &dyn Fn(&str) -> Option<String
         | Request::Reload
         | Request::Pause
         | Request::Resume
+        | Request::ChangeBegin { .. }
+        | Request::ChangeEnd { .. }
+        | Request::ChangeList
         | Request::Open
         | Request::Record => false,
     }
@@ -58,6 +61,7 @@ pub fn visible(peer: &Peer, mut status: StatusView) -> StatusView {
         status.sessions.iter().map(|session| format!("session/{}", session.id)).collect();
     status.holds.retain(|hold| own.contains(&hold.resource));
     status.overrides.clear();
+    status.change_windows.clear();
     status.refused = None;
     status.gateways.clear();
     if let Some(incumbent) = &mut status.incumbent {
@@ -109,6 +113,9 @@ mod tests {
             (Request::Reload, false, false),
             (Request::Pause, false, false),
             (Request::Resume, false, false),
+            (Request::ChangeBegin { id: Some("a".into()), ttl_ms: None }, false, false),
+            (Request::ChangeEnd { id: None }, false, false),
+            (Request::ChangeList, false, false),
             (Request::Open, false, false),
             (Request::Record, false, false),
         ]

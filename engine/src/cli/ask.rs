@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use super::{CHANGES, FAILED, Global, OK, Place, UNAVAILABLE, complain, print};
+use super::{CHANGES, FAILED, Global, OK, Place, UNAVAILABLE, complain, print, when};
 use crate::admin::client::{self, ClientError};
 use crate::admin::protocol::{Answer, Request};
 use crate::control::narrate;
@@ -109,23 +109,40 @@ pub(super) fn reload(global: &Global, args: &ReloadArgs) -> u8 {
     if code != OK || !args.wait {
         return code;
     }
-    let deadline = Instant::now() + Duration::from_secs(args.timeout);
-    while Instant::now() < deadline {
-        match status(global) {
-            Ok(now) if now.decided_at > before.decided_at => {
-                let code = verdict(&now);
-                let new = args.detailed_exitcode && now.generation > before.generation;
-                return if code == OK && new { CHANGES } else { code };
-            }
-            Ok(_) => std::thread::sleep(Duration::from_millis(50)),
-            Err(code) => return code,
+    match wait_for_verdict(global, &before, Duration::from_secs(args.timeout)) {
+        Ok(now) => {
+            let code = verdict(&now);
+            let new = args.detailed_exitcode && now.generation > before.generation;
+            if code == OK && new { CHANGES } else { code }
         }
+        Err(code) => code,
     }
-    complain(&format!("no verdict within {} s", args.timeout));
-    FAILED
 }
 
-fn verdict(status: &StatusView) -> u8 {
+/// Waits until a set of files has been accepted or refused since `before`: the status as of then.
+pub(super) fn wait_for_verdict(
+    global: &Global,
+    before: &StatusView,
+    patience: Duration,
+) -> Result<StatusView, u8> {
+    let deadline = Instant::now() + patience;
+    let mut windows = Vec::new();
+    while Instant::now() < deadline {
+        match status(global) {
+            Ok(now) if now.decided_at > before.decided_at => return Ok(now),
+            Ok(now) => windows = now.change_windows,
+            Err(code) => return Err(code),
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let windows = windows.iter().map(|window| {
+        format!("; change window \"{}\" is open until {}", window.id, when(window.until))
+    });
+    complain(&format!("no verdict within {} s{}", patience.as_secs(), windows.collect::<String>()));
+    Err(FAILED)
+}
+
+pub(super) fn verdict(status: &StatusView) -> u8 {
     match &status.refused {
         None => {
             print(&format!("generation {} is in force\n", status.generation));

@@ -5,6 +5,7 @@
 
 mod apply;
 mod ask;
+mod change;
 mod check;
 mod completions;
 mod diff;
@@ -140,6 +141,9 @@ enum Command {
     Apply(apply::ApplyArgs),
     /// Look at the files now; fails if they are refused
     Reload(ask::ReloadArgs),
+    /// Several files belong together: judge none of them before the last is written
+    #[command(subcommand)]
+    Change(change::ChangeCommand),
     /// What is in force, refused, held, overridden, outdated
     Status(status::StatusArgs),
     /// Why is a session, node, gateway or listener as it is?
@@ -196,6 +200,7 @@ fn run(cli: &Cli) -> u8 {
         Command::Option(command) => option::run(command),
         Command::Apply(args) => apply::run(global, args),
         Command::Reload(args) => ask::reload(global, args),
+        Command::Change(command) => change::run(global, command),
         Command::Status(args) => status::run(global, args),
         Command::Why(args) => why::run(global, args),
         Command::Doctor(args) => doctor::run(global, args),

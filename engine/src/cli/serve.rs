@@ -377,9 +377,9 @@ pub(super) fn plan_offline(
     };
     let about = About {
         site: files.workbench_dir.to_string(),
-        in_force: None,
         against: against.to_owned(),
         remark: remark.to_owned(),
+        ..About::default()
     };
     let now = super::now();
     let mut observed = engine_core::observed::Observed::empty(ground.node.clone());

@@ -70,6 +70,14 @@ pub(super) fn render(status: &StatusView) -> String {
             given.reason
         );
     }
+    for window in &status.change_windows {
+        let (until, owner) = (when(window.until), &window.owner);
+        let _ = writeln!(
+            out,
+            "change window \"{}\" open until {until} (by {owner}): no file is judged before it ends",
+            window.id
+        );
+    }
     match (&status.refused, status.generation.0) {
         (None, 0) => out.push_str("nothing is in force yet\n"),
         (None, _) => {

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use engine_core::compare::{self, Comparison};
 use engine_core::desired::{self, Ground, Lowered};
-use engine_core::ids::Generation;
+use engine_core::ids::{Generation, Moment};
 use engine_core::report::differences;
 use engine_core::report::text::Style;
 use engine_core::site::SiteFiles;
 
-use super::Control;
+use super::{Control, windows};
 use crate::admin::protocol::{Answer, DiffSide};
 
 /// A set of files with its name.
@@ -30,8 +30,9 @@ pub(super) fn diff(
     from: DiffSide,
     to: DiffSide,
     verbose: bool,
+    now: Moment,
 ) -> Result<Answer, String> {
-    let (from, to) = (side(control, from)?, side(control, to)?);
+    let (from, to) = (side(control, from, now)?, side(control, to, now)?);
     Ok(answer(&compared(&from, &to), verbose))
 }
 
@@ -65,7 +66,7 @@ fn answer(found: &Comparison, verbose: bool) -> Answer {
     }
 }
 
-fn side(control: &mut Control, side: DiffSide) -> Result<Side, String> {
+fn side(control: &mut Control, side: DiffSide, now: Moment) -> Result<Side, String> {
     let (name, files) = match side {
         DiffSide::InForce => {
             let site = control.reconciler.in_force().ok_or("nothing is in force yet")?;
@@ -74,7 +75,7 @@ fn side(control: &mut Control, side: DiffSide) -> Result<Side, String> {
             return Ok(Side { name, files, lowered });
         }
         DiffSide::Disk => {
-            let latest = control.intake.latest().cloned().ok_or("no files were read yet")?;
+            let latest = windows::on_disk(control, now).ok_or("no files were read yet")?;
             ("on disk".to_owned(), latest)
         }
         DiffSide::Generation(n) => {

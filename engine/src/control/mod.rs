@@ -8,6 +8,7 @@ pub mod narrate;
 pub mod planning;
 pub mod requests;
 pub mod why;
+pub mod windows;
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -157,6 +158,8 @@ impl Control {
 
     /// Polls the intake until nothing is due; when something will be.
     fn take_in(&mut self, now: Moment) -> Option<Moment> {
+        let held_until = self.reconciler.ledger().windows().held_until(now);
+        self.intake.hold(now, held_until);
         for _ in 0..8 {
             let ground = self.reconciler.ground().clone();
             let earlier = self.pieces();
@@ -204,12 +207,7 @@ impl Control {
     fn accept(&mut self, files: &Arc<SiteFiles>, digest: SiteDigest, now: Moment) {
         self.decided += 1;
         let lowered = self.lowered(files, digest);
-        let about = About {
-            site: files.workbench_dir.to_string(),
-            in_force: None,
-            against: String::new(),
-            remark: String::new(),
-        };
+        let about = About { site: files.workbench_dir.to_string(), ..About::default() };
         let mut report = self.reconciler.report(&lowered, &about, Vec::new(), now);
         self.reconciler.tell_incumbent(&mut report, files, &lowered, now);
         let problems = own_problems(files, &lowered);

@@ -10,7 +10,7 @@ use engine_core::site::SiteFiles;
 use grammar::error::{Problem, Severity};
 use grammar::report::Format;
 
-use super::{Control, lower_for_serving, serving_problems, short_lines, sources};
+use super::{Control, lower_for_serving, serving_problems, short_lines, sources, windows};
 use crate::admin::protocol::{Answer, PlanForm, Request, RoundView};
 use crate::saved_plan::{self, SavedPlan};
 use crate::status::hold_view;
@@ -36,17 +36,14 @@ pub(super) fn plan(control: &mut Control, request: Request, now: Moment) -> Resu
     }
     let files: Arc<SiteFiles> = match site {
         Some(saved) => Arc::new(saved.into_files().map_err(|error| error.to_string())?),
-        None => control
-            .intake
-            .latest()
-            .cloned()
+        None => windows::on_disk(control, now)
             .or_else(|| control.reconciler.in_force().map(|site| Arc::clone(&site.files)))
             .ok_or("no files were read yet")?,
     };
     let (lowered, acceptable) =
         lower_for_serving(&files, control.reconciler.ground(), &control.pieces());
     let problems = serving_problems(&files, &lowered);
-    let about = about(control, against);
+    let about = about(control, against, now);
     if !acceptable {
         let status = control.services.status.load();
         let live = status.sessions.iter().filter(|session| session.pid.is_some()).count();
@@ -62,7 +59,7 @@ pub(super) fn plan(control: &mut Control, request: Request, now: Moment) -> Resu
 
 /// What waits and drifts of the set in force.
 fn pending_plan(control: &mut Control, wish: Wish, now: Moment) -> Result<Answer, String> {
-    let about = about(control, String::new());
+    let about = about(control, String::new(), now);
     let site = control.reconciler.in_force().ok_or("nothing is in force yet")?;
     let digest = site.files.digest();
     let report = control.reconciler.pending(&about, now);
@@ -70,7 +67,8 @@ fn pending_plan(control: &mut Control, wish: Wish, now: Moment) -> Result<Answer
     Ok(answer(report, wish, digest, now, when, control.reconciler.last_seen()))
 }
 
-fn about(control: &Control, against: String) -> About {
+fn about(control: &mut Control, against: String, now: Moment) -> About {
+    let windows = control.reconciler.ledger().windows().open(now).cloned().collect();
     let site = control.reconciler.in_force();
     let dir = site.map(|site| site.files.workbench_dir.to_string());
     About {
@@ -78,6 +76,7 @@ fn about(control: &Control, against: String) -> About {
         in_force: site.map(|site| (site.mark.generation, site.mark.since)),
         against,
         remark: String::new(),
+        windows,
     }
 }
 
@@ -161,7 +160,7 @@ pub(super) fn apply(
     let generation = site.mark.generation;
     let planned = plan.map(|plan| plan.digest);
     if planned.is_some() && planned != site.mark.digest {
-        let latest = control.intake.latest().map(|files| files.digest());
+        let latest = windows::on_disk(control, now).map(|files| files.digest());
         return Ok(Answer::OtherFiles { generation, on_disk: latest == planned });
     }
     let matters: Option<Vec<_>> =

@@ -8,7 +8,7 @@ use engine_core::desired::{AskedBy, Effect, Override, WantedState};
 use engine_core::ids::{Moment, SessionId};
 use grammar::value::Millis;
 
-use super::{Control, differences, planning, why};
+use super::{Control, differences, planning, why, windows};
 use crate::admin::protocol::{Answer, Request};
 use crate::admin::rights::{self, Peer};
 use crate::layout::Layout;
@@ -51,12 +51,13 @@ pub fn answer(control: &mut Control, peer: &Peer, request: Request, now: Moment)
     }
     let done = match request {
         Request::Status => {
-            let status = rights::visible(peer, StatusView::clone(&status));
+            let mut status = rights::visible(peer, StatusView::clone(&status));
+            status.change_windows.retain(|window| window.is_open(now));
             Ok(Answer::Status { status: Box::new(status) })
         }
         request @ Request::Plan { .. } => planning::plan(control, request, now),
         Request::Apply { plan, dry_run } => planning::apply(control, plan.as_deref(), dry_run, now),
-        Request::Diff { from, to, verbose } => differences::diff(control, from, to, verbose),
+        Request::Diff { from, to, verbose } => differences::diff(control, from, to, verbose, now),
         Request::Rounds { after } => Ok(planning::rounds(control, after)),
         Request::Reload => {
             control.intake.wake(now);
@@ -70,6 +71,11 @@ pub fn answer(control: &mut Control, peer: &Peer, request: Request, now: Moment)
             control.reconciler.pause(false);
             Ok(Answer::Done { what: "reconciling again".to_owned() })
         }
+        Request::ChangeBegin { id, ttl_ms } => {
+            windows::begin(control, peer, id.as_deref(), ttl_ms, now)
+        }
+        Request::ChangeEnd { id } => windows::end(control, id.as_deref(), now),
+        Request::ChangeList => Ok(windows::list(control, now)),
         Request::SessionStart { session, template, user } => {
             start(control, peer, session, template, user, now)
         }

@@ -7,6 +7,7 @@ mod approvals;
 mod people;
 mod seal;
 mod sites;
+mod windows;
 mod wire;
 
 pub use seal::Seal;
@@ -21,6 +22,7 @@ use engine_core::ids::{GatewayId, Generation, Incarnation, Moment, NodeId, Sessi
 use engine_core::known::Known;
 use engine_core::observed::{EndRecord, Placed, Records, Terms};
 use engine_core::predict::push_end;
+use engine_core::window::ChangeWindows;
 use grammar::value::Millis;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -36,7 +38,7 @@ const RENEW_AFTER: Millis = Millis(5_000);
 /// Harm within this time counts together.
 const BRAKE_WINDOW: Millis = Millis(engine_core::planner::BRAKE_WINDOW_MS);
 /// What is read of the store: everything but older sets of files.
-const READ: [&str; 10] = [
+const READ: [&str; 11] = [
     keys::SITE_CURRENT,
     keys::NUMBERS,
     keys::PLACEMENTS,
@@ -47,6 +49,7 @@ const READ: [&str; 10] = [
     keys::OVERRIDES,
     keys::HARMED,
     keys::APPROVAL,
+    keys::WINDOWS,
 ];
 /// The lease's name.
 const SITE_LEASE: &str = "site";
@@ -60,6 +63,7 @@ pub struct Ledger {
     overrides: Vec<Override>,
     harmed: Vec<(Moment, SessionId)>,
     approval: Approval,
+    windows: ChangeWindows,
     versions: BTreeMap<String, Version>,
     last_generation: Generation,
     problem: Option<(Moment, String)>,
@@ -83,6 +87,7 @@ impl Ledger {
             overrides: Vec::new(),
             harmed: Vec::new(),
             approval: Approval::default(),
+            windows: ChangeWindows::default(),
             versions: BTreeMap::new(),
             last_generation: Generation(0),
             problem: None,
@@ -441,6 +446,7 @@ impl Ledger {
             })
             .collect::<Result<_, String>>()?;
         self.read_approval(&all)?;
+        self.read_windows(&all)?;
         let current = all.iter().find(|(key, _)| key == keys::SITE_CURRENT);
         if let Some((key, record)) = current {
             let site: wire::SiteRecord = decoded(key, record)?;

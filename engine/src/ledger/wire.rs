@@ -4,6 +4,7 @@ use engine_core::approval::Matter;
 use engine_core::desired::{Effect, Override, Request, SessionSpec, WantedState};
 use engine_core::ids::{Generation, Moment, NodeId, SessionId, SiteDigest};
 use engine_core::observed::{EndRecord, InForce, Placed, Terms};
+use engine_core::window::ChangeWindow;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +51,13 @@ pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Bad> {
 pub(super) struct ApprovalRecord {
     pub(super) generation: Generation,
     pub(super) matters: Vec<Matter>,
+}
+
+/// An open change window.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct WindowRecord {
+    #[serde(flatten)]
+    pub(super) window: ChangeWindow,
 }
 
 /// The set of files in force.

@@ -14,6 +14,7 @@
 //! override/<id>                         a command that hides a line of a file
 //! harmed/<moment, 20 digits>/<session>  a session hurt by a change of files
 //! approval                              what a person has approved, of which generation
+//! change/<id>                           an open change window
 //! ```
 //!
 //! No part of a key can hold a `/`: ids and digests have none, and paths stand as hashes.
@@ -47,6 +48,9 @@ pub const HARMED: &str = "harmed/";
 
 /// What a person has approved.
 pub const APPROVAL: &str = "approval";
+
+/// Change windows.
+pub const WINDOWS: &str = "change/";
 
 /// One accepted set.
 #[must_use]
@@ -119,6 +123,12 @@ pub fn request(session: &SessionId) -> String {
 #[must_use]
 pub fn override_of(id: &str) -> String {
     format!("{OVERRIDES}{}", id.replace('/', "_"))
+}
+
+/// A change window, by its id.
+#[must_use]
+pub fn window(id: &str) -> String {
+    format!("{WINDOWS}{id}")
 }
 
 /// One harm.

@@ -7,7 +7,7 @@
 //! | sessions | `ready X`, `ended X`, `crash X [CODE]`, `vanish X`, `unknown X WHY`, `known X`, `keeper-lost X`, `beside X`, `at X NODE`, `foreign X USER`, `connections X N`, `reboot` |
 //! | world | `silent CLUSTER WHY`, `answers CLUSTER`, `store lost`, `store unreachable WHY`, `store back`, `refuse-port PORT WHO`, `free-port PORT`, `user X ...`, `workbench X ...`, `node X ...` |
 //! | product | see [`super::incumbent`] |
-//! | people | `override stop X until SPAN`, `override clear X`, `request X from T by USER`, `request-end X`, `apply [KEPT]`, `pause`, `resume` |
+//! | people | `override stop X until SPAN`, `override clear X`, `request X from T by USER`, `request-end X`, `apply [KEPT]`, `pause`, `resume`, `change begin X for SPAN`, `change end [X]` |
 
 use std::fmt::Write as _;
 
@@ -87,6 +87,7 @@ pub fn run(world: &mut World, command: &Command) -> Result<String, String> {
             Ok(String::new())
         }
         "override" => over(world, rest),
+        "change" => change(world, rest),
         "request" => quiet(request(world, rest)),
         "request-end" => {
             let found = world.requests.iter_mut().find(|r| r.spec.id.as_str() == rest);
@@ -141,7 +142,31 @@ fn stays(world: &World) -> String {
     }
 }
 
+/// Opens or ends a change window.
+fn change(world: &mut World, rest: &str) -> Result<String, String> {
+    let words: Vec<&str> = rest.split_whitespace().collect();
+    match words[..] {
+        ["begin", id, "for", span] => {
+            let ttl = Millis(span_ms(span)?);
+            let window = world.windows.begin(id, "root", ttl, world.now);
+            world.windows.insert(window.map_err(|error| error.to_string())?);
+        }
+        ["end", ..] => match world.windows.end(words.get(1).copied(), world.now) {
+            Ok(window) => {
+                let id = window.id.clone();
+                world.windows.remove(&id);
+            }
+            Err(error) => return Ok(format!("{error}\n")),
+        },
+        _ => return Err("write `change begin X for SPAN` or `change end [X]`".to_owned()),
+    }
+    Ok(String::new())
+}
+
 fn accept(world: &mut World) -> Result<String, String> {
+    if let Some(until) = world.windows.held_until(world.now) {
+        return Ok(format!("nothing is judged before {}: {}\n", when(until), stays(world)));
+    }
     let (lowered, digest, problems, sources) = read(world);
     let mut out = short(&problems, &sources);
     if !lowered.is_acceptable() {
@@ -196,7 +221,8 @@ fn about(world: &World, against: &str) -> About {
         site: "/etc/rstudio".to_owned(),
         in_force: world.force.as_ref().map(|f| (f.mark.generation, f.mark.since)),
         against: against.to_owned(),
-        remark: String::new(),
+        windows: world.windows.open(world.now).cloned().collect(),
+        ..About::default()
     }
 }
 

@@ -17,6 +17,7 @@ use engine_core::planner::{self, Input};
 use engine_core::predict;
 use engine_core::proof;
 use engine_core::site::SiteFiles;
+use engine_core::window::ChangeWindows;
 
 use super::checks;
 use super::clock::{START, week_minute};
@@ -58,6 +59,8 @@ pub struct World {
     pub requests: Vec<Request>,
     /// Commands that hide a line.
     pub overrides: Vec<Override>,
+    /// Change windows.
+    pub windows: ChangeWindows,
     /// The records while the store cannot be reached.
     pub out_of_reach: Option<Records>,
     /// What the plans made so far consist of.
@@ -79,6 +82,7 @@ impl Default for World {
             kept: None,
             requests: Vec::new(),
             overrides: Vec::new(),
+            windows: ChangeWindows::default(),
             out_of_reach: None,
             reached: Reached::default(),
         }

@@ -6,9 +6,10 @@ use super::{Act, Held, Report};
 use crate::ids::{Generation, Moment};
 use crate::plan::{Because, Impact};
 use crate::settings::OptionChange;
+use crate::window::ChangeWindow;
 
 /// The version of the object's form.
-pub const FORMAT_VERSION: &str = "1.1";
+pub const FORMAT_VERSION: &str = "1.2";
 
 #[derive(Serialize)]
 struct Object<'a> {
@@ -18,6 +19,8 @@ struct Object<'a> {
     since: Option<Moment>,
     against: &'a str,
     remark: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    change_windows: &'a [ChangeWindow],
     inert: Option<&'a str>,
     options: &'a [OptionChange],
     acts: Vec<ActObject<'a>>,
@@ -109,6 +112,7 @@ pub fn render(report: &Report) -> String {
         since: report.about.in_force.map(|(_, since)| since),
         against: &report.about.against,
         remark: &report.about.remark,
+        change_windows: &report.about.windows,
         inert: report.inert.as_deref(),
         options: &report.options,
         acts: report.acts.iter().map(act).collect(),

@@ -41,6 +41,10 @@ pub fn render(report: &Report, people: bool, style: &Style<'_>) -> String {
         format!(" Planned for: {}.", code(&about.against))
     };
     let _ = writeln!(out, "{in_force}{against}\n");
+    for window in &about.windows {
+        let until = (style.when)(window.until);
+        let _ = writeln!(out, "Change window {} is open until {until}.\n", code(&window.id));
+    }
     if let Some(inert) = &report.inert {
         let _ = writeln!(out, "{}\n", escaped(inert));
     }

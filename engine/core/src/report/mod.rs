@@ -24,9 +24,10 @@ use crate::ids::{Generation, Moment, SessionId, UserName, WorkbenchName};
 use crate::observed::Observed;
 use crate::plan::{Because, Hold, Impact, Mark, Resource};
 use crate::settings::{OptionChange, Takes};
+use crate::window::ChangeWindow;
 
 /// What the plan is about.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct About {
     /// The configuration directory in force, as given.
     pub site: String,
@@ -36,6 +37,8 @@ pub struct About {
     pub against: String,
     /// A remark on where the world was read: empty with an engine.
     pub remark: String,
+    /// Change windows that are open: no file is judged before the last of them has ended.
+    pub windows: Vec<ChangeWindow>,
 }
 
 /// A forecast in the form in which it is shown.

@@ -3,6 +3,7 @@
 //! ASCII, at most [`WIDTH`] columns where nothing forces more; the texts are golden files. Things with the
 //! same cause are one group: some are named, the others counted.
 
+mod first;
 mod fold;
 mod incumbent;
 mod lines;
@@ -167,7 +168,9 @@ fn header(out: &mut String, report: &Report, style: &Style<'_>) {
     if !about.against.is_empty() {
         let _ = write!(out, "   ->   {}", about.against);
     }
-    out.push_str("\n\n");
+    out.push('\n');
+    first::windows(out, report, style);
+    out.push('\n');
     if let Some(inert) = &report.inert {
         let _ = writeln!(out, "{inert}\n");
     }

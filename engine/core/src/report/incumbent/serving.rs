@@ -98,12 +98,7 @@ pub fn serving(
         options.iter().filter(|option| option.effect == takes && option.to.is_some()).count()
     };
     let (next_start, no_effect) = (stated(Takes::NextStart), stated(Takes::No));
-    let about = About {
-        site: String::new(),
-        in_force: None,
-        against: String::new(),
-        remark: String::new(),
-    };
+    let about = About::default();
     let report = |lowered: &Lowered, options, ahead| {
         Report::new(about.clone(), options, &lowered.desired, &world, ahead, Vec::new())
     };

@@ -1,0 +1,51 @@
+//! Answers to `change begin`, `end` and `list`, and what stands on disk while a window is open.
+
+use std::sync::Arc;
+
+use engine_core::ids::Moment;
+use engine_core::site::SiteFiles;
+use engine_core::window::TTL;
+use grammar::value::Millis;
+
+use super::Control;
+use crate::admin::protocol::Answer;
+use crate::admin::rights::Peer;
+
+/// Opens a window; without a name it has the name of who asks.
+pub(super) fn begin(
+    control: &mut Control,
+    peer: &Peer,
+    id: Option<&str>,
+    ttl_ms: Option<u64>,
+    now: Moment,
+) -> Result<Answer, String> {
+    let ledger = control.reconciler.ledger();
+    let (id, ttl) = (id.unwrap_or(&peer.name), ttl_ms.map_or(TTL, Millis));
+    let window = ledger.windows().begin(id, &peer.name, ttl, now);
+    let window = window.map_err(|error| error.to_string())?;
+    ledger.put_window(window.clone()).map_err(|error| crate::chain(&error))?;
+    Ok(Answer::Windows { windows: vec![window] })
+}
+
+/// Ends a window: the files are read anew, and judged.
+pub(super) fn end(control: &mut Control, id: Option<&str>, now: Moment) -> Result<Answer, String> {
+    let ledger = control.reconciler.ledger();
+    let window = ledger.windows().end(id, now).map_err(|error| error.to_string())?.clone();
+    ledger.end_window(&window.id).map_err(|error| crate::chain(&error))?;
+    control.intake.wake(now);
+    Ok(Answer::Windows { windows: vec![window] })
+}
+
+/// The windows that are open.
+pub(super) fn list(control: &mut Control, now: Moment) -> Answer {
+    let open = control.reconciler.ledger().windows().open(now);
+    Answer::Windows { windows: open.cloned().collect() }
+}
+
+/// The files on disk: as read last, and read anew where a window keeps them from being read.
+pub(super) fn on_disk(control: &mut Control, now: Moment) -> Option<Arc<SiteFiles>> {
+    match control.reconciler.ledger().windows().held_until(now) {
+        Some(_) => Some(Arc::new(control.intake.look(now))),
+        None => control.intake.latest().cloned(),
+    }
+}
