@@ -1,20 +1,16 @@
 //! Phase: sessions that are over. How each ended is written down, then what is left of it is removed; the
 //! next round decides what follows.
 
-use super::sessions::{Found, session};
+use super::found::Found;
+use super::sessions::session;
 use super::{Draft, Input, seen};
-use crate::ids::{Incarnation, SessionId};
+use crate::ids::Incarnation;
 use crate::observed::{EndRecord, Exit, IncarnationSeen};
 use crate::plan::{Action, Impact, On, WaitingOn};
 
 /// An incarnation that was routed to, and of which nothing is left: it ended, and no record tells how.
-pub(super) fn vanished(
-    input: &Input<'_>,
-    id: &SessionId,
-    found: &Found<'_>,
-) -> Option<Incarnation> {
-    let placed = input.observed.records.present()?.placements.get(id)?;
-    let route = input.observed.routes.get(id)?;
+pub(super) fn vanished(input: &Input<'_>, found: &Found<'_>) -> Option<Incarnation> {
+    let (placed, route) = (found.placed?, found.route?);
     let gone = found.live.is_empty() && found.over.is_empty();
     let was_it = route.incarnation.n == placed.n && placed.node == input.observed.node;
     (gone && was_it).then(|| route.incarnation.clone())
@@ -73,10 +69,11 @@ pub(super) fn forget(
 mod tests {
     use super::*;
     use crate::desired::{Access, BasePath, Desired, Origins};
-    use crate::ids::{Moment, NodeId};
+    use crate::ids::{Moment, NodeId, SessionId};
     use crate::known::Known;
     use crate::observed::{Observed, Placed, Records};
     use crate::plan::RouteSpec;
+    use crate::planner::found::Walk;
 
     /// What vanished of a session that is routed to its first start and placed as given.
     fn vanished_with(n: u32, node: &str) -> Option<u32> {
@@ -102,7 +99,8 @@ mod tests {
         let (desired, origins) = (Desired::default(), Origins::default());
         let input =
             Input { desired: &desired, origins: &origins, observed: &observed, now: Moment(0) };
-        vanished(&input, &id, &Found::of(&input, &id)).map(|incarnation| incarnation.n)
+        let session = Walk::new(&input).next().expect("it is known of");
+        vanished(&input, &session.found).map(|incarnation| incarnation.n)
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod balance;
 mod choose;
 mod confirm;
 mod ends;
+mod found;
 mod gateways;
 mod harm;
 mod listen;

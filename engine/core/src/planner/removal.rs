@@ -1,6 +1,7 @@
 //! Phase: sessions that nobody asks for any more.
 
-use super::sessions::{Found, end_step, session};
+use super::found::Found;
+use super::sessions::{end_step, session};
 use super::{Draft, Harm, Input, seen};
 use crate::desired::OnRemoval;
 use crate::ids::{Incarnation, SessionId};

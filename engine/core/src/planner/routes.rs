@@ -1,84 +1,114 @@
 //! Phase: routes. Every live session has one, whoever asks for it; nothing unknown loses one.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use super::sessions::{Found, on_here};
+use super::found::{Found, Session, Walk};
+use super::sessions::on_here;
 use super::{Draft, Input, seen};
-use crate::desired::Access;
+use crate::desired::{Access, SessionSpec};
 use crate::ids::{Incarnation, SessionId};
+use crate::known::Known;
 use crate::observed::{IncarnationSeen, Phase};
 use crate::plan::{Action, Impact, RouteSpec};
 
 pub(super) fn plan_routes(input: &Input<'_>, draft: &mut Draft) {
-    let mut wanted = BTreeMap::new();
-    let mut ids: BTreeSet<&SessionId> = input.observed.routes.keys().collect();
-    ids.extend(input.observed.incarnations.keys().map(|incarnation| &incarnation.session));
-    for id in ids {
-        if let Some(route) = route_of(input, id) {
-            wanted.insert(id.clone(), route);
+    let mut without = Vec::new();
+    for Session { id, wanted, found } in Walk::new(input) {
+        let spec = wanted.and_then(Known::present).map(|spec| &**spec);
+        match (route_of(input, &found), found.route) {
+            (Wanted::AsItIs, Some(_)) => draft.plan.unchanged.routes += 1,
+            (Wanted::AsItIs | Wanted::None, None) => {}
+            (Wanted::None, Some(_)) => without.push((id, found)),
+            (Wanted::To(incarnation, seen), Some(route))
+                if route.incarnation == *incarnation && leads_to(route, seen, spec) =>
+            {
+                draft.plan.unchanged.routes += 1;
+            }
+            (Wanted::To(incarnation, seen), before) => {
+                set_route(input, draft, route_to(incarnation, seen, spec, before));
+            }
         }
     }
-    for (id, route) in &wanted {
-        if input.observed.routes.get(id) == Some(route) {
-            draft.plan.unchanged.routes += 1;
-            continue;
-        }
-        let what = if route.ready { "answers" } else { "is starting" };
-        draft.step(
-            format!("route/{}", route.incarnation),
-            on_here(input),
-            Action::SetRoute(Box::new(route.clone())),
-            Impact::None,
-            seen(format!("{} {what}", route.incarnation)),
-        );
-    }
-    for id in input.observed.routes.keys().filter(|id| !wanted.contains_key(*id)) {
+    for (id, found) in without {
         draft.step(
             format!("unroute/{id}"),
             on_here(input),
             Action::DropRoute { session: id.clone() },
             Impact::None,
-            seen(why_none(input, id)),
+            seen(why_none(id, &found)),
         );
     }
 }
 
-/// Why a session has no route here any more.
-fn why_none(input: &Input<'_>, id: &SessionId) -> String {
-    match Found::of(input, id).live.last() {
+fn set_route(input: &Input<'_>, draft: &mut Draft, route: RouteSpec) {
+    let incarnation = &route.incarnation;
+    let because =
+        seen(format!("{incarnation} {}", if route.ready { "answers" } else { "is starting" }));
+    let id = format!("route/{incarnation}");
+    draft.step(id, on_here(input), Action::SetRoute(Box::new(route)), Impact::None, because);
+}
+
+fn why_none(id: &SessionId, found: &Found<'_>) -> String {
+    match found.live.last() {
         Some((incarnation, seen)) => format!("{incarnation} runs on {}", seen.node),
         None => format!("{id} does not run"),
     }
 }
 
-/// The route that a session should have.
-fn route_of(input: &Input<'_>, id: &SessionId) -> Option<RouteSpec> {
-    let found = Found::of(input, id);
-    let before = input.observed.routes.get(id);
+/// Where a session's route should lead.
+enum Wanted<'a> {
+    /// Nowhere: there should be none.
+    None,
+    /// Where it leads, if there is one.
+    AsItIs,
+    /// To this incarnation.
+    To(&'a Incarnation, &'a IncarnationSeen),
+}
+
+fn route_of<'a>(input: &Input<'_>, found: &Found<'a>) -> Wanted<'a> {
     if found.unknown.is_some() {
         // Absence of an answer is not absence of the thing: its route stays as it is.
-        return before.cloned();
+        return Wanted::AsItIs;
     }
-    match found.live.last() {
-        Some((incarnation, seen)) => match seen.phase {
-            Phase::Ending { .. } => {
-                before.filter(|route| &route.incarnation == *incarnation).cloned()
-            }
-            // A session of another node has its route there; node-to-node relays come with nodes.
-            _ if seen.node != input.observed.node => None,
-            _ => Some(route_to(input, incarnation, seen)),
-        },
-        None => {
-            // It may be one of those that a silent launcher does not tell of.
-            let keep = found.over.is_empty() && input.observed.is_anything_silent();
-            before.filter(|_| keep).cloned()
+    let Some((incarnation, seen)) = found.live.last() else {
+        // It may be one of those that a silent launcher does not tell of.
+        let keep = found.over.is_empty() && input.observed.is_anything_silent();
+        return if keep { Wanted::AsItIs } else { Wanted::None };
+    };
+    match seen.phase {
+        Phase::Ending { .. } => {
+            let same = found.route.is_some_and(|route| &route.incarnation == *incarnation);
+            if same { Wanted::AsItIs } else { Wanted::None }
         }
+        // A session of another node has its route there; node-to-node relays come with nodes.
+        _ if seen.node != input.observed.node => Wanted::None,
+        _ => Wanted::To(incarnation, seen),
     }
 }
 
-fn route_to(input: &Input<'_>, incarnation: &Incarnation, found: &IncarnationSeen) -> RouteSpec {
-    let spec = input.desired.sessions.get(&incarnation.session);
-    let before = input.observed.routes.get(&incarnation.session);
+/// Whether a route to the same incarnation is what [`route_to`] would make, without making it.
+fn leads_to(route: &RouteSpec, found: &IncarnationSeen, spec: Option<&SessionSpec>) -> bool {
+    let access = spec.is_none_or(|spec| {
+        let (is, asked) = (&route.access, &spec.access);
+        is.owner.as_ref() == asked.owner.as_ref().map(|_| &found.launch.user)
+            && is.users == asked.users
+            && is.groups == asked.groups
+            && is.admins == asked.admins
+    });
+    access
+        && spec.is_none_or(|spec| route.display_name == spec.display_name)
+        && route.socket_dir == found.socket_dir
+        && route.socket == found.socket
+        && route.uid == found.uid
+        && route.base == found.launch.base
+        && route.ready == matches!(found.phase, Phase::Ready)
+        && route.workbench == found.launch.workbench
+}
+
+fn route_to(
+    incarnation: &Incarnation,
+    found: &IncarnationSeen,
+    spec: Option<&SessionSpec>,
+    before: Option<&RouteSpec>,
+) -> RouteSpec {
     let access = match (spec, before) {
         // What runs is the account's that it runs as, whatever files ask for by now.
         (Some(spec), _) => Access {

@@ -18,61 +18,22 @@ use std::sync::Arc;
 
 use grammar::value::Millis;
 
+use super::found::{Found, Session, Walk};
 use super::{Draft, Harm, Input, ends, removal, seen, starts};
 use crate::desired::{AskedBy, Renew, SessionSpec, StopSpec, WantedState};
 use crate::diff;
 use crate::ids::{Incarnation, Moment, SessionId};
 use crate::known::Known;
-use crate::observed::{EndRecord, Exit, IncarnationSeen, Phase, Terms};
+use crate::observed::{EndRecord, IncarnationSeen, Phase, Terms};
 use crate::plan::{Action, Because, EndPurpose, Impact, On, Resource, Step, WaitingOn};
 
 /// A minute, in milliseconds: windows of time know no smaller unit.
 const MINUTE_MS: i64 = 60_000;
 
-/// What was found of one session.
-pub(super) struct Found<'a> {
-    /// Incarnations that live, oldest first.
-    pub(super) live: Vec<(&'a Incarnation, &'a IncarnationSeen)>,
-    /// Incarnations that are over.
-    pub(super) over: Vec<(&'a Incarnation, &'a IncarnationSeen, &'a Exit)>,
-    /// Why nothing may be done, if something about it is unknown.
-    pub(super) unknown: Option<String>,
-}
-
-impl<'a> Found<'a> {
-    pub(super) fn of(input: &Input<'a>, session: &SessionId) -> Self {
-        let mut found = Found { live: Vec::new(), over: Vec::new(), unknown: None };
-        for (incarnation, known) in input.observed.of_session(session) {
-            match known {
-                Known::Present(seen) if !seen.ours => {}
-                Known::Present(seen) => match &seen.phase {
-                    Phase::Exited(exit) => found.over.push((incarnation, seen, exit)),
-                    _ => found.live.push((incarnation, seen)),
-                },
-                Known::Absent => {}
-                Known::Unknown { reason, .. } => {
-                    found.unknown = Some(format!("{incarnation}: {reason}"));
-                }
-            }
-        }
-        found
-    }
-}
-
 pub(super) fn plan_sessions(input: &Input<'_>, draft: &mut Draft) {
     draft.starting = under_way(input);
-    // Sorted parts one behind the other: sorting such a list costs little more than reading it.
-    let mut ids: Vec<&SessionId> = input.desired.sessions.things.keys().collect();
-    ids.extend(input.observed.incarnations.keys().map(|incarnation| &incarnation.session));
-    if let Some(records) = input.observed.records.present() {
-        ids.extend(records.placements.keys());
-        ids.extend(records.terms.keys());
-        ids.extend(records.ends.keys());
-    }
-    ids.sort();
-    ids.dedup();
-    for id in ids {
-        plan_session(input, draft, id);
+    for session in Walk::new(input) {
+        plan_session(input, draft, &session);
     }
 }
 
@@ -89,9 +50,9 @@ fn under_way(input: &Input<'_>) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
-fn plan_session(input: &Input<'_>, draft: &mut Draft, id: &SessionId) {
-    let found = Found::of(input, id);
-    let wanted = input.desired.sessions.things.get(id);
+fn plan_session(input: &Input<'_>, draft: &mut Draft, of: &Session<'_>) {
+    let Session { id, wanted, found } = of;
+    let (id, wanted) = (*id, *wanted);
     let told = input.desired.told_to_stop.get(id).filter(|_| !found.live.is_empty());
     if let (Some(Known::Unknown { reason, .. }), None) = (wanted, told) {
         // A person has to put the file right; what runs goes on as it was asked for.
@@ -101,7 +62,7 @@ fn plan_session(input: &Input<'_>, draft: &mut Draft, id: &SessionId) {
         draft.plan.unchanged.sessions += found.live.len();
         return;
     }
-    if let Some(reason) = not_to_be_touched(input, id, wanted, &found) {
+    if let Some(reason) = not_to_be_touched(input, wanted, found) {
         let waiting = WaitingOn::Unknown { reason: reason.clone() };
         let because = seen(reason);
         draft.hold(session(id), "stays as it is", waiting, Impact::None, because, None);
@@ -111,13 +72,13 @@ fn plan_session(input: &Input<'_>, draft: &mut Draft, id: &SessionId) {
     for (incarnation, seen, exit) in &found.over {
         ends::forget(input, draft, incarnation, seen, exit);
     }
-    if let Some(incarnation) = ends::vanished(input, id, &found) {
+    if let Some(incarnation) = ends::vanished(input, found) {
         ends::forget_vanished(draft, input, incarnation);
         return;
     }
     // What no directory manages is not ended, not even an older start of it.
     let newest = if wanted.is_some() || input.desired.sessions.managed {
-        end_superseded(draft, &found)
+        end_superseded(draft, found)
     } else {
         found.live.last().copied()
     };
@@ -128,7 +89,7 @@ fn plan_session(input: &Input<'_>, draft: &mut Draft, id: &SessionId) {
             }
         }
         Some(Known::Present(spec)) => {
-            remember(input, draft, spec);
+            remember(input, draft, spec, found);
             match (spec.state, newest) {
                 (WantedState::Running, Some((incarnation, seen))) => {
                     plan_live(input, draft, spec, incarnation, seen);
@@ -147,7 +108,7 @@ fn plan_session(input: &Input<'_>, draft: &mut Draft, id: &SessionId) {
             if let (Some(command), Some((incarnation, seen))) = (told, newest) {
                 return removal::end_told(input, draft, incarnation, seen, command);
             }
-            removal::plan_removal(input, draft, id, newest, &found);
+            removal::plan_removal(input, draft, id, newest, found);
         }
     }
 }
@@ -155,7 +116,6 @@ fn plan_session(input: &Input<'_>, draft: &mut Draft, id: &SessionId) {
 /// Why nothing may be done to a session at all, if so.
 fn not_to_be_touched(
     input: &Input<'_>,
-    id: &SessionId,
     wanted: Option<&Known<Arc<SessionSpec>>>,
     found: &Found<'_>,
 ) -> Option<String> {
@@ -167,7 +127,7 @@ fn not_to_be_touched(
         Some(format!("cluster {cluster} does not answer: {reason}"))
     };
     let spec = wanted.and_then(Known::present);
-    let placed = input.observed.records.present().and_then(|r| r.placements.get(id));
+    let placed = found.placed;
     spec.and_then(|spec| silent(spec.launch.cluster.as_str()))
         .or_else(|| found.live.iter().find_map(|(_, seen)| silent(seen.launch.cluster.as_str())))
         .or_else(|| {
@@ -204,10 +164,12 @@ fn end_superseded<'a>(
 }
 
 /// Keeps what a file says of its session's end where it is found when the file is gone.
-fn remember(input: &Input<'_>, draft: &mut Draft, spec: &SessionSpec) {
-    let Some(records) = input.observed.records.present() else { return };
+fn remember(input: &Input<'_>, draft: &mut Draft, spec: &SessionSpec, found: &Found<'_>) {
+    if input.observed.records.present().is_none() {
+        return;
+    }
     let terms = Terms { on_removal: spec.on_removal, stop: spec.stop.clone() };
-    if records.terms.get(&spec.id) == Some(&terms) {
+    if found.terms == Some(&terms) {
         return;
     }
     let because = match &spec.asked_by {
