@@ -149,7 +149,11 @@ impl Intake {
     /// is asked once for each set, and never for one that is not readable, which is not.
     ///
     /// After anything but [`IntakeEvent::Nothing`] poll again at once: more may be due.
-    pub fn poll(&mut self, now: Moment, check: &mut dyn FnMut(&SiteFiles) -> bool) -> IntakeEvent {
+    pub fn poll(
+        &mut self,
+        now: Moment,
+        check: &mut dyn FnMut(&SiteFiles, SiteDigest) -> bool,
+    ) -> IntakeEvent {
         if self.next_full_read(now).is_some_and(|due| due <= now) {
             self.acceptance.wake(now);
         }
@@ -184,7 +188,7 @@ impl Intake {
     }
 
     /// One pass over the whole site, with watches armed before it and for what it found.
-    fn read_site(&mut self, now: Moment, check: &mut dyn FnMut(&SiteFiles) -> bool) {
+    fn read_site(&mut self, now: Moment, check: &mut dyn FnMut(&SiteFiles, SiteDigest) -> bool) {
         self.watcher.arm(&self.watch);
         let mut loaded = (self.read)(now);
         let mut unseen = self.arm_for(&loaded);
@@ -202,7 +206,7 @@ impl Intake {
         let digest = files.digest();
         let valid = match self.checked {
             Some((checked, valid)) if checked == digest => valid,
-            _ => files.is_readable() && check(&files),
+            _ => files.is_readable() && check(&files, digest),
         };
         self.checked = Some((digest, valid));
         self.latest = Some(Arc::new(files));

@@ -294,10 +294,19 @@ impl Reconciler {
         let would_act = desired::act_on(&self.acted().lowered, &lowered);
         let report = report_of(&would_act, options, warnings);
         // What happens without the new files just the same is not theirs.
-        match &self.in_force {
-            Some(_) => report.compared_with(&report_of(&acts, Vec::new(), Vec::new())),
-            None => report,
+        if self.in_force.is_none() || self.rests(&acts, &observed, now) {
+            return report;
         }
+        report.compared_with(&report_of(&acts, Vec::new(), Vec::new()))
+    }
+
+    /// Whether nothing is to be done and nothing waits, with what is asked for already.
+    fn rests(&self, acts: &Lowered, observed: &Observed, now: Moment) -> bool {
+        let (requests, overrides) = self.people(now);
+        let desired = desired::merge(acts.desired.clone(), &requests, &overrides, now);
+        let plan =
+            planner::plan(&Input { desired: &desired, origins: &acts.origins, observed, now });
+        plan.steps.is_empty() && plan.holds.is_empty()
     }
 
     /// The inputs of the last round, as of `at`, for `replan`; of a look at the world where there was none.

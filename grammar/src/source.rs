@@ -3,7 +3,7 @@
 //! Opens nothing: whoever reads files hands the bytes in. Which kinds of files there are stands in
 //! [`crate::kind`].
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::codes;
 use crate::error::{Code, Problem, Problems, Severity};
@@ -19,13 +19,22 @@ pub struct Source {
     pub text: Arc<str>,
     /// Where its lines start.
     pub lines: LineIndex,
+    /// Its hash, for whoever tells texts apart by one: made once, whatever copies there are.
+    hash: Arc<OnceLock<[u8; 32]>>,
 }
 
 impl Source {
     /// Takes a text in.
     pub fn new(file: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Self {
         let text = text.into();
-        Self { file: file.into(), lines: LineIndex::new(&text), text }
+        let (file, lines) = (file.into(), LineIndex::new(&text));
+        Self { file, lines, text, hash: Arc::default() }
+    }
+
+    /// The hash of its text, by `hash` where nobody has asked before: always call it with the same one.
+    #[must_use]
+    pub fn hash_by(&self, hash: impl FnOnce(&[u8]) -> [u8; 32]) -> &[u8; 32] {
+        self.hash.get_or_init(|| hash(self.text.as_bytes()))
     }
 
     /// Whether it is the same file with the same text; costs nothing where both share their text.

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use grammar::source::Source;
 use serde::{Deserialize, Serialize};
 
 /// Why a text is no name of its kind.
@@ -196,6 +197,12 @@ impl Digest {
     pub fn of(bytes: &[u8]) -> Self {
         let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
         Self::from_ring(digest.as_ref())
+    }
+
+    /// Of a file's text; made once for all copies of it.
+    #[must_use]
+    pub fn of_source(source: &Source) -> Self {
+        Self(*source.hash_by(|text| Self::of(text).0))
     }
 
     /// Keyed: what is shown and compared of a secret (HMAC-SHA-256).

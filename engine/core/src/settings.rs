@@ -219,10 +219,19 @@ impl Settings {
     #[must_use]
     pub fn changes(&self, to: &Settings) -> Vec<OptionChange> {
         let none = FileSettings::default();
-        let files: BTreeSet<&Arc<str>> = self.files.keys().chain(to.files.keys()).collect();
+        let (mut before, mut after) = (self.files.iter().peekable(), to.files.iter().peekable());
         let mut changes = Vec::new();
-        for file in files {
-            match (self.files.get(file), to.files.get(file)) {
+        // Both are in the order of files: walked along, not looked up.
+        loop {
+            let order = match (before.peek(), after.peek()) {
+                (None, None) => break,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some((a, _)), Some((b, _))) => a.cmp(b),
+            };
+            let from = before.next_if(|_| order.is_le()).map(|(_, settings)| settings);
+            let to = after.next_if(|_| order.is_ge()).map(|(_, settings)| settings);
+            match (from, to) {
                 (Some(from), Some(to)) if Arc::ptr_eq(from, to) => {}
                 (from, to) => {
                     let from = from.map_or(&none, |from| &**from);

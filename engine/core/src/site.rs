@@ -296,9 +296,7 @@ impl SiteFiles {
 /// See [`SiteFiles::take_over`].
 fn take_over_file(file: &mut Known<Source>, before: Option<&Known<Source>>) {
     match (file, before) {
-        (Known::Present(source), Some(Known::Present(before)))
-            if source.file == before.file && source.text == before.text =>
-        {
+        (Known::Present(source), Some(Known::Present(before))) if source.is(before) => {
             *source = before.clone();
         }
         (Known::Unknown { since, .. }, Some(Known::Unknown { since: before, .. })) => {
@@ -323,7 +321,7 @@ impl Frames {
         self.frame(b'n', name.as_bytes());
         match file {
             Known::Present(source) => {
-                self.frame(b'p', Digest::of(source.text.as_bytes()).to_string().as_bytes());
+                self.frame(b'p', Digest::of_source(source).to_string().as_bytes());
             }
             Known::Absent => self.frame(b'a', b""),
             Known::Unknown { reason, .. } => self.frame(b'u', reason.as_bytes()),

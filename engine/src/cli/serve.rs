@@ -32,7 +32,7 @@ use crate::launcher::workbench::LocalWorkbenches;
 use crate::launcher::workbench::discovery::Account;
 use crate::layout::Layout;
 use crate::ledger::{Ledger, Seal};
-use crate::load::{SiteDirs, load, open_to_read};
+use crate::load::{Remembered, SiteDirs, load, load_again, open_to_read};
 use crate::node::OneNode;
 use crate::ports::{Clock, Launcher, Warden};
 use crate::proxy::Limits;
@@ -298,7 +298,8 @@ fn intake(start: &Start, reconciler: &Reconciler, events: mpsc::Sender<Event>) -
     let watcher = Watcher::new(move |_| {
         let _ = events.send(Event::Files);
     });
-    let read = Box::new(move |now| load(&dirs, &[], &open_to_read, now));
+    let mut remembered = Remembered::default();
+    let read = Box::new(move |now| load_again(&dirs, &[], &open_to_read, now, &mut remembered));
     let in_force = reconciler.in_force();
     let digest = in_force.and_then(|site| site.mark.digest);
     let settle = in_force.map_or_else(Settle::default, |site| site.lowered.engine.settle);

@@ -164,9 +164,9 @@ impl Control {
             let ground = self.reconciler.ground().clone();
             let earlier = self.pieces();
             let mut lowered = None;
-            let mut check = |files: &SiteFiles| {
+            let mut check = |files: &SiteFiles, digest: SiteDigest| {
                 let (site, acceptable) = lower_for_serving(files, &ground, &earlier);
-                lowered = Some((files.digest(), Arc::new(site)));
+                lowered = Some((digest, Arc::new(site)));
                 acceptable
             };
             let event = self.intake.poll(now, &mut check);

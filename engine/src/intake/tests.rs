@@ -67,7 +67,7 @@ impl Site {
             while self.wakes.try_recv().is_ok() {}
             self.intake.wake(self.now);
         }
-        let event = self.intake.poll(self.now, &mut |files| {
+        let event = self.intake.poll(self.now, &mut |files, _| {
             let workbench = files.workbench.values().chain([&files.wharf]);
             let own = files.sessions.files().map(|(_, file)| file);
             !workbench
@@ -386,7 +386,7 @@ fn recorded(reports: &[bool]) -> (Intake, Arc<Mutex<Vec<&'static str>>>) {
 #[test]
 fn watches_are_armed_before_reading_and_what_went_unseen_is_read_again() {
     let (mut intake, calls) = recorded(&[false, true, false]);
-    let event = intake.poll(Moment(0), &mut |_| true);
+    let event = intake.poll(Moment(0), &mut |_, _| true);
     assert!(matches!(event, IntakeEvent::Nothing { next: Some(Moment(100)) }));
     assert_eq!(*calls.lock().unwrap(), ["arm", "read", "arm", "read", "arm"]);
 }
@@ -443,7 +443,7 @@ fn blind(texts: &Arc<Mutex<&'static str>>, poll: Millis, polled: bool) -> Intake
 /// Polls whenever the intake asks for it, until something is decided; says when.
 fn decided(intake: &mut Intake, mut now: Moment) -> (Moment, IntakeEvent) {
     for _ in 0..100 {
-        match intake.poll(now, &mut |_| true) {
+        match intake.poll(now, &mut |_, _| true) {
             IntakeEvent::Nothing { next: Some(next) } => now = next,
             IntakeEvent::Nothing { next: None } => panic!("asleep for ever"),
             IntakeEvent::Unchanged(_) => {}
@@ -484,7 +484,7 @@ fn a_set_is_checked_once_however_often_it_is_read() {
     let mut checks = 0;
     let mut now = Moment(0);
     for _ in 0..10 {
-        let event = intake.poll(now, &mut |_| {
+        let event = intake.poll(now, &mut |_, _| {
             checks += 1;
             false
         });

@@ -10,12 +10,14 @@ mod dirs;
 mod facts;
 mod overlay;
 mod read;
+mod remembered;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use engine_core::ids::Moment;
 use engine_core::known::Known;
@@ -29,6 +31,7 @@ pub use self::dirs::{Own, SearchDir, SiteDirs, Workbench, process_env};
 pub use self::overlay::{OverlayError, overlay};
 use self::read::{Found, read_file};
 pub use self::read::{Open, open_to_read};
+pub use self::remembered::Remembered;
 use crate::watch::WatchSet;
 
 /// What one reading found.
@@ -49,9 +52,22 @@ const TRIES: u32 = 3;
 /// Arm the watches of the previous set before, and those of this one after ([`crate::watch`]).
 #[must_use]
 pub fn load(dirs: &SiteDirs, extra: &[PathBuf], open: &Open<'_>, now: Moment) -> Loaded {
+    load_again(dirs, extra, open, now, &mut Remembered::default())
+}
+
+/// Reads the whole site, but for files that are still what they were when they were `remembered`.
+#[must_use]
+pub fn load_again(
+    dirs: &SiteDirs,
+    extra: &[PathBuf],
+    open: &Open<'_>,
+    now: Moment,
+    remembered: &mut Remembered,
+) -> Loaded {
+    remembered.begin(now);
     let mut tries = 1;
     let mut loaded = loop {
-        let (loaded, steady) = Pass::run(dirs, open, now);
+        let (loaded, steady) = Pass::run(dirs, open, now, remembered);
         if steady {
             break loaded;
         }
@@ -93,6 +109,7 @@ enum Dir {
 /// One pass over all directories.
 struct Pass<'a> {
     open: &'a Open<'a>,
+    remembered: &'a mut Remembered,
     now: Moment,
     files: SiteFiles,
     watch: WatchSet,
@@ -102,9 +119,14 @@ struct Pass<'a> {
 
 impl<'a> Pass<'a> {
     /// Reads everything once; also says whether every directory was the same one throughout.
-    fn run(dirs: &SiteDirs, open: &'a Open<'a>, now: Moment) -> (Loaded, bool) {
-        let mut pass =
-            Self { open, now, files: nothing(dirs), watch: WatchSet::default(), seen: Vec::new() };
+    fn run(
+        dirs: &SiteDirs,
+        open: &'a Open<'a>,
+        now: Moment,
+        remembered: &'a mut Remembered,
+    ) -> (Loaded, bool) {
+        let (files, watch) = (nothing(dirs), WatchSet::default());
+        let mut pass = Self { open, remembered, now, files, watch, seen: Vec::new() };
         pass.read_workbench(dirs);
         pass.read_cluster_files();
         pass.read_own(dirs);
@@ -301,11 +323,21 @@ impl<'a> Pass<'a> {
     }
 
     fn read(&mut self, path: &Path) -> Known<Source> {
-        if path.symlink_metadata().is_ok_and(|meta| meta.is_symlink()) {
+        let (meta, read_at) = (path.symlink_metadata().ok(), SystemTime::now());
+        if meta.as_ref().is_some_and(std::fs::Metadata::is_symlink) {
             self.watch.follow(path);
         }
+        if let Some(source) = meta.as_ref().and_then(|meta| self.remembered.get(path, meta)) {
+            return Known::Present(source);
+        }
         match read_file(path, self.open) {
-            Found::Text(text) => Known::Present(Source::new(shown(path), text)),
+            Found::Text(text) => {
+                let source = Source::new(shown(path), text);
+                if let Some(meta) = &meta {
+                    self.remembered.put(path, meta, read_at, &source);
+                }
+                Known::Present(source)
+            }
             Found::Absent => Known::Absent,
             Found::Problem(kind) => self.problem(path, &kind),
         }

@@ -1,0 +1,154 @@
+//! What was read before and is not read again: a file that is still the one it was, by identity, size and
+//! times. Ten thousand files cost a look each instead of opening them.
+//!
+//! Trusted only where a local file system keeps the times: on others what a look shows may be old. And only
+//! where the last change lies well before the reading: times are coarser than writes, and a file that was
+//! written twice within one tick looks the same. Knows no meaning of any file.
+
+use std::collections::BTreeMap;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use engine_core::ids::Moment;
+use grammar::source::Source;
+use grammar::value::Millis;
+
+/// A change that is not older than this when a file is read may be followed by one with the same times.
+const TICK_NS: i128 = 1_000_000_000;
+
+/// Everything is read again this often all the same: a mapped file can change without any new time.
+const FORGET_AFTER: Millis = Millis(300_000);
+
+/// File systems that keep times themselves (magic numbers of statfs(2)).
+const LOCAL: [u64; 7] = [
+    0xef53,      // ext2, ext3, ext4
+    0x5846_5342, // XFS
+    0x9123_683e, // btrfs
+    0x0102_1994, // tmpfs
+    0x794c_7630, // overlayfs
+    0x2fc1_2fc1, // ZFS
+    0xf2f5_2010, // F2FS
+];
+
+/// What tells a file from every other one and from itself at another time: device, inode, size, times of
+/// content and of inode in nanoseconds.
+type Stamp = (u64, u64, u64, i128, i128);
+
+/// Files as read, by path.
+#[derive(Debug, Default)]
+pub struct Remembered {
+    files: BTreeMap<PathBuf, (Stamp, Source)>,
+    /// Whether the file system of a directory keeps times itself.
+    local: BTreeMap<PathBuf, bool>,
+    since: Option<Moment>,
+}
+
+impl Remembered {
+    /// A new pass begins.
+    pub(super) fn begin(&mut self, now: Moment) {
+        let since = *self.since.get_or_insert(now);
+        // A clock that was set back must not put this off.
+        if now < since || now.since(since) >= FORGET_AFTER {
+            self.files.clear();
+            self.since = Some(now);
+        }
+        self.local.clear();
+    }
+
+    /// The text of a file that is still the one that was read. `meta` is what is at the path now, without
+    /// following a link.
+    pub(super) fn get(&mut self, path: &Path, meta: &Metadata) -> Option<Source> {
+        let (stamp, source) = self.files.get(path)?;
+        (meta.is_file() && *stamp == stamp_of(meta)).then(|| source.clone())
+    }
+
+    /// Remembers a file. `meta` was looked up before it was read, `read_at` is the time of that look.
+    pub(super) fn put(
+        &mut self,
+        path: &Path,
+        meta: &Metadata,
+        read_at: SystemTime,
+        source: &Source,
+    ) {
+        let stamp = stamp_of(meta);
+        let read_at = read_at.duration_since(UNIX_EPOCH).map_or(0, |at| at.as_nanos());
+        let read_at = i128::try_from(read_at).unwrap_or(0);
+        let changed_at = stamp.3.max(stamp.4);
+        if meta.is_file() && changed_at + TICK_NS < read_at && self.is_local(path) {
+            self.files.insert(path.to_owned(), (stamp, source.clone()));
+        } else {
+            self.files.remove(path);
+        }
+    }
+
+    fn is_local(&mut self, path: &Path) -> bool {
+        let dir = path.parent().unwrap_or(path);
+        if let Some(local) = self.local.get(dir) {
+            return *local;
+        }
+        let magic = rustix::fs::statfs(dir).map(|stat| stat.f_type.cast_unsigned() & 0xffff_ffff);
+        let local = magic.is_ok_and(|magic| LOCAL.contains(&magic));
+        self.local.insert(dir.to_owned(), local);
+        local
+    }
+}
+
+fn stamp_of(meta: &Metadata) -> Stamp {
+    let ns = |s: i64, ns: i64| i128::from(s) * 1_000_000_000 + i128::from(ns);
+    let written = ns(meta.mtime(), meta.mtime_nsec());
+    (meta.dev(), meta.ino(), meta.len(), written, ns(meta.ctime(), meta.ctime_nsec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn source(text: &str) -> Source {
+        Source::new("f", text)
+    }
+
+    fn look(path: &Path) -> Metadata {
+        path.symlink_metadata().unwrap()
+    }
+
+    #[test]
+    fn a_file_is_remembered_until_it_is_another_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        std::fs::write(&path, "1").unwrap();
+        let later = SystemTime::now() + Duration::from_secs(5);
+        let mut remembered = Remembered::default();
+        remembered.begin(Moment(0));
+        remembered.put(&path, &look(&path), later, &source("1"));
+        let found = remembered.get(&path, &look(&path));
+        assert_eq!(found.map(|source| source.text.to_string()).as_deref(), Some("1"));
+        // Another file of the same size in its place, and a link to the same.
+        std::fs::write(dir.path().join("b"), "2").unwrap();
+        std::fs::rename(dir.path().join("b"), &path).unwrap();
+        assert!(remembered.get(&path, &look(&path)).is_none());
+        std::fs::rename(&path, dir.path().join("c")).unwrap();
+        std::os::unix::fs::symlink("c", &path).unwrap();
+        assert!(remembered.get(&path, &look(&path)).is_none());
+    }
+
+    #[test]
+    fn what_was_written_a_moment_ago_is_read_again_and_everything_now_and_then() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        std::fs::write(&path, "1").unwrap();
+        let mut remembered = Remembered::default();
+        remembered.begin(Moment(0));
+        remembered.put(&path, &look(&path), SystemTime::now(), &source("1"));
+        assert!(remembered.get(&path, &look(&path)).is_none());
+        let later = SystemTime::now() + Duration::from_secs(5);
+        remembered.put(&path, &look(&path), later, &source("1"));
+        remembered.begin(Moment(299_999));
+        assert!(remembered.get(&path, &look(&path)).is_some());
+        remembered.begin(Moment(300_000));
+        assert!(remembered.get(&path, &look(&path)).is_none());
+    }
+}
