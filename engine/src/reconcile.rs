@@ -121,6 +121,7 @@ pub struct Reconciler {
     site: bool,
     keeps_inputs: bool,
     inputs: Option<Observed>,
+    taken_up: incumbent::TakenUp,
 }
 
 impl Reconciler {
@@ -162,6 +163,7 @@ impl Reconciler {
             site: false,
             keeps_inputs: false,
             inputs: None,
+            taken_up: incumbent::TakenUp::default(),
         };
         reconciler.resume_acting();
         reconciler
@@ -245,6 +247,7 @@ impl Reconciler {
         self.inputs = self.keeps_inputs.then(|| observed.clone());
         let outcomes = self.act(&plan, &lowered, now);
         self.remember(observed, &plan, &outcomes, now);
+        self.hold_product_against_files();
         let next = self.next_look(&plan, now);
         self.rounds += 1;
         self.ring.push_back(Round {
@@ -348,6 +351,7 @@ impl Reconciler {
             }
             _ => StatusView::default(),
         };
+        self.taken_up.show(&mut view);
         view.generation = site.map_or(Generation(0), |site| site.mark.generation);
         view.acting = site.and_then(|site| site.mark.acting);
         view.since = site.map_or(Moment::default(), |site| site.mark.since);

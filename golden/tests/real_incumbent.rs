@@ -259,6 +259,9 @@ fn a_plan_says_whose_sessions_the_product_would_end() {
         "{}",
         ran.stdout
     );
+    let ran = engine.admin(&["status"]);
+    let line = "not taken up yet by rstudio-server: load-balancer:1 balancer";
+    assert!(ran.stdout.contains(line), "{}", ran.stdout);
     // The plans were only plans.
     let ran = engine.admin(&["plan", "--detailed-exitcode"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");

@@ -120,6 +120,9 @@ pub(super) fn render(status: &StatusView) -> String {
     out
 }
 
+/// So many options that the product has not taken up are shown.
+const NOT_TAKEN_UP: usize = 12;
+
 /// The product that runs on the same files, and what could not be read of it.
 fn incumbent(out: &mut String, status: &StatusView) {
     let Some(found) = &status.incumbent else {
@@ -142,6 +145,13 @@ fn incumbent(out: &mut String, status: &StatusView) {
     }
     for unknown in &found.unknown {
         let _ = writeln!(out, "  not known: {unknown}");
+    }
+    for option in found.not_taken_up.iter().take(NOT_TAKEN_UP) {
+        let _ = writeln!(out, "  not taken up yet by {option}");
+    }
+    let more = found.not_taken_up.len().saturating_sub(NOT_TAKEN_UP);
+    if more > 0 {
+        let _ = writeln!(out, "  and {more} more");
     }
 }
 

@@ -1,15 +1,17 @@
 //! What a set of files means to the product that runs on them: the last part of a plan where the engine
 //! observes, or serves beside it.
 
-use engine_core::desired::{self, Ground, Lowered};
+use engine_core::desired::{self, Ground, Lowered, Mode};
 use engine_core::ids::{Generation, Moment};
 use engine_core::incumbent::behind::{Behind, began_with, behind};
 use engine_core::incumbent::{FoundService, Questions, Service};
 use engine_core::report::Report;
 use engine_core::report::incumbent::{IncumbentPlan, serving};
+use engine_core::settings::OptionChange;
 use engine_core::site::SiteFiles;
 
 use super::{Reconciler, SiteInForce};
+use crate::status::StatusView;
 
 /// What to ask of the product that runs on these files; none where they are no product's.
 #[must_use]
@@ -17,6 +19,28 @@ pub fn questions(lowered: &Lowered, ground: &Ground) -> Option<Questions> {
     let desired = &lowered.desired;
     let clusters = desired.clusters.iter().map(|(name, spec)| (name.as_str(), &*spec.kind));
     Questions::of(&lowered.settings, clusters, !ground.self_contained, desired.mode)
+}
+
+/// What the product has taken up of the files: looked at anew once it or they change.
+#[derive(Debug, Default)]
+pub(super) struct TakenUp {
+    generation: Option<Generation>,
+    mains: Vec<FoundService>,
+    behind: Vec<Behind>,
+}
+
+impl TakenUp {
+    /// Puts into a status what was not taken up, in one line each.
+    pub(super) fn show(&self, view: &mut StatusView) {
+        let Some(incumbent) = &mut view.incumbent else { return };
+        for behind in &self.behind {
+            let service = behind.service.name();
+            let line = |option: &OptionChange| {
+                format!("{service}: {} {}", option.as_cause(), option.option)
+            };
+            incumbent.not_taken_up.extend(behind.options.iter().map(line));
+        }
+    }
 }
 
 impl Reconciler {
@@ -36,22 +60,37 @@ impl Reconciler {
         else {
             return;
         };
-        plan.behind = self.behind(&plan);
+        plan.behind.clone_from(&self.taken_up.behind);
         if let (Some(site), true) = (in_force, plan.observing && !report.options.is_empty()) {
             plan.serving = Some(serving(&site.files, files, &self.ground, observed, now));
         }
         report.incumbent = Some(Box::new(plan));
     }
 
+    /// Finds what the product has not taken up, where it or the files are others than before.
+    pub(super) fn hold_product_against_files(&mut self) {
+        let found = self.last.as_ref().and_then(|seen| seen.incumbent.present().cloned());
+        let mains = found.iter().flat_map(|found| {
+            [Service::Server, Service::Launcher]
+                .into_iter()
+                .filter_map(|service| found.main(service))
+        });
+        let mains: Vec<FoundService> = mains.cloned().collect();
+        let generation = self.in_force.as_ref().map(|site| site.mark.generation);
+        if self.taken_up.mains == mains && self.taken_up.generation == generation {
+            return;
+        }
+        let behind = self.behind(&mains);
+        self.taken_up = TakenUp { generation, mains, behind };
+    }
+
     /// What the product has not taken up yet, by the generations that the store has.
-    fn behind(&self, plan: &IncumbentPlan) -> Vec<Behind> {
-        let (Some(found), Some(site)) = (plan.found.present(), &self.in_force) else {
+    fn behind(&self, mains: &[FoundService]) -> Vec<Behind> {
+        let (Some(first), Some(site)) = (mains.iter().map(|main| main.since).min(), &self.in_force)
+        else {
             return Vec::new();
         };
-        let mains = [Service::Server, Service::Launcher].into_iter();
-        let mains: Vec<&FoundService> = mains.filter_map(|service| found.main(service)).collect();
-        let Some(first) = mains.iter().map(|main| main.since).min() else { return Vec::new() };
-        if site.mark.since <= first {
+        if self.desired.mode == Mode::Serve || site.mark.since <= first {
             return Vec::new();
         }
         let generations = self.generations_back_to(site, first);
@@ -63,7 +102,7 @@ impl Reconciler {
             let then = desired::lower(files.as_ref()?, &self.ground);
             behind(main, &then.settings, &site.lowered.settings)
         };
-        mains.into_iter().filter_map(of).collect()
+        mains.iter().filter_map(of).collect()
     }
 
     /// The generations from the one in force back to the one that was in force at a moment, oldest first;

@@ -27,6 +27,8 @@ pub struct IncumbentView {
     pub nodes: Vec<String>,
     /// What could not be read of it, and why, in one line each.
     pub unknown: Vec<String>,
+    /// What changed after it began and needs its restart: service, line and option.
+    pub not_taken_up: Vec<String>,
 }
 
 /// The product as found. That nobody could look is said where it is what the engine is for.
@@ -51,6 +53,7 @@ pub(super) fn view(observed: &Observed, desired: &Desired, at: Moment) -> Option
                     .map(|n| n.host.clone())
                     .collect(),
                 unknown: found.unknowns(),
+                not_taken_up: Vec::new(),
             })
         }
         Known::Unknown { reason, .. } if desired.mode != Mode::Serve => Some(IncumbentView {

@@ -248,4 +248,26 @@ mod tests {
             assert_eq!(version(bad), None, "{bad:?}");
         }
     }
+
+    proptest::proptest! {
+        /// Whatever comes is an answer or a reason, and shows no control character.
+        #[test]
+        fn no_page_is_a_trap(text in "(?s).{0,200}", head in 0_usize..5) {
+            let heads = ["", "n:1 - ", "n:8787 - 10.0.0.1  Load: 1, 2, 3\n ", "active-sessions:", "pwb_build_info{"];
+            let text = format!("{}{text}", heads[head]);
+            let clean = |word: &str| !word.chars().any(char::is_control);
+            for node in parse_nodes(&text).into_iter().flatten() {
+                assert!(clean(&node.host) && clean(&node.address) && clean(&node.load));
+                assert!(node.sessions.iter().all(|(_, user)| clean(user)));
+            }
+            if let Ok(health) = parse_health(&text) {
+                assert!(health.license_status.is_none_or(|status| clean(&status)));
+            }
+            if let Ok(metrics) = parse_metrics(&text) {
+                assert!(metrics.version.is_none_or(|version| clean(&version)));
+            }
+            let _ = super::super::process::parse_stat(&text);
+            let _ = crate::sockets::parse_line(&text);
+        }
+    }
 }

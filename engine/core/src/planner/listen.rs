@@ -107,3 +107,61 @@ fn of(listener: &ListenerId) -> &str {
         ListenerId::Gateway { gateway, .. } => gateway.as_str(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::incumbent::{Found, FoundService, Service};
+
+    fn found(trusted: bool, of_this_site: bool) -> Known<Arc<Found>> {
+        let server = FoundService {
+            program: "rserver".to_owned(),
+            service: Service::Server,
+            pid: 812,
+            since: crate::ids::Moment(0),
+            user: "root".to_owned(),
+            trusted,
+        };
+        Known::Present(Arc::new(Found {
+            looked_at: crate::ids::Moment(0),
+            version: Known::Absent,
+            services: vec![server],
+            sessions: Known::Absent,
+            nodes: Known::Absent,
+            health: Known::Absent,
+            metrics: Known::Absent,
+            jobs: std::collections::BTreeMap::new(),
+            ports: vec![HeldPort { port: 8787, pid: 812, program: "rserver".to_owned() }],
+            of_this_site,
+        }))
+    }
+
+    #[test]
+    fn only_the_product_of_these_files_is_waited_for_and_only_by_who_would_serve_them() {
+        let listen = |port| ListenAddress { ip: IpAddr::V4(Ipv4Addr::UNSPECIFIED), port };
+        let unknown = Known::Unknown { since: crate::ids::Moment(0), reason: String::new() };
+        for (mode, port, incumbent, ours, waits) in [
+            (Mode::Serve, 8787, found(true, true), false, true),
+            (Mode::Serve, 8788, found(true, true), false, false),
+            (Mode::Serve, 8787, found(false, true), false, false),
+            (Mode::Serve, 8787, found(true, false), false, false),
+            (Mode::Serve, 8787, found(true, true), true, false),
+            (Mode::Beside, 8787, found(true, true), false, false),
+            (Mode::Serve, 8787, Known::Absent, false, false),
+            (Mode::Serve, 8787, unknown, false, false),
+        ] {
+            let listen = listen(port);
+            let desired = Desired { mode, listen: Some(listen.clone()), ..Desired::default() };
+            let mut observed = Observed::empty("n1".parse().unwrap());
+            if ours {
+                observed.listeners.insert(ListenerId::Www, Known::Present(listen));
+            }
+            let case = format!("{mode} {port} {ours} {incumbent:?}");
+            observed.incumbent = incumbent;
+            assert_eq!(in_the_way(&desired, &observed).is_some(), waits, "{case}");
+        }
+    }
+}
