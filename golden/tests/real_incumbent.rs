@@ -259,6 +259,11 @@ fn a_plan_says_whose_sessions_the_product_would_end() {
         "{}",
         ran.stdout
     );
+    let said = engine.said();
+    assert!(
+        said.contains("generation 2: Workbench must restart rstudio-server for it, which ends"),
+        "{said}"
+    );
     let ran = engine.admin(&["status"]);
     let line = "not taken up yet by rstudio-server: load-balancer:1 balancer";
     assert!(ran.stdout.contains(line), "{}", ran.stdout);

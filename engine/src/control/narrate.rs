@@ -11,6 +11,17 @@ use crate::status::{SessionView, StatusView};
 /// The line for a generation that came into force.
 #[must_use]
 pub fn accepted(report: &Report, status: &StatusView) -> Vec<String> {
+    if let Some(plan) = report.incumbent.as_deref().filter(|plan| plan.observing) {
+        let (name, acts) = (plan.short_name(), plan.consequence.acts());
+        let ends = plan.consequence.ending().count();
+        let told = match (acts.is_empty(), ends) {
+            (true, _) => format!("{name} has nothing to do for it"),
+            (false, 0) => format!("{name} must {acts} for it"),
+            (false, 1) => format!("{name} must {acts} for it, which ends 1 session"),
+            (false, n) => format!("{name} must {acts} for it, which ends {n} sessions"),
+        };
+        return vec![format!("  generation {}: {told}", status.generation)];
+    }
     let summary = summary_line(&report.summary());
     let summary = summary.trim_start_matches("Plan: ").trim_end_matches('.');
     let mut lines = vec![format!("  generation {}: {summary}", status.generation)];

@@ -87,6 +87,18 @@ impl Consequence {
         unseen || self.ending().next().is_some()
     }
 
+    /// What must be done, in words; empty where nothing must: `restart rstudio-server and rstudio-launcher`.
+    #[must_use]
+    pub fn acts(&self) -> String {
+        let acts = [("restart", &self.restart), ("reload", &self.reload)];
+        let acts = acts.into_iter().filter(|(_, services)| !services.is_empty());
+        let acts = acts.map(|(verb, services)| {
+            let names: Vec<&str> = services.iter().map(|service| service.name()).collect();
+            format!("{verb} {}", names.join(" and "))
+        });
+        acts.collect::<Vec<_>>().join(", ")
+    }
+
     /// How many of the changed options are the product's.
     #[must_use]
     pub fn changes(&self) -> usize {

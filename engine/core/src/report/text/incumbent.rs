@@ -6,7 +6,6 @@ use grammar::catalogue;
 
 use super::words::count;
 use super::{Style, Summary, cells, header, stays, summary_line, warnings};
-use crate::incumbent::Service;
 use crate::known::Known;
 use crate::plan::Because;
 use crate::report::Report;
@@ -160,20 +159,12 @@ fn must(out: &mut String, report: &Report, plan: &IncumbentPlan, style: &Style<'
         let _ = writeln!(out, "{name} has nothing to do for this: it does not read these files.");
         return;
     }
-    let acts = [("restart", &all.restart), ("reload", &all.reload)];
-    let acts: Vec<String> = acts
-        .into_iter()
-        .filter(|(_, services)| !services.is_empty())
-        .map(|(verb, services)| {
-            let names: Vec<&str> = services.iter().map(|service| Service::name(*service)).collect();
-            format!("{verb} {}", names.join(" and "))
-        })
-        .collect();
+    let acts = all.acts();
     if acts.is_empty() {
         let _ = writeln!(out, "What {name} must do for this: nothing; its new sessions take it up");
     } else {
         let on = if all.nodes.is_empty() { String::new() } else { on_nodes(&all.nodes) };
-        let _ = writeln!(out, "What {name} must do for this: {}{on}", acts.join(", "));
+        let _ = writeln!(out, "What {name} must do for this: {acts}{on}");
     }
     if !all.proven {
         out.push_str("  not proven: what its manual says of files in general is reckoned with\n");
