@@ -116,9 +116,14 @@ fn ask_launchers(
             Err(error) => {
                 let reason = crate::chain(&error);
                 let clusters = desired.clusters.iter().filter(|(_, spec)| &spec.kind == kind);
-                for (cluster, _) in clusters {
-                    observed.silent_clusters.insert(cluster.to_string(), (now, reason.clone()));
+                let mut names: Vec<String> = clusters.map(|(name, _)| name.to_string()).collect();
+                if names.is_empty() {
+                    // No file speaks of such a cluster (nothing was approved yet), and sessions may live
+                    // there all the same: silence is never taken for absence.
+                    names.push(kind.clone());
                 }
+                let silent = names.into_iter().map(|name| (name, (now, reason.clone())));
+                observed.silent_clusters.extend(silent);
             }
         }
     }

@@ -216,11 +216,10 @@ impl Reconciler {
         // A line that is gone can be named as a cause as long as what it asked for is still there.
         let mut lowered = lowered;
         Arc::make_mut(&mut lowered).origins.follow(&self.newest().origins);
-        let mut site = SiteInForce { mark, files, lowered, problems, saved: false };
         let acted = self.acted();
-        self.save(&mut site);
-        self.in_force = Some(site);
+        self.in_force = Some(SiteInForce { mark, files, lowered, problems, saved: false });
         self.wait_for_approval(acted);
+        self.save_if_unsaved();
         generation
     }
 
@@ -392,11 +391,13 @@ impl Reconciler {
 
     /// Brings what is asked for up to date and looks at the world.
     fn look(&mut self, now: Moment) -> Observed {
+        // Read first: what is approved and what acts have to be of one moment.
+        self.memory.harmed = self.ledger.harmed(now);
+        self.memory.approved = self.ledger.approval().clone();
+        self.follow_approval();
         let (requests, overrides) = self.people(now);
         let lowered = self.lowered();
         self.desired = desired::merge(lowered.desired.clone(), &requests, &overrides, now);
-        self.memory.harmed = self.ledger.harmed(now);
-        self.memory.approved = self.ledger.approval().clone();
         let given = Given {
             node: self.ground.node.clone(),
             cores: self.cores,

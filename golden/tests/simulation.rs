@@ -60,6 +60,8 @@ struct Run {
     nodes: Vec<NodeId>,
     engines: Vec<Reconciler>,
     files: BTreeMap<String, String>,
+    /// `[policy] apply`; an edit may change it.
+    apply: &'static str,
     harm_delay: Millis,
 }
 
@@ -86,6 +88,7 @@ impl Run {
             nodes: names.map(|name| NodeId::new(name).unwrap()).collect(),
             engines: Vec::new(),
             files: BTreeMap::new(),
+            apply: "auto",
             harm_delay: Millis(5_000),
         };
         lock(&run.world).harm_rules = (run.harm_delay, 3);
@@ -135,8 +138,9 @@ impl Run {
             .map(|(id, body)| (id.clone(), text(&format!("sessions.d/{id}.toml"), body)))
             .collect();
         let wharf = format!(
-            "[policy]\nharm-delay = \"{harm}\"\nmax-harmed = 3\n\
-             back-off = {{ first = \"1s\", max = \"8s\", give-up-after = 1000, within = \"1m\" }}\n"
+            "[policy]\napply = \"{}\"\nharm-delay = \"{harm}\"\nmax-harmed = 3\n\
+             back-off = {{ first = \"1s\", max = \"8s\", give-up-after = 1000, within = \"1m\" }}\n",
+            self.apply
         );
         SavedSite {
             format: 1,
@@ -188,6 +192,7 @@ impl Run {
         match self.random.below(10) {
             0 | 1 => self.edit(),
             2 => self.reboot_or_jump(),
+            4 => self.approve(),
             3 => {
                 let at = usize::try_from(self.random.below(self.engines.len() as u64)).unwrap();
                 self.engines[at] = self.boot(at);
@@ -200,6 +205,30 @@ impl Run {
         }
         self.tell_world();
         self.round();
+    }
+
+    /// A person lets go what waits, or changes for what one is asked at all. Approvals of several nodes
+    /// come with generations that are the same on all of them.
+    fn approve(&mut self) {
+        if self.engines.len() > 1 {
+            return;
+        }
+        if self.random.below(3) == 0 {
+            let policies = ["auto", "confirm-harmful", "confirm"];
+            self.apply = policies[usize::try_from(self.random.below(3)).unwrap()];
+            lock(&self.world).note(&format!("policy apply = {}", self.apply));
+            return self.accept();
+        }
+        self.tell_world();
+        let now = {
+            // All that is unwanted by now may go: what is said to have failed may have been done.
+            let mut world = lock(&self.world);
+            let unwanted: Vec<SessionId> = world.unwanted_since.keys().cloned().collect();
+            world.may_end.extend(unwanted);
+            world.note("a person lets go what waits");
+            world.now
+        };
+        let _ = self.engines[0].apply(None, false, now);
     }
 
     fn edit(&mut self) {

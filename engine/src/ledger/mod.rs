@@ -447,6 +447,8 @@ impl Ledger {
             .collect::<Result<_, String>>()?;
         self.read_approval(&all)?;
         self.read_windows(&all)?;
+        // A set may have been approved and not stored: its number is not given again.
+        self.last_generation = self.last_generation.max(self.approval.generation);
         let current = all.iter().find(|(key, _)| key == keys::SITE_CURRENT);
         if let Some((key, record)) = current {
             let site: wire::SiteRecord = decoded(key, record)?;

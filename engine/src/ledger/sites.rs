@@ -62,6 +62,7 @@ impl Ledger {
             digest,
             since: mark.since,
             sealed: hex(&sealed),
+            acting: mark.acting,
         };
         let bytes = encoded(&record)?;
         let batch = Batch {
@@ -76,8 +77,7 @@ impl Ledger {
                 .0
                 .checked_sub(u64::from(keep.max(1)))
                 .map(Generation)
-                // What was approved last may still be what acts.
-                .filter(|old| *old != self.approval.generation)
+                .filter(|old| Some(*old) != mark.acting)
                 .map(keys::site_history)
                 .into_iter()
                 .collect(),

@@ -68,6 +68,9 @@ pub(super) struct SiteRecord {
     pub(super) since: Moment,
     /// The files as JSON, sealed, in hex.
     pub(super) sealed: String,
+    /// The generation that acts until this one is approved; none = this one acts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) acting: Option<Generation>,
 }
 
 impl SiteRecord {
@@ -76,7 +79,7 @@ impl SiteRecord {
             generation: self.generation,
             digest: Some(self.digest),
             since: self.since,
-            acting: None,
+            acting: self.acting,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engine_core::approval::{self, Approval, Matter};
+use engine_core::approval::{self, Matter};
 use engine_core::desired::{self, Lowered};
 use engine_core::forecast;
 use engine_core::ids::{Generation, Moment};
@@ -57,10 +57,7 @@ impl Reconciler {
         let let_go: Vec<Hold> = approval::awaiting(&plan).cloned().collect();
         if !dry_run && !let_go.is_empty() {
             self.ledger.put_approval(given).map_err(|error| crate::chain(&error))?;
-            self.acting = None;
-            if let Some(site) = &mut self.in_force {
-                site.mark.acting = None;
-            }
+            self.follow_approval();
         }
         Ok(Applied { let_go, new: Vec::new() })
     }
@@ -79,6 +76,17 @@ impl Reconciler {
     #[must_use]
     pub fn last_seen(&self) -> Option<&Observed> {
         self.last.as_ref()
+    }
+
+    /// Lets the set in force act once it is approved: here, by another node, or by a write that was said to
+    /// have failed.
+    pub(super) fn follow_approval(&mut self) {
+        let approved = self.ledger.approval().generation;
+        let newest = self.in_force.as_mut().filter(|site| site.mark.generation == approved);
+        if let (Some(site), true) = (newest, self.acting.is_some()) {
+            site.mark.acting = None;
+            self.acting = None;
+        }
     }
 
     /// What a round would decide now.
@@ -116,30 +124,23 @@ impl Reconciler {
             with_waiting: Arc::new(desired::act_on(&acted.lowered, &newest)),
             ..acted
         });
-        let Some(acting) = &self.acting else { return };
-        if self.ledger.approval().generation != acting.generation {
-            // What acts is known again after a restart; unwritten, the newest set waits beside nothing.
-            let _ = self.ledger.put_approval(Approval::new(acting.generation, []));
-        }
     }
 
     /// Finds out what acts, after a restart.
     pub(super) fn resume_acting(&mut self) {
-        let Some(site) = &self.in_force else { return };
-        let approved = self.ledger.approval().generation;
-        let confirms = site.lowered.desired.policy.apply == desired::Apply::Confirm;
-        if !confirms || approved == site.mark.generation {
-            return;
-        }
-        let stored = self.ledger.site_of(approved);
+        let acting = self.in_force.as_ref().and_then(|site| site.mark.acting);
+        let Some(generation) = acting else { return };
+        // Without it nothing acts: what was never approved, or cannot be read any more, is not guessed.
+        let stored = self.ledger.site_of(generation);
         let lowered = stored.as_ref().map(|saved| desired::lower(&saved.files, &self.ground));
         let lowered = Arc::new(lowered.unwrap_or_default());
         let acted = Acting {
-            generation: stored.as_ref().map_or(Generation(0), |saved| saved.mark.generation),
+            generation,
             files: stored.map(|saved| Arc::new(saved.files)),
             with_waiting: Arc::clone(&lowered),
             lowered,
         };
         self.wait_for_approval(acted);
+        self.follow_approval();
     }
 }
