@@ -6,14 +6,14 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use engine_core::desired::{self, Desired, Ground, Lowered, Override, Request};
+use engine_core::desired::{self, Desired, Effect, Ground, Lowered, Override};
 use engine_core::forecast;
 use engine_core::ids::{Generation, Moment, SiteDigest};
 use engine_core::observed::{InForce, Memory, Observed};
 use engine_core::plan::{HoldKind, Plan};
 use engine_core::planner::{self, Input};
 use engine_core::predict;
-use engine_core::report::{About, Report};
+use engine_core::report::{About, Overridden, Report};
 use engine_core::site::SiteFiles;
 use grammar::value::Millis;
 
@@ -40,6 +40,7 @@ const LIVE_MS: u64 = 1_000;
 const QUIET_MS: u64 = 30_000;
 
 mod approving;
+mod pin;
 mod requested;
 
 pub use approving::Applied;
@@ -109,6 +110,8 @@ pub struct Reconciler {
     in_force: Option<SiteInForce>,
     /// What acts while the set in force waits for a person.
     acting: Option<approving::Acting>,
+    /// What acts whatever newer files say.
+    pin: Option<pin::Pin>,
     memory: Memory,
     refused: Option<Refusal>,
     decided_at: Moment,
@@ -151,6 +154,7 @@ impl Reconciler {
             cores,
             in_force,
             acting: None,
+            pin: None,
             memory: Memory::default(),
             refused: None,
             decided_at: Moment::default(),
@@ -229,11 +233,6 @@ impl Reconciler {
         self.refused = Some(Refusal { at: now, problems });
     }
 
-    /// Pauses or resumes: traffic goes on, nothing else does.
-    pub fn pause(&mut self, paused: bool) {
-        self.memory.paused = paused;
-    }
-
     /// One round at `now`.
     pub fn round(&mut self, now: Moment, woken_by: &str) -> &Round {
         self.site = self.ledger.hold_site(&self.ground.node, now);
@@ -285,6 +284,7 @@ impl Reconciler {
         observed.in_force.digest.get_or_insert(SiteDigest(engine_core::ids::Digest::of(b"")));
         let (requests, overrides) = self.people(now);
         let (newest, acts) = (self.newest(), self.lowered());
+        let about = self.overridden(about, now);
         let report_of = |lowered: &Lowered, options, warnings| {
             let desired = desired::merge(lowered.desired.clone(), &requests, &overrides, now);
             let forecast = forecast::forecast(&desired, &lowered.origins, &observed, now);
@@ -293,7 +293,10 @@ impl Reconciler {
         let options = newest.settings.changes(&lowered.settings);
         let mut lowered = lowered.clone();
         lowered.origins.follow(&newest.origins);
-        let would_act = desired::act_on(&self.acted().lowered, &lowered);
+        let would_act = match self.pinned() {
+            Some(pinned) => Lowered::clone(pinned),
+            None => desired::act_on(&self.acted().lowered, &lowered),
+        };
         let report = report_of(&would_act, options, warnings);
         // What happens without the new files just the same is not theirs.
         if self.in_force.is_none() || self.rests(&acts, &observed, now) {
@@ -352,26 +355,30 @@ impl Reconciler {
         };
         self.taken_up.show(&mut view);
         view.generation = site.map_or(Generation(0), |site| site.mark.generation);
-        view.acting = site.and_then(|site| site.mark.acting);
+        view.acting = self.mark().acting;
         view.since = site.map_or(Moment::default(), |site| site.mark.since);
         view.site = site.map_or_else(String::new, |site| site.files.workbench_dir.to_string());
         view.decided_at = self.decided_at;
         view.refused.clone_from(&self.refused);
         view.problems = site.map_or_else(Vec::new, |site| site.problems.to_vec());
+        view.problems.extend(self.pin_problem());
         view.rounds = self.rounds;
         view.step_failures.clone_from(&self.failures);
         view.store_problem = self.ledger.problem();
         let open = self.ledger.windows().open(view.round_at);
         view.change_windows = open.cloned().collect();
-        view.overrides = self.ledger.overrides().iter().map(status::override_view).collect();
+        let origins = &self.lowered().origins;
+        let overridden = Overridden::all(self.ledger.overrides(), origins, view.round_at);
+        view.overrides = overridden.iter().map(status::override_view).collect();
         view
     }
 
     /// What acts.
     fn lowered(&self) -> Arc<Lowered> {
-        match &self.acting {
-            Some(acting) => Arc::clone(&acting.with_waiting),
-            None => self.newest(),
+        match (self.pinned(), &self.acting) {
+            (Some(pinned), _) => Arc::clone(pinned),
+            (None, Some(acting)) => Arc::clone(&acting.with_waiting),
+            (None, None) => self.newest(),
         }
     }
 
@@ -383,25 +390,22 @@ impl Reconciler {
         }
     }
 
-    fn people(&self, now: Moment) -> (Vec<Request>, Vec<Override>) {
-        let overrides = self.ledger.overrides();
-        let in_force = overrides.iter().filter(|given| given.in_force(now)).cloned().collect();
-        (self.ledger.requests().to_vec(), in_force)
-    }
-
     /// Brings what is asked for up to date and looks at the world.
     fn look(&mut self, now: Moment) -> Observed {
         // Read first: what is approved and what acts have to be of one moment.
         self.memory.harmed = self.ledger.harmed(now);
         self.memory.approved = self.ledger.approval().clone();
         self.follow_approval();
+        self.follow_pin(now);
         let (requests, overrides) = self.people(now);
+        let pause = |given: &Override| given.effect == Effect::Pause;
+        self.memory.paused = overrides.iter().any(pause) || self.pin_problem().is_some();
         let lowered = self.lowered();
         self.desired = desired::merge(lowered.desired.clone(), &requests, &overrides, now);
         let given = Given {
             node: self.ground.node.clone(),
             cores: self.cores,
-            in_force: self.in_force.as_ref().map(|site| site.mark.clone()).unwrap_or_default(),
+            in_force: self.mark(),
             records: self.ledger.records(now),
             memory: self.memory.clone(),
             week_minute: (self.week_minute)(now),

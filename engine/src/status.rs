@@ -5,12 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use engine_core::desired::{Desired, Effect, Override, SessionSpec, WantedState};
+use engine_core::desired::{Desired, SessionSpec, WantedState};
 use engine_core::ids::{Generation, Moment, SessionId};
 use engine_core::known::Known;
 use engine_core::observed::{IncarnationSeen, InstallationSeen, Observed, Phase};
 use engine_core::plan::{Hold, HoldKind, Plan, Resource, WaitingOn};
-use engine_core::report;
+use engine_core::report::{self, Overridden};
 use engine_core::window::ChangeWindow;
 use serde::{Deserialize, Serialize};
 
@@ -194,7 +194,7 @@ pub struct OverrideView {
     pub id: String,
     /// What it does.
     pub what: String,
-    /// The line it hides.
+    /// The lines it hides: `nodes.d/n1.toml:2`; empty where no file speaks of it.
     pub hides: String,
     /// Who asked.
     pub owner: String,
@@ -234,12 +234,12 @@ pub fn view(desired: &Desired, observed: &Observed, plan: &Plan, at: Moment) -> 
 
 /// An override as shown.
 #[must_use]
-pub fn override_view(given: &Override) -> OverrideView {
-    let Effect::SessionState { session, state } = &given.effect;
+pub fn override_view(given: &Overridden) -> OverrideView {
+    let hides: Vec<String> = given.hides.iter().map(ToString::to_string).collect();
     OverrideView {
         id: given.id.clone(),
-        what: format!("{session} is {state}"),
-        hides: format!("sessions.d/{session}.toml"),
+        what: given.what.clone(),
+        hides: hides.join(", "),
         owner: given.owner.clone(),
         reason: given.reason.clone(),
         until: given.until,

@@ -10,6 +10,7 @@ pub mod clock;
 mod happen;
 pub mod incumbent;
 pub mod lowering;
+mod people;
 pub mod run;
 pub mod script;
 pub mod site;

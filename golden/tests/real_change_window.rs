@@ -1,8 +1,9 @@
 //! `wharf change begin` and `end` on a real engine: several files written one after another come into force together,
 //! or not at all, whatever stands there half-way.
 
+use golden::real::engine::is;
 use golden::real::site::wharf_toml;
-use golden::real::{Engine, Ran, Site};
+use golden::real::{Engine, Site};
 
 /// A site whose session ends at once when its file goes, so that nothing but the window is in between.
 fn site() -> Site {
@@ -25,12 +26,6 @@ fn nothing_is_judged(engine: &mut Engine, decided: engine_core::ids::Moment) {
         assert_eq!(status.refused, None);
         assert_eq!(status.change_windows.len(), 1);
     }
-}
-
-#[track_caller]
-fn is(ran: &Ran, code: i32, said: &str) {
-    assert_eq!(ran.code, Some(code), "{ran:?}");
-    assert!(ran.stdout.contains(said) || ran.stderr.contains(said), "{said} in {ran:?}");
 }
 
 #[test]

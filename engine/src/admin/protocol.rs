@@ -42,6 +42,38 @@ pub enum DiffSide {
     },
 }
 
+/// What a node is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NodeCommand {
+    /// Take no new sessions.
+    Cordon,
+    /// Take new sessions, and be emptied no more.
+    Uncordon,
+    /// Be emptied.
+    Drain,
+    /// Have this share of new sessions.
+    Weight(u32),
+}
+
+/// A generation that is kept, as shown.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct GenerationView {
+    /// Its number.
+    pub generation: Generation,
+    /// When it was accepted.
+    pub since: Moment,
+    /// Its digest.
+    pub digest: String,
+    /// Whether it is the newest, in force.
+    pub in_force: bool,
+    /// Whether it is the one that acts.
+    pub acts: bool,
+    /// Whether it acts because a person has pinned it.
+    pub pinned: bool,
+}
+
 /// A round, as shown.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
@@ -124,9 +156,45 @@ pub enum Request {
     /// Look at the files now.
     Reload,
     /// Stop reconciling; traffic goes on.
-    Pause,
+    Pause {
+        /// Why.
+        #[serde(default)]
+        reason: String,
+        /// For how long, in milliseconds; none = 8 h.
+        #[serde(default)]
+        for_ms: Option<u64>,
+    },
     /// Reconcile again.
     Resume,
+    /// Tell a node something else than its file does.
+    NodeTell {
+        /// Which.
+        node: String,
+        /// What.
+        command: NodeCommand,
+        /// Why.
+        reason: String,
+        /// For how long, in milliseconds; none = 8 h.
+        for_ms: Option<u64>,
+    },
+    /// End an override.
+    OverrideClear {
+        /// Which.
+        id: String,
+    },
+    /// The generations that are kept.
+    History,
+    /// Let a generation act whatever the files say.
+    Pin {
+        /// Which.
+        generation: Generation,
+        /// Why.
+        reason: String,
+        /// For how long, in milliseconds; none = until it is unpinned.
+        for_ms: Option<u64>,
+    },
+    /// Let the newest generation act again.
+    Unpin,
     /// Judge no files until the window ends.
     ChangeBegin {
         /// Its name; none = that of who asks.
@@ -190,12 +258,17 @@ impl Request {
             | Request::Why { .. }
             | Request::Open
             | Request::ChangeList
+            | Request::History
             | Request::Record => false,
-            Request::ChangeBegin { .. }
+            Request::NodeTell { .. }
+            | Request::OverrideClear { .. }
+            | Request::Pin { .. }
+            | Request::Unpin
+            | Request::ChangeBegin { .. }
             | Request::ChangeEnd { .. }
             | Request::Apply { .. }
             | Request::Reload
-            | Request::Pause
+            | Request::Pause { .. }
             | Request::Resume
             | Request::SessionStart { .. }
             | Request::SessionStop { .. } => true,
@@ -274,6 +347,11 @@ pub enum Answer {
     Windows {
         /// Those that were opened, ended, or are open.
         windows: Vec<ChangeWindow>,
+    },
+    /// Generations.
+    History {
+        /// Oldest first.
+        generations: Vec<GenerationView>,
     },
     /// Text.
     Text {

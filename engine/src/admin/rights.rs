@@ -40,8 +40,13 @@ pub fn may(peer: &Peer, request: &Request, owner: &dyn Fn(&str) -> Option<String
         | Request::Diff { .. }
         | Request::Rounds { .. }
         | Request::Reload
-        | Request::Pause
+        | Request::Pause { .. }
         | Request::Resume
+        | Request::NodeTell { .. }
+        | Request::OverrideClear { .. }
+        | Request::History
+        | Request::Pin { .. }
+        | Request::Unpin
         | Request::ChangeBegin { .. }
         | Request::ChangeEnd { .. }
         | Request::ChangeList
@@ -75,7 +80,10 @@ pub fn visible(peer: &Peer, mut status: StatusView) -> StatusView {
 
 #[cfg(test)]
 mod tests {
+    use engine_core::ids::Generation;
+
     use super::*;
+    use crate::admin::protocol::NodeCommand;
     use crate::status::SessionView;
 
     fn peer(name: &str, admin: bool) -> Peer {
@@ -111,7 +119,25 @@ mod tests {
             (Request::Apply { plan: None, dry_run: true }, false, false),
             (Request::Rounds { after: 0 }, false, false),
             (Request::Reload, false, false),
-            (Request::Pause, false, false),
+            (Request::Pause { reason: String::new(), for_ms: None }, false, false),
+            (
+                Request::NodeTell {
+                    node: "n1".into(),
+                    command: NodeCommand::Cordon,
+                    reason: String::new(),
+                    for_ms: None,
+                },
+                false,
+                false,
+            ),
+            (Request::OverrideClear { id: "stop-a".into() }, false, false),
+            (Request::History, false, false),
+            (
+                Request::Pin { generation: Generation(1), reason: String::new(), for_ms: None },
+                false,
+                false,
+            ),
+            (Request::Unpin, false, false),
             (Request::Resume, false, false),
             (Request::ChangeBegin { id: Some("a".into()), ttl_ms: None }, false, false),
             (Request::ChangeEnd { id: None }, false, false),

@@ -12,8 +12,10 @@ mod diff;
 mod doctor;
 mod dump;
 mod explain;
+mod history;
 mod man;
 mod option;
+mod overrides;
 mod place;
 mod plan;
 mod render;
@@ -141,6 +143,14 @@ enum Command {
     Apply(apply::ApplyArgs),
     /// Look at the files now; fails if they are refused
     Reload(ask::ReloadArgs),
+    /// Commands that hide a line of a file, until when
+    #[command(subcommand)]
+    Override(overrides::OverrideCommand),
+    /// The generations that are kept; one of them pinned whatever the files say
+    History(history::HistoryArgs),
+    /// Nodes: list, cordon, uncordon, drain, weight
+    #[command(subcommand)]
+    Node(overrides::NodeCli),
     /// Several files belong together: judge none of them before the last is written
     #[command(subcommand)]
     Change(change::ChangeCommand),
@@ -153,7 +163,7 @@ enum Command {
     /// Run the engine
     Serve(serve::ServeArgs),
     /// Stop reconciling; traffic goes on
-    Pause,
+    Pause(overrides::PauseArgs),
     /// Reconcile again
     Resume,
     /// A one-time sign-in link to the pages
@@ -205,7 +215,10 @@ fn run(cli: &Cli) -> u8 {
         Command::Why(args) => why::run(global, args),
         Command::Doctor(args) => doctor::run(global, args),
         Command::Serve(args) => serve::run(global, args),
-        Command::Pause => ask::simple(global, crate::admin::protocol::Request::Pause),
+        Command::Pause(args) => overrides::pause(global, args),
+        Command::Override(command) => overrides::run(global, command),
+        Command::Node(command) => overrides::node(global, command),
+        Command::History(args) => history::run(global, args),
         Command::Resume => ask::simple(global, crate::admin::protocol::Request::Resume),
         Command::Open => ask::open(global),
         Command::Session(command) => session::run(global, command),

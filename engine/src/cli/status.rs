@@ -57,18 +57,7 @@ pub(super) fn render(status: &StatusView) -> String {
         status.version, status.site, status.mode, status.node
     );
     for given in &status.overrides {
-        let until = given.until.map(|until| format!(" until {}", when(until)));
-        let reason = if given.reason.is_empty() { "" } else { ": " };
-        let _ = writeln!(
-            out,
-            "override {}   {} hides {} (by {}{}{reason}{})",
-            given.id,
-            given.what,
-            given.hides,
-            given.owner,
-            until.unwrap_or_default(),
-            given.reason
-        );
+        let _ = writeln!(out, "override {}", super::overrides::line(given));
     }
     for window in &status.change_windows {
         let (until, owner) = (when(window.until), &window.owner);

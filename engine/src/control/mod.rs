@@ -5,6 +5,7 @@
 
 pub mod differences;
 pub mod narrate;
+mod overrides;
 pub mod planning;
 pub mod requests;
 pub mod why;

@@ -75,8 +75,8 @@ fn about(control: &mut Control, against: String, now: Moment) -> About {
         site: dir.unwrap_or_else(|| control.services.site_dir.display().to_string()),
         in_force: site.map(|site| (site.mark.generation, site.mark.since)),
         against,
-        remark: String::new(),
         windows,
+        ..About::default()
     }
 }
 

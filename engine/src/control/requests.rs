@@ -6,8 +6,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use engine_core::desired::{AskedBy, Effect, Override, WantedState};
 use engine_core::ids::{Moment, SessionId};
-use grammar::value::Millis;
 
+use super::overrides::{self, Word};
 use super::{Control, differences, planning, why, windows};
 use crate::admin::protocol::{Answer, Request};
 use crate::admin::rights::{self, Peer};
@@ -36,9 +36,6 @@ pub struct Services {
 /// Most bytes of a log that are handed out.
 const LOG_MAX: u64 = 1 << 20;
 
-/// How long a command's word lasts against a file's unless it says otherwise (product.md §5): 8 h.
-const OVERRIDE_MS: u64 = 8 * 3_600_000;
-
 /// Answers one request.
 pub fn answer(control: &mut Control, peer: &Peer, request: Request, now: Moment) -> Answer {
     let status = control.services.status.load_full();
@@ -63,14 +60,19 @@ pub fn answer(control: &mut Control, peer: &Peer, request: Request, now: Moment)
             control.intake.wake(now);
             Ok(Answer::Done { what: "looking at the files".to_owned() })
         }
-        Request::Pause => {
-            control.reconciler.pause(true);
-            Ok(Answer::Done { what: "paused: traffic goes on, nothing else does".to_owned() })
+        Request::Pause { reason, for_ms } => {
+            overrides::pause(control, &Word { peer, reason: &reason, for_ms }, now)
         }
-        Request::Resume => {
-            control.reconciler.pause(false);
-            Ok(Answer::Done { what: "reconciling again".to_owned() })
+        Request::Resume => overrides::resume(control),
+        Request::NodeTell { node, command, reason, for_ms } => {
+            overrides::node(control, &Word { peer, reason: &reason, for_ms }, &node, command, now)
         }
+        Request::OverrideClear { id } => overrides::clear(control, &id),
+        Request::History => Ok(overrides::history(control, now)),
+        Request::Pin { generation, reason, for_ms } => {
+            overrides::pin(control, &Word { peer, reason: &reason, for_ms }, generation, now)
+        }
+        Request::Unpin => overrides::unpin(control),
         Request::ChangeBegin { id, ttl_ms } => {
             windows::begin(control, peer, id.as_deref(), ttl_ms, now)
         }
@@ -109,7 +111,8 @@ fn start(
         (Some(session), None) => {
             let id = SessionId::new(&session).map_err(|error| error.to_string())?;
             let ledger = control.reconciler.ledger();
-            ledger.clear_overrides_of(&id).map_err(|error| crate::chain(&error))?;
+            let told = Effect::SessionState { session: id.clone(), state: WantedState::Running };
+            ledger.clear_replaced(&told).map_err(|error| crate::chain(&error))?;
             ledger.clear_ends(&id).map_err(|error| crate::chain(&error))?;
             Ok(Answer::Done { what: format!("{id} is to run as its file says") })
         }
@@ -147,27 +150,22 @@ fn stop(
     if let Some(unknown) = ids.iter().find(|id| !known(id)) {
         return Err(format!("there is no session `{unknown}`"));
     }
-    let for_ms = if for_ms == 0 { OVERRIDE_MS } else { for_ms };
+    let word = Word { peer, reason, for_ms: (for_ms > 0).then_some(for_ms) };
+    let until = word.until(now)?;
     let ledger = control.reconciler.ledger();
     for id in &ids {
         if ledger.end_request(id).map_err(|error| crate::chain(&error))? {
             continue;
         }
-        let given = Override {
-            id: format!("stop-{id}"),
-            effect: Effect::SessionState { session: id.clone(), state: WantedState::Stopped },
-            owner: peer.name.clone(),
-            reason: reason.to_owned(),
-            at: now,
-            until: Some(now.plus(Millis(for_ms))),
-        };
+        let effect = Effect::SessionState { session: id.clone(), state: WantedState::Stopped };
+        let given = Override::new(effect, &peer.name, reason, now, Some(until));
         ledger.put_override(&given).map_err(|error| crate::chain(&error))?;
     }
     let names: Vec<&str> = ids.iter().map(SessionId::as_str).collect();
     let what = if names.is_empty() {
         "no session runs".to_owned()
     } else {
-        format!("{} told to stop, for {}", names.join(", "), Millis(for_ms))
+        format!("{} told to stop, for {}", names.join(", "), until.since(now))
     };
     Ok(Answer::Done { what })
 }

@@ -84,7 +84,8 @@ fn why_session<'a>(
         lines.push(format!("  outdated: {what} changed{at}; taken up at its next start"));
     }
     for given in status.overrides.iter().filter(|given| given.what.starts_with(id.as_str())) {
-        lines.push(format!("  {} by {} hides {}", given.id, given.owner, given.hides));
+        let hides = if given.hides.is_empty() { "" } else { " hides " };
+        lines.push(format!("  {} by {}{hides}{}", given.id, given.owner, given.hides));
     }
     lines.extend(history(id, rounds));
     (lines, because)

@@ -35,32 +35,49 @@ impl Ledger {
         Ok(true)
     }
 
-    /// Writes an override down, in place of an older one of the same id.
+    /// Writes an override down, in place of what it replaces; drops those whose time is over.
     ///
     /// # Errors
     /// The store cannot be written.
     pub fn put_override(&mut self, given: &Override) -> Result<(), StoreError> {
-        self.put(keys::override_of(&given.id), &wire::OverrideRecord::from(given))?;
-        self.overrides.retain(|other| other.id != given.id);
+        let gone =
+            |other: &Override| given.effect.replaces(&other.effect) || !other.in_force(given.at);
+        let key = keys::override_of(&given.id);
+        let bytes = encoded(&wire::OverrideRecord::from(given))?;
+        let removed = self.overrides.iter().filter(|other| gone(other));
+        let removed = removed.map(|other| keys::override_of(&other.id)).filter(|old| *old != key);
+        let batch =
+            Batch { expect: Vec::new(), remove: removed.collect(), put: vec![(key, bytes)] };
+        self.commit(batch)?;
+        self.overrides.retain(|other| !gone(other));
         self.overrides.push(given.clone());
         Ok(())
     }
 
-    /// Clears every override of a session.
+    /// Clears every override that one with this effect would replace; how many there were.
     ///
     /// # Errors
     /// The store cannot be written.
-    pub fn clear_overrides_of(&mut self, session: &SessionId) -> Result<(), StoreError> {
-        let of = |given: &Override| {
-            let Effect::SessionState { session: other, .. } = &given.effect;
-            other == session
-        };
-        let ids: Vec<String> =
-            self.overrides.iter().filter(|given| of(given)).map(|given| given.id.clone()).collect();
-        for id in ids {
-            self.remove(keys::override_of(&id))?;
-            self.overrides.retain(|given| given.id != id);
+    pub fn clear_replaced(&mut self, effect: &Effect) -> Result<usize, StoreError> {
+        self.clear_where(|given| effect.replaces(&given.effect))
+    }
+
+    /// Clears an override; false if there is none of this id.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub fn clear_override(&mut self, id: &str) -> Result<bool, StoreError> {
+        Ok(self.clear_where(|given| given.id == id)? > 0)
+    }
+
+    fn clear_where(&mut self, gone: impl Fn(&Override) -> bool) -> Result<usize, StoreError> {
+        let removed = self.overrides.iter().filter(|given| gone(given));
+        let remove: Vec<String> = removed.map(|given| keys::override_of(&given.id)).collect();
+        let count = remove.len();
+        if count > 0 {
+            self.commit(Batch { expect: Vec::new(), put: Vec::new(), remove })?;
+            self.overrides.retain(|given| !gone(given));
         }
-        Ok(())
+        Ok(count)
     }
 }

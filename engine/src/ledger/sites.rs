@@ -1,12 +1,12 @@
 //! The accepted sets of files in the store: the one in force, and those before it.
 
-use engine_core::ids::Generation;
+use engine_core::ids::{Generation, Moment};
 use engine_core::observed::InForce;
 use engine_core::site::SiteFiles;
 
 use super::{Ledger, encoded, wire};
 use crate::hex::{from_hex, hex};
-use crate::ports::{Batch, StoreError};
+use crate::ports::{Batch, StoreError, Versioned};
 use crate::saved::SavedSite;
 use crate::store::keys;
 
@@ -30,6 +30,23 @@ impl Ledger {
     #[must_use]
     pub fn site_of(&self, generation: Generation) -> Option<Saved> {
         self.stored_site(&keys::site_history(generation))
+    }
+
+    /// Every generation that is kept, oldest first.
+    #[must_use]
+    pub fn history(&self) -> Vec<InForce> {
+        let stored = self.store.scan(keys::SITE_HISTORY).unwrap_or_default();
+        let mark = |(_, record): &(String, Versioned)| {
+            Some(wire::decode::<wire::SiteRecord>(&record.bytes).ok()?.mark())
+        };
+        stored.iter().filter_map(mark).collect()
+    }
+
+    /// The generation that a person has pinned.
+    #[must_use]
+    pub fn pinned(&self, now: Moment) -> Option<Generation> {
+        let in_force = self.overrides.iter().filter(|given| given.in_force(now));
+        in_force.filter_map(|given| given.effect.pinned()).next_back()
     }
 
     fn stored_site(&self, key: &str) -> Option<Saved> {
@@ -78,6 +95,7 @@ impl Ledger {
                 .checked_sub(u64::from(keep.max(1)))
                 .map(Generation)
                 .filter(|old| Some(*old) != mark.acting)
+                .filter(|old| Some(*old) != self.pinned(mark.since))
                 .map(keys::site_history)
                 .into_iter()
                 .collect(),

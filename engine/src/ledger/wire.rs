@@ -156,38 +156,94 @@ impl From<&Request> for RequestRecord {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct OverrideRecord {
     pub(super) id: String,
-    pub(super) session: SessionId,
-    pub(super) state: WantedState,
+    #[serde(flatten)]
+    pub(super) effect: EffectRecord,
     pub(super) owner: String,
     pub(super) reason: String,
     pub(super) at: Moment,
     pub(super) until: Option<Moment>,
 }
 
+/// What an override does; told apart by its fields, so that records of sessions read as they always did.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum EffectRecord {
+    Session { session: SessionId, state: WantedState },
+    Schedulable { node: NodeId, schedulable: bool },
+    Weight { node: NodeId, weight: u32 },
+    Drain { node: NodeId, drain: bool },
+    Pin { generation: Generation },
+    Pause { paused: bool },
+}
+
+impl From<EffectRecord> for Effect {
+    fn from(record: EffectRecord) -> Self {
+        match record {
+            EffectRecord::Session { session, state } => Effect::SessionState { session, state },
+            EffectRecord::Schedulable { node, schedulable } => {
+                Effect::Schedulable { node, schedulable }
+            }
+            EffectRecord::Weight { node, weight } => Effect::Weight { node, weight },
+            EffectRecord::Drain { node, .. } => Effect::Drain { node },
+            EffectRecord::Pin { generation } => Effect::Pin { generation },
+            EffectRecord::Pause { .. } => Effect::Pause,
+        }
+    }
+}
+
+impl From<&Effect> for EffectRecord {
+    fn from(effect: &Effect) -> Self {
+        match effect.clone() {
+            Effect::SessionState { session, state } => EffectRecord::Session { session, state },
+            Effect::Schedulable { node, schedulable } => {
+                EffectRecord::Schedulable { node, schedulable }
+            }
+            Effect::Weight { node, weight } => EffectRecord::Weight { node, weight },
+            Effect::Drain { node } => EffectRecord::Drain { node, drain: true },
+            Effect::Pin { generation } => EffectRecord::Pin { generation },
+            Effect::Pause => EffectRecord::Pause { paused: true },
+        }
+    }
+}
+
 impl From<OverrideRecord> for Override {
     fn from(record: OverrideRecord) -> Self {
-        Override {
-            id: record.id,
-            effect: Effect::SessionState { session: record.session, state: record.state },
-            owner: record.owner,
-            reason: record.reason,
-            at: record.at,
-            until: record.until,
-        }
+        let OverrideRecord { id, effect, owner, reason, at, until } = record;
+        Override { id, effect: effect.into(), owner, reason, at, until }
     }
 }
 
 impl From<&Override> for OverrideRecord {
     fn from(given: &Override) -> Self {
-        let Effect::SessionState { session, state } = &given.effect;
-        Self {
-            id: given.id.clone(),
-            session: session.clone(),
-            state: *state,
-            owner: given.owner.clone(),
-            reason: given.reason.clone(),
-            at: given.at,
-            until: given.until,
+        let Override { id, effect, owner, reason, at, until } = given.clone();
+        Self { id, effect: EffectRecord::from(&effect), owner, reason, at, until }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_effect_reads_back_and_old_records_of_sessions_too() {
+        let node = || "n1".parse::<NodeId>().unwrap();
+        let session = "demo".parse::<SessionId>().unwrap();
+        let stop = Effect::SessionState { session, state: WantedState::Stopped };
+        for effect in [
+            stop.clone(),
+            Effect::Schedulable { node: node(), schedulable: false },
+            Effect::Drain { node: node() },
+            Effect::Weight { node: node(), weight: 0 },
+            Effect::Pause,
+            Effect::Pin { generation: Generation(3) },
+        ] {
+            let given = Override::new(effect, "root", "disk full", Moment(5), Some(Moment(9)));
+            let bytes = encode(OverrideRecord::from(&given)).unwrap();
+            let again: OverrideRecord = decode(&bytes).unwrap();
+            assert_eq!(Override::from(again), given);
         }
+        let old = br#"{"format":1,"id":"stop-demo","session":"demo","state":"stopped","owner":"root","reason":"","at":5,"until":null}"#;
+        let old: OverrideRecord = decode(old).unwrap();
+        assert_eq!(Override::from(old), Override::new(stop, "root", "", Moment(5), None));
     }
 }

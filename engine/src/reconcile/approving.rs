@@ -49,6 +49,10 @@ impl Reconciler {
     ) -> Result<Applied, String> {
         let site = self.in_force.as_ref().ok_or("nothing is in force yet")?;
         let generation = site.mark.generation;
+        if self.acting.is_some() && self.pinned().is_some() {
+            // What would be approved with it is nothing that anybody was shown.
+            return Err("a generation is pinned: `wharf history unpin` comes first".to_owned());
+        }
         let plan = self.plan_now(now);
         let given = match approval::approve(&plan, generation, saved) {
             Ok(given) => given,
@@ -68,7 +72,8 @@ impl Reconciler {
         let lowered = self.lowered();
         let ahead = forecast::forecast(&self.desired, &lowered.origins, &observed, now);
         let none = Vec::new();
-        let report = Report::new(about.clone(), none, &self.desired, &observed, &ahead, Vec::new());
+        let about = self.overridden(about, now);
+        let report = Report::new(about, none, &self.desired, &observed, &ahead, Vec::new());
         report.of_what_is_pending()
     }
 

@@ -91,8 +91,14 @@ fn overrides(status: &StatusView) -> Html {
     }
     html.markup("<section class=\"wait\">\n<h2>Overrides</h2>\n<ul class=\"plain\">\n");
     for hidden in &status.overrides {
-        html.markup("<li>").text(&hidden.what).markup(", hides <code>").text(&hidden.hides);
-        html.markup("</code>: ").text(&hidden.reason).markup(" <span class=\"soft\">(");
+        html.markup("<li>").text(&hidden.what);
+        if !hidden.hides.is_empty() {
+            html.markup(", hides <code>").text(&hidden.hides).markup("</code>");
+        }
+        if !hidden.reason.is_empty() {
+            html.markup(": ").text(&hidden.reason);
+        }
+        html.markup(" <span class=\"soft\">(");
         html.text(&hidden.owner);
         if let Some(until) = hidden.until {
             html.markup(", until ").html(time(until));

@@ -7,22 +7,20 @@
 //! | sessions | `ready X`, `ended X`, `crash X [CODE]`, `vanish X`, `unknown X WHY`, `known X`, `keeper-lost X`, `beside X`, `at X NODE`, `foreign X USER`, `connections X N`, `reboot` |
 //! | world | `silent CLUSTER WHY`, `answers CLUSTER`, `store lost`, `store unreachable WHY`, `store back`, `refuse-port PORT WHO`, `free-port PORT`, `user X ...`, `workbench X ...`, `node X ...` |
 //! | product | see [`super::incumbent`] |
-//! | people | `override stop X until SPAN`, `override clear X`, `request X from T by USER`, `request-end X`, `apply [KEPT]`, `pause`, `resume`, `change begin X for SPAN`, `change end [X]` |
+//! | people | see [`super::people`]; `pause`, `resume` |
 
 use std::fmt::Write as _;
 
-use engine_core::desired::{
-    AskedBy, Effect, Lowered, Override, Request, WantedState, act_on, lower, lower_request,
-};
+use engine_core::desired::{Lowered, lower};
 use engine_core::forecast;
-use engine_core::ids::{Digest, SessionId, SiteDigest};
+use engine_core::ids::{Digest, SiteDigest};
 use engine_core::known::Known;
 use engine_core::observed::Phase;
 use engine_core::plan::{HoldKind, Plan, WaitingOn};
 use engine_core::planner::Input;
 use engine_core::predict;
 use engine_core::report::text::{self, Style};
-use engine_core::report::{About, Report, json, live_sessions, markdown};
+use engine_core::report::{About, Overridden, Report, json, live_sessions, markdown};
 use grammar::error::{Problem, Severity, sort_problems};
 use grammar::report::Format;
 use grammar::value::Millis;
@@ -31,6 +29,7 @@ use super::checks;
 use super::clock::{span_ms, when};
 use super::happen::happen;
 use super::incumbent;
+use super::people;
 use super::script::{Command, parse, transcribe};
 use super::site::sources;
 use super::table::Reached;
@@ -81,19 +80,15 @@ pub fn run(world: &mut World, command: &Command) -> Result<String, String> {
             world.now = world.now.plus(Millis(span_ms(rest)?));
             Ok(String::new())
         }
-        "apply" => apply(world, rest),
+        "apply" => people::apply(world, rest),
         "pause" | "resume" => {
             world.observed.memory.paused = verb == "pause";
             Ok(String::new())
         }
-        "override" => over(world, rest),
-        "change" => change(world, rest),
-        "request" => quiet(request(world, rest)),
-        "request-end" => {
-            let found = world.requests.iter_mut().find(|r| r.spec.id.as_str() == rest);
-            found.map(|r| r.ending = true).ok_or_else(|| format!("nobody asked for {rest}"))?;
-            Ok(String::new())
-        }
+        "override" => people::tell(world, rest),
+        "change" => people::change(world, rest),
+        "request" => quiet(people::request(world, rest)),
+        "request-end" => quiet(people::end_request(world, rest)),
         _ => quiet(happen(world, verb, rest)),
     }
 }
@@ -142,27 +137,6 @@ fn stays(world: &World) -> String {
     }
 }
 
-/// Opens or ends a change window.
-fn change(world: &mut World, rest: &str) -> Result<String, String> {
-    let words: Vec<&str> = rest.split_whitespace().collect();
-    match words[..] {
-        ["begin", id, "for", span] => {
-            let ttl = Millis(span_ms(span)?);
-            let window = world.windows.begin(id, "root", ttl, world.now);
-            world.windows.insert(window.map_err(|error| error.to_string())?);
-        }
-        ["end", ..] => match world.windows.end(words.get(1).copied(), world.now) {
-            Ok(window) => {
-                let id = window.id.clone();
-                world.windows.remove(&id);
-            }
-            Err(error) => return Ok(format!("{error}\n")),
-        },
-        _ => return Err("write `change begin X for SPAN` or `change end [X]`".to_owned()),
-    }
-    Ok(String::new())
-}
-
 fn accept(world: &mut World) -> Result<String, String> {
     if let Some(until) = world.windows.held_until(world.now) {
         return Ok(format!("nothing is judged before {}: {}\n", when(until), stays(world)));
@@ -188,7 +162,7 @@ fn accept(world: &mut World) -> Result<String, String> {
 
 /// What files would do, as `wharf plan` has it.
 fn report(world: &mut World, lowered: &Lowered, warnings: Vec<String>) -> Result<Report, String> {
-    let would_act = act_on(&world.acted, lowered);
+    let would_act = world.acts_of(lowered);
     let new = world.merged(&would_act);
     let (old, old_origins) = world.desired();
     world.look(&old);
@@ -222,6 +196,7 @@ fn about(world: &World, against: &str) -> About {
         in_force: world.force.as_ref().map(|f| (f.mark.generation, f.mark.since)),
         against: against.to_owned(),
         windows: world.windows.open(world.now).cloned().collect(),
+        overrides: Overridden::all(&world.overrides, &world.desired().1, world.now),
         ..About::default()
     }
 }
@@ -378,73 +353,4 @@ fn routes(world: &World) -> String {
         let _ = writeln!(out, "{} {ready}, for {owner}", route.incarnation);
     }
     out
-}
-
-/// Lets go what waits for a person; with `KEPT` no more than the plan has that was kept.
-fn apply(world: &mut World, which: &str) -> Result<String, String> {
-    let kept = if which == "KEPT" {
-        let (digest, matters) = world.kept.clone().ok_or("no plan was kept")?;
-        let in_force = world.force.as_ref().and_then(|force| force.mark.digest);
-        if in_force != Some(digest) {
-            return Ok("the files in force are not those that were planned for\n".to_owned());
-        }
-        Some(matters)
-    } else {
-        None
-    };
-    let (title, holds) = match world.apply(kept.as_deref())? {
-        Ok(let_go) if let_go.is_empty() => {
-            return Ok("nothing waits for harm-delay or approval\n".to_owned());
-        }
-        Ok(let_go) => ("let go", let_go),
-        Err(new) => ("not in the approved plan, so nothing was let go", new),
-    };
-    let names: Vec<String> =
-        holds.iter().map(|hold| format!("{} {}", hold.resource, hold.wanted)).collect();
-    Ok(format!("{title}: {}\n", names.join(", ")))
-}
-
-fn over(world: &mut World, rest: &str) -> Result<String, String> {
-    let words: Vec<&str> = rest.split_whitespace().collect();
-    match words[..] {
-        [verb @ ("stop" | "run"), session, "until", span] => {
-            let state = if verb == "stop" { WantedState::Stopped } else { WantedState::Running };
-            let session = SessionId::new(session).map_err(|error| error.to_string())?;
-            world.overrides.push(Override {
-                id: format!("{verb}-{session}"),
-                effect: Effect::SessionState { session, state },
-                owner: "root".to_owned(),
-                reason: String::new(),
-                at: world.now,
-                until: Some(world.now.plus(Millis(span_ms(span)?))),
-            });
-            Ok(String::new())
-        }
-        ["clear", session] => {
-            let id = |given: &Override| given.id.ends_with(&format!("-{session}"));
-            world.overrides.retain(|given| !id(given));
-            Ok(String::new())
-        }
-        _ => Err("write `override stop|run X until SPAN` or `override clear X`".to_owned()),
-    }
-}
-
-fn request(world: &mut World, rest: &str) -> Result<(), String> {
-    let words: Vec<&str> = rest.split_whitespace().collect();
-    let [id, "from", template, "by", user] = words[..] else {
-        return Err("write `request X from TEMPLATE by USER`".to_owned());
-    };
-    let id = SessionId::new(id).map_err(|error| error.to_string())?;
-    let user = user.parse().map_err(|_| format!("`{user}` is no user"))?;
-    let asked_by = AskedBy::Person { uid: 1001, at: world.now };
-    let files = world.disk.read();
-    let (spec, template_spec) =
-        lower_request(&files, &world.ground(), template, id, user, asked_by)?;
-    world.requests.push(Request {
-        spec: spec.into(),
-        template: template.to_owned(),
-        template_version: template_spec.version,
-        ending: false,
-    });
-    Ok(())
 }

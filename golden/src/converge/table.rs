@@ -144,7 +144,7 @@ fn impossible_hold(hold: &str, impact: Impact) -> Option<&'static str> {
         ("approval", Impact::None)
         | ("harm-delay" | "approval" | "idle", Impact::Restarted | Impact::Ended)
         | ("window", Impact::Restarted)
-        | ("pinned", Impact::Ended) => None,
+        | ("pinned", Impact::None | Impact::Ended) => None,
         ("harm-delay" | "idle" | "window" | "pinned", _) => Some("e"),
         (_, Impact::None) => None,
         _ => Some("f"),

@@ -1,5 +1,6 @@
 //! The world of a script: what is on disk, what is in force, what runs, and what people asked for.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use engine_core::approval::{self, Matter};
@@ -51,6 +52,8 @@ pub struct World {
     pub force: Option<Force>,
     /// What was in force before, oldest first.
     pub history: Vec<Force>,
+    /// What every generation asked for.
+    pub generations: BTreeMap<Generation, Arc<Lowered>>,
     /// What acts, by itself: something else than what is in force while that waits for a person.
     pub acted: Arc<Lowered>,
     /// The plan that a person keeps: for which files, and what it has.
@@ -78,6 +81,7 @@ impl Default for World {
             disk: Disk::default(),
             force: None,
             history: Vec::new(),
+            generations: BTreeMap::new(),
             acted: Arc::default(),
             kept: None,
             requests: Vec::new(),
@@ -113,14 +117,38 @@ impl World {
         let Some(force) = &self.force else {
             return (self.merged(&Lowered::default()), Origins::default());
         };
-        let acts = desired::act_on(&self.acted, &force.lowered);
+        let acts = self.acts_of(&force.lowered);
         (self.merged(&acts), acts.origins)
+    }
+
+    /// What acts once these files are in force: they themselves, those approved before, or a pinned generation.
+    #[must_use]
+    pub fn acts_of(&self, newest: &Lowered) -> Lowered {
+        match self.pinned().and_then(|generation| self.generations.get(&generation)) {
+            Some(pinned) => Lowered::clone(pinned),
+            None => desired::act_on(&self.acted, newest),
+        }
+    }
+
+    /// What the files that act ask for, without anybody's word.
+    #[must_use]
+    pub fn files_ask(&self) -> Desired {
+        let newest = self.force.as_ref().map(|force| Arc::clone(&force.lowered));
+        self.acts_of(&newest.unwrap_or_default()).desired
+    }
+
+    fn pinned(&self) -> Option<Generation> {
+        let in_force = self.overrides.iter().filter(|given| given.in_force(self.now));
+        in_force.filter_map(|given| given.effect.pinned()).next_back()
     }
 
     /// Looks at the world for what `desired` speaks of.
     pub fn look(&mut self, desired: &Desired) {
         self.observed.in_force =
             self.force.as_ref().map(|force| force.mark.clone()).unwrap_or_default();
+        if let Some(pinned) = self.pinned().filter(|n| *n != self.observed.in_force.generation) {
+            self.observed.in_force.acting = Some(pinned);
+        }
         self.observed.week_minute = week_minute(self.now);
         for (_, spec) in desired.sessions.known() {
             let user = &spec.launch.user;
@@ -200,6 +228,7 @@ impl World {
         let acting = waits.then_some(acted);
         let mark = InForce { generation, digest: Some(digest), since: self.now, acting };
         let lowered = Arc::new(lowered);
+        self.generations.insert(generation, Arc::clone(&lowered));
         if !waits {
             self.acted = Arc::clone(&lowered);
         }

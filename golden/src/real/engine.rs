@@ -26,6 +26,16 @@ pub struct Ran {
     pub stderr: String,
 }
 
+/// Checks how a command ended, and what it said, on either stream.
+///
+/// # Panics
+/// It ended otherwise, or said something else.
+#[track_caller]
+pub fn is(ran: &Ran, code: i32, said: &str) {
+    assert_eq!(ran.code, Some(code), "{ran:?}");
+    assert!(ran.stdout.contains(said) || ran.stderr.contains(said), "{said} in {ran:?}");
+}
+
 /// An engine that runs, or has been killed and may be started again. All that it started ends with this value.
 #[derive(Debug)]
 pub struct Engine {

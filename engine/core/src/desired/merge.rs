@@ -1,12 +1,12 @@
 //! Files with people's requests and overrides on top.
 //!
-//! A declared session wins over a requested one of the same id; a command that contradicts a file is
-//! an override, with an owner, a reason and an end, and never silent.
+//! A declared session wins over a requested one of the same id; a command that contradicts a file is an
+//! override. Read next: [`super::Override`].
 
 use std::sync::Arc;
 
-use super::{Desired, SessionSpec, WantedState};
-use crate::ids::{Moment, SessionId};
+use super::{Desired, Effect, Override, Pinned, SessionSpec, WantedState};
+use crate::ids::Moment;
 use crate::known::Known;
 
 /// A session that a person asked for; it keeps the resolved spec of its template.
@@ -20,43 +20,6 @@ pub struct Request {
     pub template_version: String,
     /// Whether the person has asked for its end.
     pub ending: bool,
-}
-
-/// A command that hides a line of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Override {
-    /// Its id.
-    pub id: String,
-    /// What it does.
-    pub effect: Effect,
-    /// Who asked.
-    pub owner: String,
-    /// Why.
-    pub reason: String,
-    /// When it was asked for.
-    pub at: Moment,
-    /// Until when; none = until it is cleared.
-    pub until: Option<Moment>,
-}
-
-impl Override {
-    /// Whether it is still in force.
-    #[must_use]
-    pub fn in_force(&self, now: Moment) -> bool {
-        self.until.is_none_or(|until| now < until)
-    }
-}
-
-/// What an override does.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Whether a declared session should run.
-    SessionState {
-        /// Which.
-        session: SessionId,
-        /// What it should be instead.
-        state: WantedState,
-    },
 }
 
 /// Puts requests and overrides on top of what the files ask for.
@@ -88,20 +51,46 @@ pub fn merge(
         desired.sessions.things.insert(id.clone(), Known::Present(spec));
     }
     for given in overrides.iter().filter(|given| given.in_force(now)) {
-        let Effect::SessionState { session, state } = &given.effect;
-        let command = format!("{} by {}", given.id, given.owner);
-        match desired.sessions.things.get_mut(session) {
-            Some(Known::Present(spec)) => {
-                let spec = Arc::make_mut(spec);
-                spec.state = *state;
-                spec.state_by = Some(command);
-            }
-            // Nobody can say what it should be, but that a person wants its end is clear.
-            _ if *state == WantedState::Stopped => {
-                desired.told_to_stop.insert(session.clone(), command);
-            }
-            _ => {}
-        }
+        put(&mut desired, given);
     }
     desired
+}
+
+/// Puts one override on top.
+fn put(desired: &mut Desired, given: &Override) {
+    let command = given.command();
+    match &given.effect {
+        Effect::SessionState { session, state } => {
+            match desired.sessions.things.get_mut(session) {
+                Some(Known::Present(spec)) => {
+                    let spec = Arc::make_mut(spec);
+                    spec.state = *state;
+                    spec.state_by = Some(command);
+                }
+                // Nobody can say what it should be, but that a person wants its end is clear.
+                _ if *state == WantedState::Stopped => {
+                    desired.told_to_stop.insert(session.clone(), command);
+                }
+                _ => {}
+            }
+        }
+        Effect::Schedulable { node, schedulable } => {
+            let told = desired.nodes_told.entry(node.clone()).or_default();
+            told.new_sessions = Some((*schedulable, false, command));
+        }
+        Effect::Drain { node } => {
+            let told = desired.nodes_told.entry(node.clone()).or_default();
+            told.new_sessions = Some((false, true, command));
+        }
+        Effect::Weight { node, weight } => {
+            let told = desired.nodes_told.entry(node.clone()).or_default();
+            told.weight = Some((*weight, command));
+        }
+        // What is found is told apart from what is asked for: the planner is inert (`Memory::paused`).
+        Effect::Pause => {}
+        Effect::Pin { generation } => {
+            let (generation, until) = (*generation, given.until);
+            desired.pinned = Some(Pinned { generation, by: command, until });
+        }
+    }
 }

@@ -7,6 +7,7 @@ mod launch;
 mod lower;
 mod merge;
 mod origins;
+mod overrides;
 mod secrets;
 mod spec;
 mod waiting;
@@ -16,6 +17,7 @@ pub use launch::*;
 pub use lower::*;
 pub use merge::*;
 pub use origins::*;
+pub use overrides::*;
 pub use secrets::{Secrets, for_user, has_user};
 pub use spec::*;
 pub use waiting::{act_on, waits};
@@ -96,6 +98,10 @@ pub struct Desired {
     pub sessions: Declared<SessionId, Arc<SessionSpec>>,
     /// Sessions without a usable file (it is gone, or has mistakes) that a person has told to stop: how.
     pub told_to_stop: BTreeMap<SessionId, String>,
+    /// What commands say of nodes, on top of their files.
+    pub nodes_told: BTreeMap<NodeId, NodeTold>,
+    /// The generation that acts whatever newer files say, if a person has pinned one.
+    pub pinned: Option<Pinned>,
     /// Gateways.
     pub gateways: Declared<GatewayId, Arc<GatewaySpec>>,
     /// Nodes that a file speaks of; others have the defaults.
@@ -115,9 +121,18 @@ pub struct Desired {
 }
 
 impl Desired {
-    /// What a node is asked to be.
+    /// What a node is asked to be: by its file, and by commands on top.
     #[must_use]
     pub fn node(&self, node: &NodeId) -> NodeSpec {
-        self.nodes.get(node).map_or_else(NodeSpec::default, |spec| NodeSpec::clone(spec))
+        let mut spec =
+            self.nodes.get(node).map_or_else(NodeSpec::default, |spec| NodeSpec::clone(spec));
+        let Some(told) = self.nodes_told.get(node) else { return spec };
+        if let Some((schedulable, draining, _)) = &told.new_sessions {
+            (spec.schedulable, spec.draining) = (*schedulable, *draining);
+        }
+        if let Some((weight, _)) = &told.weight {
+            spec.weight = *weight;
+        }
+        spec
     }
 }

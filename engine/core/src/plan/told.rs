@@ -83,7 +83,12 @@ fn balance_told(desired: &Desired, observed: &Observed) -> Vec<(Resource, Mark, 
         let what = format!("{} -> {}", before.method, desired.balancer);
         told.push((Resource::Balancer, Mark::Change, what));
     }
-    let nodes: BTreeSet<_> = before.weights.keys().chain(desired.nodes.things.keys()).collect();
+    let nodes: BTreeSet<_> = before
+        .weights
+        .keys()
+        .chain(desired.nodes.things.keys())
+        .chain(desired.nodes_told.keys())
+        .collect();
     for node in nodes {
         let spec = desired.node(node);
         let old = before.weights.get(node).copied().unwrap_or(1);

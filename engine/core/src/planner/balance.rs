@@ -22,12 +22,15 @@ pub(super) fn wanted(input: &Input<'_>) -> BalancerSeen {
         .keys()
         .chain(std::iter::once(&input.observed.node))
         .chain(input.desired.nodes.things.keys())
+        .chain(input.desired.nodes_told.keys())
         .collect();
     let before = input.observed.balancer.as_ref();
     let weights = nodes
         .into_iter()
         .map(|node| {
-            let unreadable = input.desired.nodes.things.get(node).is_some_and(Known::is_unknown);
+            let told = input.desired.nodes_told.contains_key(node);
+            let unreadable =
+                !told && input.desired.nodes.things.get(node).is_some_and(Known::is_unknown);
             let kept = before.and_then(|seen| seen.weights.get(node)).copied();
             let weight = match kept {
                 Some(kept) if unreadable => kept,
@@ -74,10 +77,15 @@ fn causes(input: &Input<'_>, wanted: &BalancerSeen) -> Vec<Because> {
     because.into_iter().collect()
 }
 
-/// Every line that makes a node's share what it is, those that are gone included.
+/// Every line that makes a node's share what it is, those that are gone included; commands hide lines.
 fn node_causes(input: &Input<'_>, node: &NodeId) -> Vec<Because> {
+    let told = input.desired.nodes_told.get(node).cloned().unwrap_or_default();
+    let commands = [told.weight.map(|told| told.1), told.new_sessions.map(|told| told.2)];
+    let hidden = |part: &&str| commands[usize::from(*part != "weight")].is_some();
     let lines = |part: &str| input.origins.because_exactly(&format!("node/{node}/{part}"), part);
-    let parts = ["weight", "schedulable", "drain"].into_iter().flat_map(lines);
-    let found: Vec<Because> = parts.filter(|cause| cause.place().is_some()).collect();
+    let parts = ["weight", "schedulable", "drain"].into_iter().filter(|part| !hidden(part));
+    let found = parts.flat_map(lines).filter(|cause| cause.place().is_some());
+    let commands = commands.iter().flatten().map(|what| Because::Person { what: what.clone() });
+    let found: Vec<Because> = commands.chain(found).collect();
     if found.is_empty() { vec![Because::Default { option: "weight".to_owned() }] } else { found }
 }

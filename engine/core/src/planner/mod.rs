@@ -67,7 +67,22 @@ pub fn plan(input: &Input<'_>) -> Plan {
         listen::hold_for_incumbent(input, &mut draft, held);
     }
     routes::plan_routes(input, &mut draft);
+    hold_newer_files(input, &mut draft);
     harm::settle(input, draft)
+}
+
+/// Says that newer files are in force and do not act, because a person has pinned an older generation.
+fn hold_newer_files(input: &Input<'_>, draft: &mut Draft) {
+    let Some(pinned) = &input.desired.pinned else { return };
+    let newest = input.observed.in_force.generation;
+    if newest == pinned.generation {
+        return;
+    }
+    let waiting_on =
+        WaitingOn::Pinned { reason: format!("generation {} is pinned", pinned.generation) };
+    let because = vec![Because::Person { what: pinned.by.clone() }];
+    let wanted = format!("generation {newest} acts");
+    draft.hold(Resource::Site, &wanted, waiting_on, Impact::None, because, pinned.until);
 }
 
 /// A plan in the making.

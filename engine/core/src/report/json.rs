@@ -21,6 +21,8 @@ struct Object<'a> {
     remark: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     change_windows: &'a [ChangeWindow],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    overrides: &'a [super::Overridden],
     inert: Option<&'a str>,
     options: &'a [OptionChange],
     acts: Vec<ActObject<'a>>,
@@ -113,6 +115,7 @@ pub fn render(report: &Report) -> String {
         against: &report.about.against,
         remark: &report.about.remark,
         change_windows: &report.about.windows,
+        overrides: &report.about.overrides,
         inert: report.inert.as_deref(),
         options: &report.options,
         acts: report.acts.iter().map(act).collect(),

@@ -45,6 +45,14 @@ pub fn render(report: &Report, people: bool, style: &Style<'_>) -> String {
         let until = (style.when)(window.until);
         let _ = writeln!(out, "Change window {} is open until {until}.\n", code(&window.id));
     }
+    for given in &about.overrides {
+        let hides: Vec<String> = given.hides.iter().map(ToString::to_string).collect();
+        let hides =
+            if hides.is_empty() { String::new() } else { format!(", hides {}", hides.join(", ")) };
+        let until = given.until.map(|until| format!(" until {}", (style.when)(until)));
+        let line = format!("{}{}{hides}", given.what, until.unwrap_or_default());
+        let _ = writeln!(out, "Overridden by {}: {}.\n", code(&given.id), escaped(&line));
+    }
     if let Some(inert) = &report.inert {
         let _ = writeln!(out, "{}\n", escaped(inert));
     }

@@ -16,9 +16,10 @@ pub mod text;
 use std::collections::{BTreeMap, BTreeSet};
 
 use grammar::value::Millis;
+use serde::Serialize;
 
 use crate::approval::Matter;
-use crate::desired::{Desired, Mode, Renew};
+use crate::desired::{Desired, Mode, Origins, Override, Renew};
 use crate::forecast::Forecast;
 use crate::ids::{Generation, Moment, SessionId, UserName, WorkbenchName};
 use crate::observed::Observed;
@@ -39,6 +40,42 @@ pub struct About {
     pub remark: String,
     /// Change windows that are open: no file is judged before the last of them has ended.
     pub windows: Vec<ChangeWindow>,
+    /// Commands that hide a line of a file, with the line.
+    pub overrides: Vec<Overridden>,
+}
+
+/// A command that hides a line of a file, as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Overridden {
+    /// Its id: what `wharf override clear` is told.
+    pub id: String,
+    /// What it does, in words.
+    pub what: String,
+    /// The lines that it hides; none where no file speaks of it.
+    pub hides: Vec<Because>,
+    /// Who asked.
+    pub owner: String,
+    /// Why; empty where nobody said.
+    pub reason: String,
+    /// Until when; none = until it is cleared.
+    pub until: Option<Moment>,
+}
+
+impl Overridden {
+    /// Those of `overrides` that are in force, with what they hide of what acts.
+    #[must_use]
+    pub fn all(overrides: &[Override], origins: &Origins, now: Moment) -> Vec<Self> {
+        let in_force = overrides.iter().filter(|given| given.in_force(now));
+        let shown = |given: &Override| Self {
+            id: given.id.clone(),
+            what: given.effect.words(),
+            hides: given.effect.hides(origins),
+            owner: given.owner.clone(),
+            reason: given.reason.clone(),
+            until: given.until,
+        };
+        in_force.map(shown).collect()
+    }
 }
 
 /// A forecast in the form in which it is shown.

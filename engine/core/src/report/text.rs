@@ -171,6 +171,7 @@ fn header(out: &mut String, report: &Report, style: &Style<'_>) {
     out.push('\n');
     first::windows(out, report, style);
     out.push('\n');
+    first::overridden(out, report, style);
     if let Some(inert) = &report.inert {
         let _ = writeln!(out, "{inert}\n");
     }

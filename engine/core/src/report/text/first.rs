@@ -1,9 +1,9 @@
-//! What stands above every plan: change windows that are open.
+//! What stands above every plan: change windows that are open, and commands that hide a line of a file.
 
 use std::fmt::Write as _;
 
-use super::Style;
-use crate::report::Report;
+use super::{Style, fold};
+use crate::report::{Overridden, Report};
 
 /// A line for each window; nothing where none is open.
 pub(super) fn windows(out: &mut String, report: &Report, style: &Style<'_>) {
@@ -11,4 +11,29 @@ pub(super) fn windows(out: &mut String, report: &Report, style: &Style<'_>) {
         let until = (style.when)(window.until);
         let _ = writeln!(out, "      change window \"{}\" open until {until}", window.id);
     }
+}
+
+/// Each override with who asked, why, until when, and the line that it hides.
+pub(super) fn overridden(out: &mut String, report: &Report, style: &Style<'_>) {
+    let overrides = &report.about.overrides;
+    if overrides.is_empty() {
+        return;
+    }
+    out.push_str("Overridden\n");
+    for given in overrides {
+        fold(out, "  ! ", "      ", &format!("{}   {}", given.id, in_words(given, style)));
+        let hides: Vec<String> = given.hides.iter().map(ToString::to_string).collect();
+        if !hides.is_empty() {
+            fold(out, "      ", "        ", &format!("hides {}", hides.join(", ")));
+        }
+    }
+    out.push('\n');
+}
+
+/// `n1 takes no new sessions until 22:00   by root: CHG0012345`
+pub(in crate::report) fn in_words(given: &Overridden, style: &Style<'_>) -> String {
+    let until = given.until.map(|until| format!(" until {}", (style.when)(until)));
+    let colon = if given.reason.is_empty() { "" } else { ": " };
+    let until = until.unwrap_or_default();
+    format!("{}{until}   by {}{colon}{}", given.what, given.owner, given.reason)
 }

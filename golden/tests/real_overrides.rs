@@ -1,0 +1,105 @@
+//! Commands against files on a real engine: overrides of nodes and of reconciliation itself, and a pinned generation;
+//! each is shown first, survives a kill of the engine, and ends.
+
+use golden::real::engine::{is, session};
+use golden::real::{Engine, Site};
+
+#[test]
+fn a_node_is_told_something_else_than_its_file_says() {
+    let mut engine = Engine::start(Site::demo());
+    let demo = engine.running("demo");
+    let node = engine.status().expect("it answers").node;
+    engine.site.write(&format!("nodes.d/{node}.toml"), "weight = 3\n");
+    engine.wait_status("the file's weight", |status| {
+        (status.nodes.get(&node)?.weight == 3).then_some(())
+    });
+    let told = engine.admin(&["node", "weight", &node, "7", "--reason", "CHG12", "--for", "2h"]);
+    is(&told, 0, &format!("wharf override clear weight-{node}"));
+    is(&engine.admin(&["node", "cordon", &node]), 0, "takes no new sessions until");
+    engine.wait_status("it is cordoned", |status| {
+        let seen = status.nodes.get(&node)?;
+        (seen.state == "cordoned" && seen.weight == 0 && status.overrides.len() == 2).then_some(())
+    });
+
+    // Both are known again, each with the line that it hides.
+    engine.kill_9();
+    engine.restart();
+    let file = format!("nodes.d/{node}.toml:1");
+    let listed = engine.admin(&["override", "list"]);
+    is(&listed, 0, &format!("hides {file} (by "));
+    assert!(listed.stdout.contains(": CHG12)"), "{listed:?}");
+    let plan = engine.admin(&["plan", "--detailed-exitcode"]);
+    is(&plan, 0, "Overridden");
+    is(&engine.admin(&["node", "list"]), 0, "cordoned   weight 0   1 sessions");
+
+    // Ended one after the other; what the files say contradicts nothing, and leaves nothing behind.
+    is(&engine.admin(&["node", "uncordon", &node]), 0, "as the files say");
+    is(&engine.admin(&["override", "clear", &format!("weight-{node}")]), 0, "nothing any more");
+    is(&engine.admin(&["override", "clear", "weight-x"]), 1, "wharf override list");
+    engine.wait_status("the file holds again", |status| {
+        let seen = status.nodes.get(&node)?;
+        (seen.weight == 3 && seen.state == "online" && status.overrides.is_empty()).then_some(())
+    });
+    is(&engine.admin(&["node", "drain", "nobody"]), 1, "there is no node `nobody`");
+    is(&engine.admin(&["node", "cordon", &node, "--for", "soon"]), 64, "--for soon");
+    assert!(demo.is_alive());
+}
+
+#[test]
+fn a_pause_is_known_again_and_ends_by_itself() {
+    let mut engine = Engine::start(Site::demo());
+    let demo = engine.running("demo");
+    is(&engine.admin(&["pause", "--for", "6s", "--reason", "moving disks"]), 0, "paused until");
+    engine.kill_9();
+    engine.restart();
+    engine.site.write("sessions.d/second.toml", "workbench = \"demo\"\n");
+    let paused = engine
+        .wait_status("generation 2", |status| (status.generation.0 == 2).then(|| status.clone()));
+    assert!(paused.paused && paused.overrides[0].reason == "moving disks", "{paused:?}");
+    is(&engine.admin(&["status"]), 2, "override pause   nothing is changed until");
+    engine.running("second");
+    assert!(!engine.status().expect("it answers").paused && demo.is_alive());
+
+    is(&engine.admin(&["pause"]), 0, "paused until");
+    is(&engine.admin(&["resume"]), 0, "reconciling again");
+    engine.wait_status("resumed", |status| (!status.paused).then_some(()));
+}
+
+#[test]
+fn a_pinned_generation_acts_whatever_the_files_say() {
+    let mut engine = Engine::start(Site::demo());
+    let demo = engine.running("demo");
+    let node = engine.status().expect("it answers").node;
+    engine.site.write(&format!("nodes.d/{node}.toml"), "weight = 3\n");
+    engine.wait_status("generation 2 acts", |status| {
+        (status.nodes.get(&node)?.weight == 3 && status.generation.0 == 2).then_some(())
+    });
+    is(&engine.admin(&["history", "pin", "9"]), 1, "`wharf history` has those that are");
+    is(&engine.admin(&["history", "pin", "1", "--reason", "INC7"]), 0, "generation 1 acts");
+    let held = |status: &engine::status::StatusView| {
+        let site = status.holds.iter().find(|hold| hold.resource == "site")?.clone();
+        (status.nodes.get(&node)?.weight == 1 && status.acting?.0 == 1).then_some(site)
+    };
+    let hold = engine.wait_status("generation 1 acts", held);
+    assert!(hold.standing && hold.waiting.contains("generation 1 is pinned"), "{hold:?}");
+
+    // Newer files are numbered and wait; after a kill the pin holds, and nothing else has acted meanwhile.
+    engine.site.write("sessions.d/second.toml", "workbench = \"demo\"\n");
+    engine.wait_status("generation 3 waits", |status| (status.generation.0 == 3).then_some(()));
+    engine.kill_9();
+    engine.restart();
+    let status = engine.wait_status("generation 1 acts still", |status| {
+        held(status).is_some().then(|| status.clone())
+    });
+    assert!(session(&status, "second").is_none(), "{status:?}");
+    is(&engine.admin(&["history"]), 0, "acts, pinned");
+    let shown = engine.admin(&["history", "show", "3"]);
+    is(&shown, 0, "sessions.d/second.toml");
+    is(&engine.admin(&["history", "show", "1"]), 1, "the oldest that is kept");
+    is(&engine.admin(&["plan"]), 0, "! pin   generation 1 acts");
+
+    is(&engine.admin(&["history", "unpin"]), 0, "the newest generation acts again");
+    is(&engine.admin(&["history", "unpin"]), 1, "no generation is pinned");
+    engine.running("second");
+    assert!(demo.is_alive());
+}
