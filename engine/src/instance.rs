@@ -140,6 +140,15 @@ pub fn notify(state: &str) {
     }
 }
 
+/// Tells systemd that the loop lives, where it asks for that (sd_watchdog_enabled(3)).
+pub fn tell_watchdog() {
+    let ours =
+        std::env::var("WATCHDOG_PID").map_or(true, |pid| pid == std::process::id().to_string());
+    if ours && std::env::var_os("WATCHDOG_USEC").is_some() {
+        notify("WATCHDOG=1");
+    }
+}
+
 fn send_to(path: &std::ffi::OsStr, state: &str) -> io::Result<()> {
     use std::os::linux::net::SocketAddrExt;
     use std::os::unix::ffi::OsStrExt;

@@ -60,6 +60,7 @@ pub fn listener() -> impl FnMut(&Told<'_>) + Send {
             ));
         }
         Told::Round { after, round, .. } => {
+            crate::instance::tell_watchdog();
             for outcome in round.outcomes.iter().filter(|outcome| outcome.error.is_some()) {
                 let error = outcome.error.as_deref().unwrap_or_default();
                 tracing::warn!(step = outcome.step, error, "step failed");

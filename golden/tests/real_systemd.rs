@@ -1,0 +1,96 @@
+//! The unit that is shipped, as systemd reads it, and what the engine tells systemd of itself.
+
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use golden::real::engine::{command, is, ran};
+use golden::real::{Process, Site, wait_for, wharf};
+use rustix::process::Signal;
+
+fn samples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../samples/systemd")
+}
+
+#[test]
+fn the_unit_has_no_fault_and_keeps_what_sessions_need() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let text = std::fs::read_to_string(samples().join("wharf.service")).expect("it is shipped");
+    for line in [
+        "Type=notify",
+        "ExecReload=/usr/bin/wharf reload --wait",
+        "KillMode=process",
+        "Delegate=yes",
+        "RuntimeDirectoryPreserve=yes",
+    ] {
+        assert!(text.lines().any(|of| of == line), "{line}");
+    }
+    // The program as it is built, since systemd wants it to be there.
+    let unit = dir.path().join("wharf.service");
+    let text = text.replace("/usr/bin/wharf", &wharf().display().to_string());
+    std::fs::write(&unit, text).expect("the directory is ours");
+    let verified = ran(Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&unit));
+    assert_eq!((verified.code, verified.stderr.as_str()), (Some(0), ""), "{verified:?}");
+    let preset = std::fs::read_to_string(samples().join("90-wharf.preset")).expect("it is shipped");
+    assert_eq!(preset, "disable wharf.service\n");
+}
+
+#[test]
+fn the_settings_that_are_shipped_only_observe() {
+    let site = Site::empty();
+    let own = site.around().join("wharf");
+    std::fs::create_dir_all(&own).expect("the directory is ours");
+    std::fs::copy(samples().join("wharf.toml"), own.join("wharf.toml")).expect("it is shipped");
+    let shipped = std::fs::read_to_string(own.join("wharf.toml")).expect("it was written");
+    assert!(shipped.contains("\nmode   = \"observe\""), "{shipped}");
+    std::fs::remove_file(site.path("wharf.toml")).expect("it is ours");
+    std::fs::remove_dir(site.path("sessions.d")).expect("it is empty");
+    let mut check = command(site.around());
+    is(&ran(check.arg("check").arg(site.dir())), 0, "no problems");
+}
+
+/// What the engine has told so far.
+fn told(socket: &UnixDatagram, before: &mut Vec<String>) {
+    let mut buffer = [0; 4096];
+    while let Ok(length) = socket.recv(&mut buffer) {
+        before.push(String::from_utf8_lossy(&buffer[..length]).into_owned());
+    }
+}
+
+#[test]
+fn systemd_is_told_of_readiness_of_each_set_of_files_of_life_and_of_the_end() {
+    let site = Site::empty();
+    let path = site.around().join("notify");
+    let socket = UnixDatagram::bind(&path).expect("the directory is ours");
+    socket.set_read_timeout(Some(Duration::from_millis(50))).expect("a timeout");
+    let mut serve = command(site.around());
+    serve.arg("serve").arg(site.dir()).env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "60000000");
+    let log = std::fs::File::create(site.around().join("log")).expect("the directory is ours");
+    let mut child = serve
+        .stdout(log.try_clone().expect("a descriptor more"))
+        .stderr(log)
+        .spawn()
+        .expect("wharf can be started");
+    let mut all = Vec::new();
+    let mut wait = |what: &str| {
+        wait_for(what, || {
+            told(&socket, &mut all);
+            let found = all.iter().any(|message| message.starts_with(what));
+            if found { Ok(()) } else { Err(format!("{all:?}")) }
+        });
+    };
+    wait("READY=1");
+    wait("STATUS=generation 1, 0 sessions");
+    wait("WATCHDOG=1");
+    site.write("rserver.conf", "www-prot=1\n");
+    wait("STATUS=generation 1 stays, files refused: ");
+    let reload = ran(command(site.around()).args(["reload", "--wait"]));
+    is(&reload, 1, "www-prot");
+    Process::of(child.id()).expect("it runs").signal(Signal::TERM);
+    wait("STOPPING=1");
+    wait_for("the engine ends", || match child.try_wait() {
+        Ok(Some(_)) => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+}
