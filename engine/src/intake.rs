@@ -123,6 +123,12 @@ impl Intake {
         self.acceptance.is_deciding()
     }
 
+    /// By when what is being decided is decided at the latest; none = nothing is.
+    #[must_use]
+    pub fn decides_by(&self) -> Option<Moment> {
+        self.acceptance.decides_by()
+    }
+
     /// Directories that cannot be watched, each with why; they are read every `poll`.
     #[must_use]
     pub fn polled(&self) -> &BTreeMap<PathBuf, String> {

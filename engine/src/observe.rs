@@ -42,6 +42,8 @@ pub struct Given {
     pub memory: Memory,
     /// Minute of the local week, from Monday 00:00.
     pub week_minute: u16,
+    /// By when newer files are decided upon, if they are.
+    pub deciding_by: Option<Moment>,
     /// What to ask of the product that runs on the same files; none as long as none are in force.
     pub questions: Option<Questions>,
 }
@@ -54,6 +56,7 @@ pub fn observe(eyes: &mut Eyes<'_>, given: Given, desired: &Desired, now: Moment
     observed.records = given.records;
     observed.memory = given.memory;
     observed.week_minute = given.week_minute;
+    observed.deciding_by = given.deciding_by;
     observed.incumbent = eyes.incumbent.observe(given.questions.as_ref(), now);
     observed.nodes = eyes.nodes.observe(now);
     if let Some(Known::Present(itself)) = observed.nodes.get_mut(&observed.node) {

@@ -121,6 +121,7 @@ pub struct Reconciler {
     desired: Desired,
     last: Option<Observed>,
     week_minute: fn(Moment) -> u16,
+    deciding_by: Option<Moment>,
     site: bool,
     keeps_inputs: bool,
     inputs: Option<Observed>,
@@ -164,6 +165,7 @@ impl Reconciler {
             desired: Desired::default(),
             last: None,
             week_minute,
+            deciding_by: None,
             site: false,
             keeps_inputs: false,
             inputs: None,
@@ -231,6 +233,11 @@ impl Reconciler {
     pub fn refuse(&mut self, problems: Vec<String>, now: Moment) {
         self.decided_at = now;
         self.refused = Some(Refusal { at: now, problems });
+    }
+
+    /// Newer files are being decided upon, until then at the latest; none = they are not.
+    pub fn deciding_by(&mut self, until: Option<Moment>) {
+        self.deciding_by = until;
     }
 
     /// One round at `now`.
@@ -374,7 +381,8 @@ impl Reconciler {
     }
 
     /// What acts.
-    fn lowered(&self) -> Arc<Lowered> {
+    #[must_use]
+    pub fn lowered(&self) -> Arc<Lowered> {
         match (self.pinned(), &self.acting) {
             (Some(pinned), _) => Arc::clone(pinned),
             (None, Some(acting)) => Arc::clone(&acting.with_waiting),
@@ -409,6 +417,7 @@ impl Reconciler {
             records: self.ledger.records(now),
             memory: self.memory.clone(),
             week_minute: (self.week_minute)(now),
+            deciding_by: self.deciding_by,
             questions: self.in_force.as_ref().and_then(|_| questions(&lowered, &self.ground)),
         };
         let mut eyes = Eyes {

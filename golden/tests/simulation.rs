@@ -9,19 +9,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use engine::control::lower_for_serving;
+use engine::intake::{Arm, Intake, IntakeEvent};
+use engine::lab::disk::{SharedDisk, lock_disk};
 use engine::lab::faults::{CALM_ROUNDS, Faults};
 use engine::lab::ports::{
-    SimAccounts, SimIncumbent, SimLauncher, SimNodes, SimRoutes, SimWorkbenches,
+    CutOff, SimAccounts, SimIncumbent, SimLauncher, SimNodes, SimRoutes, SimWorkbenches,
 };
 use engine::lab::random::Random;
 use engine::lab::world::{Shared, World, lock};
 use engine::ledger::{Ledger, Seal};
+use engine::load::Loaded;
 use engine::ports::{RoutesSeen, Store};
 use engine::reconcile::{Adapters, Reconciler};
-use engine::saved::{SavedSite, SavedText};
 use engine::store::memory::{Fault, MemoryStore, Write};
-use engine_core::desired::{self, Ground};
-use engine_core::ids::{Moment, NodeId, SessionId, UserName};
+use engine::watch::{ArmReport, WatchSet};
+use engine_core::accept::Settle;
+use engine_core::desired::{Ground, Lowered, WantedState};
+use engine_core::ids::{Moment, NodeId, SessionId, SiteDigest, UserName};
 use engine_core::known::Known;
 use engine_core::observed::Phase;
 use engine_core::site::SiteFiles;
@@ -58,11 +63,28 @@ struct Run {
     world: Shared,
     store: Arc<MemoryStore>,
     nodes: Vec<NodeId>,
-    engines: Vec<Reconciler>,
-    files: BTreeMap<String, String>,
+    engines: Vec<Engine>,
+    disk: SharedDisk,
     /// `[policy] apply`; an edit may change it.
     apply: &'static str,
     harm_delay: Millis,
+}
+
+/// An engine and how it takes files in.
+struct Engine {
+    reconciler: Reconciler,
+    intake: Intake,
+    /// What the set last checked asks for.
+    latest: Option<(SiteDigest, Arc<Lowered>)>,
+}
+
+/// Places no watches: the run wakes whoever is to read.
+struct NoWatches;
+
+impl Arm for NoWatches {
+    fn arm(&mut self, _: &WatchSet) -> ArmReport {
+        ArmReport { changed: false, polled: BTreeMap::new() }
+    }
 }
 
 fn ground(node: &NodeId) -> Ground {
@@ -71,6 +93,47 @@ fn ground(node: &NodeId) -> Ground {
         default_user: UserName::new("alice").unwrap(),
         digest_key: b"key".to_vec(),
         self_contained: true,
+    }
+}
+
+impl Engine {
+    /// What the control thread does with files, at one moment.
+    fn take_in(&mut self, ground: &Ground, now: Moment) {
+        for _ in 0..8 {
+            let earlier = self.latest.as_ref().map(|(_, lowered)| lowered.pieces.clone());
+            let earlier = earlier.unwrap_or_default();
+            let mut lowered = None;
+            let mut check = |files: &SiteFiles, digest: SiteDigest| {
+                let (site, acceptable) = lower_for_serving(files, ground, &earlier);
+                lowered = Some((digest, Arc::new(site)));
+                acceptable
+            };
+            let event = self.intake.poll(now, &mut check);
+            self.latest = lowered.or(self.latest.take());
+            match event {
+                IntakeEvent::Nothing { .. } => return,
+                IntakeEvent::Unchanged(_) => {}
+                IntakeEvent::Refused(..) => self.reconciler.refuse(Vec::new(), now),
+                IntakeEvent::Accepted(files, digest) => {
+                    let kept = self.latest.take().filter(|(of, _)| *of == digest);
+                    let lowered = kept
+                        .map(|(_, lowered)| lowered)
+                        .unwrap_or_else(|| Arc::new(lower_for_serving(&files, ground, &earlier).0));
+                    self.latest = Some((digest, Arc::clone(&lowered)));
+                    self.reconciler.accept(files, digest, lowered, Vec::new(), now);
+                }
+            }
+        }
+    }
+
+    /// Whether the files in force, and those that act until somebody approves, ask for a session to run.
+    fn wants(&self, id: &SessionId) -> bool {
+        let running = |lowered: &Lowered| {
+            let spec = lowered.desired.sessions.get(id);
+            spec.is_some_and(|spec| spec.state == WantedState::Running)
+        };
+        let newest = self.reconciler.in_force().map(|site| &site.lowered);
+        newest.is_some_and(|lowered| running(lowered)) && running(&self.reconciler.lowered())
     }
 }
 
@@ -87,21 +150,22 @@ impl Run {
             store,
             nodes: names.map(|name| NodeId::new(name).unwrap()).collect(),
             engines: Vec::new(),
-            files: BTreeMap::new(),
+            disk: SharedDisk::default(),
             apply: "auto",
             harm_delay: Millis(5_000),
         };
         lock(&run.world).harm_rules = (run.harm_delay, 3);
+        run.write_policy();
         for n in 0..4 {
             run.write_session(n, "stop", "running", 0);
         }
         run.engines = (0..nodes).map(|at| run.boot(at)).collect();
-        run.accept();
+        run.take_in();
         run
     }
 
     /// A new engine on a node: from the store and the world alone.
-    fn boot(&self, at: usize) -> Reconciler {
+    fn boot(&self, at: usize) -> Engine {
         let node = self.nodes[at].clone();
         let world = Arc::clone(&self.world);
         let launcher = SimLauncher { world: Arc::clone(&world), node: node.clone() };
@@ -113,66 +177,62 @@ impl Run {
             workbenches: Box::new(SimWorkbenches),
             incumbent: Box::new(SimIncumbent(Known::Absent)),
         };
-        let store = Arc::clone(&self.store) as Arc<dyn Store>;
+        let store = CutOff {
+            inner: Arc::clone(&self.store) as Arc<dyn Store>,
+            node: node.clone(),
+            world: Arc::clone(&world),
+        };
+        let store = Arc::new(store) as Arc<dyn Store>;
         let now = lock(&world).now;
         let ledger = Ledger::open(store, Seal::new(&[7; 32]), now);
         let ledger = if self.nodes.len() > 1 { ledger.shared() } else { ledger };
-        Reconciler::new(adapters, ledger, ground(&node), 2, |_| 0)
+        let reconciler = Reconciler::new(adapters, ledger, ground(&node), 2, |_| 0);
+        let disk = Arc::clone(&self.disk);
+        let read = Box::new(move |now| Loaded {
+            files: lock_disk(&disk).read(now),
+            watch: WatchSet::default(),
+        });
+        let accepted = reconciler.in_force().and_then(|site| site.mark.digest);
+        let (settle, poll) = (Settle::default(), Millis(30_000));
+        let intake = Intake::start(Box::new(NoWatches), read, settle, poll, accepted, now);
+        Engine { reconciler, intake, latest: None }
     }
 
     fn write_session(&mut self, n: u64, on_removal: &str, state: &str, env: u64) {
         let text = format!(
             "workbench = \"demo\"\nstate = \"{state}\"\non-removal = \"{on_removal}\"\n[env]\nE = \"{env}\"\n"
         );
-        self.files.insert(format!("s{n}"), text);
+        lock_disk(&self.disk).sessions.insert(format!("s{n}"), text);
     }
 
-    fn site(&self) -> SiteFiles {
-        let harm = self.harm_delay;
-        let text = |file: &str, text: &str| {
-            Known::Present(SavedText { file: format!("/site/{file}"), text: text.to_owned() })
-        };
-        let sessions = self
-            .files
-            .iter()
-            .map(|(id, body)| (id.clone(), text(&format!("sessions.d/{id}.toml"), body)))
-            .collect();
-        let wharf = format!(
-            "[policy]\napply = \"{}\"\nharm-delay = \"{harm}\"\nmax-harmed = 3\n\
-             back-off = {{ first = \"1s\", max = \"8s\", give-up-after = 1000, within = \"1m\" }}\n",
-            self.apply
+    fn write_policy(&mut self) {
+        let (apply, harm) = (self.apply, self.harm_delay);
+        lock_disk(&self.disk).policy = format!(
+            "[policy]\napply = \"{apply}\"\nharm-delay = \"{harm}\"\nmax-harmed = 3\n\
+             back-off = {{ first = \"1s\", max = \"8s\", give-up-after = 1000, within = \"1m\" }}\n"
         );
-        SavedSite {
-            format: 1,
-            workbench_dir: "/site".to_owned(),
-            own_dir: "/site".to_owned(),
-            workbench: BTreeMap::new(),
-            root: String::new(),
-            cluster_files: Vec::new(),
-            wharf: text("wharf.toml", &wharf),
-            drop_ins: BTreeMap::from([("sessions.d".to_owned(), Known::Present(sessions))]),
-        }
-        .into_files()
-        .unwrap()
     }
 
-    /// The files come into force on every node, and the world learns what is wanted.
-    fn accept(&mut self) {
-        let files = Arc::new(self.site());
-        let digest = files.digest();
+    /// Every engine reads what there is to read, and takes into force what is accepted.
+    fn take_in(&mut self) {
         let now = lock(&self.world).now;
         for (engine, node) in self.engines.iter_mut().zip(&self.nodes) {
-            let lowered = desired::lower(&files, &ground(node));
-            assert!(lowered.is_acceptable(), "seed {}: {:?}", self.seed, lowered.problems);
-            engine.accept(Arc::clone(&files), digest, Arc::new(lowered), Vec::new(), now);
+            engine.take_in(&ground(node), now);
         }
-        self.tell_world();
+    }
+
+    /// Files changed: every engine hears of it.
+    fn wake(&mut self) {
+        let now = lock(&self.world).now;
+        for engine in &mut self.engines {
+            engine.intake.wake(now);
+        }
     }
 
     /// What files want, for the checks of safety.
     fn tell_world(&self) {
-        let wanted: BTreeSet<SessionId> = self
-            .files
+        let on_disk: BTreeSet<SessionId> = lock_disk(&self.disk)
+            .sessions
             .iter()
             .filter(|(_, text)| text.contains("state = \"running\""))
             .map(|(id, _)| SessionId::new(id).unwrap())
@@ -181,10 +241,14 @@ impl Run {
         let now = world.now;
         let known: BTreeSet<SessionId> =
             world.sessions.keys().map(|incarnation| incarnation.session.clone()).collect();
-        for id in known.difference(&wanted) {
+        // Whoever has not taken the new files up yet may still do what the old ones asked for.
+        let wanted = |id: &SessionId| {
+            on_disk.contains(id) && self.engines.iter().all(|engine| engine.wants(id))
+        };
+        for id in known.iter().filter(|id| !wanted(id)) {
             world.unwanted_since.entry(id.clone()).or_insert(now);
         }
-        world.unwanted_since.retain(|id, _| !wanted.contains(id));
+        world.unwanted_since.retain(|id, _| !wanted(id));
     }
 
     /// Something happens.
@@ -203,6 +267,8 @@ impl Run {
                 lock(&self.world).pass(Millis(ms));
             }
         }
+        self.go_wrong();
+        self.take_in();
         self.tell_world();
         self.round();
     }
@@ -217,7 +283,8 @@ impl Run {
             let policies = ["auto", "confirm-harmful", "confirm"];
             self.apply = policies[usize::try_from(self.random.below(3)).unwrap()];
             lock(&self.world).note(&format!("policy apply = {}", self.apply));
-            return self.accept();
+            self.write_policy();
+            return self.wake();
         }
         self.tell_world();
         let now = {
@@ -228,7 +295,32 @@ impl Run {
             world.note("a person lets go what waits");
             world.now
         };
-        let _ = self.engines[0].apply(None, false, now);
+        let _ = self.engines[0].reconciler.apply(None, false, now);
+    }
+
+    /// Readings find something else for a while, or what there is again; nodes lose the store.
+    fn go_wrong(&mut self) {
+        let mut world = lock(&self.world);
+        let (now, faults) = (world.now, world.faults);
+        let mut disk = lock_disk(&self.disk);
+        let mut changed = disk.heal(now);
+        if world.random.chance(faults.files)
+            && let Some(words) = disk.go_wrong(&mut world.random, now)
+        {
+            world.note(&words);
+            changed = true;
+        }
+        for node in &self.nodes {
+            if world.random.chance(faults.cut) {
+                let until = now.plus(Millis(world.random.below(20_000)));
+                world.cut.insert(node.clone(), until);
+                world.note(&format!("{node} cannot reach the store"));
+            }
+        }
+        drop((world, disk));
+        if changed {
+            self.wake();
+        }
     }
 
     fn edit(&mut self) {
@@ -236,7 +328,7 @@ impl Run {
         let id = format!("s{n}");
         match self.random.below(4) {
             0 => {
-                self.files.remove(&id);
+                lock_disk(&self.disk).sessions.remove(&id);
             }
             1 => self.write_session(n, "stop", "stopped", 0),
             _ => {
@@ -245,7 +337,7 @@ impl Run {
             }
         }
         lock(&self.world).note(&format!("edit of {id}"));
-        self.accept();
+        self.wake();
     }
 
     fn reboot_or_jump(&mut self) {
@@ -276,7 +368,16 @@ impl Run {
                 dies
             };
             let now = lock(&self.world).now;
-            self.engines[at].round(now, "simulation");
+            let Engine { reconciler, intake, .. } = &mut self.engines[at];
+            reconciler.deciding_by(intake.decides_by());
+            {
+                let mut world = lock(&self.world);
+                world.deciding.remove(&self.nodes[at]);
+                if intake.is_deciding() {
+                    world.deciding.insert(self.nodes[at].clone());
+                }
+            }
+            reconciler.round(now, "simulation");
             lock(&self.world).dies_after = None;
             if dies {
                 lock(&self.world).note("an engine died in its round");
@@ -320,6 +421,9 @@ impl Run {
     /// Faults end; everything settles, and is as asked for.
     fn calm(&mut self) {
         lock(&self.world).faults = Faults::CALM;
+        lock(&self.world).cut.clear();
+        lock_disk(&self.disk).calm();
+        self.wake();
         {
             // A start that would never have become ready is over at last.
             let mut world = lock(&self.world);
@@ -336,16 +440,18 @@ impl Run {
             for engine in &mut self.engines {
                 let now = lock(&self.world).now;
                 // With the store out of reach nothing can be let go; the next round tries again.
-                let _ = engine.apply(None, false, now);
+                let _ = engine.reconciler.apply(None, false, now);
             }
             let everything: BTreeSet<SessionId> =
                 lock(&self.world).sessions.keys().map(|id| id.session.clone()).collect();
             lock(&self.world).may_end.extend(everything);
             lock(&self.world).pass(Millis(2_000));
+            self.take_in();
             self.tell_world();
             self.round();
             let quiet = self.engines.iter().all(|engine| {
-                engine.rounds().next_back().is_some_and(|round| round.plan.is_settled())
+                let last = engine.reconciler.rounds().next_back();
+                !engine.intake.is_deciding() && last.is_some_and(|round| round.plan.is_settled())
             });
             settled = if quiet { settled + 1 } else { 0 };
             if settled == 3 {
@@ -355,7 +461,7 @@ impl Run {
         }
         let mut text = String::new();
         for engine in &self.engines {
-            let round = engine.rounds().next_back().unwrap();
+            let round = engine.reconciler.rounds().next_back().unwrap();
             let steps = engine_core::report::text::steps(&round.plan, &|moment: Moment| {
                 moment.0.to_string()
             });
@@ -367,7 +473,8 @@ impl Run {
 
     fn check_arrival(&self) {
         let world = lock(&self.world);
-        for (id, text) in &self.files {
+        let disk = lock_disk(&self.disk);
+        for (id, text) in &disk.sessions {
             let id = SessionId::new(id).unwrap();
             let ready = world.sessions.iter().any(|(incarnation, session)| {
                 incarnation.session == id && matches!(session.phase, Phase::Ready)
@@ -376,7 +483,7 @@ impl Run {
             assert_eq!(ready, wanted, "{}: {id} after calm", self.place());
         }
         for incarnation in world.sessions.keys() {
-            let declared = self.files.contains_key(incarnation.session.as_str());
+            let declared = disk.sessions.contains_key(incarnation.session.as_str());
             assert!(declared, "{}: {incarnation} is left over", self.place());
             assert!(world.ever.contains(incarnation), "{}: {incarnation}", self.place());
         }

@@ -153,6 +153,13 @@ impl Acceptance {
         self.episode.is_some()
     }
 
+    /// By when what is being decided is decided at the latest; none = nothing is.
+    #[must_use]
+    pub fn decides_by(&self) -> Option<Moment> {
+        let settled = self.episode?.first.plus(self.settle.max);
+        Some(self.held_until.map_or(settled, |held| held.max(settled)))
+    }
+
     /// Something may have happened to the files.
     pub fn wake(&mut self, now: Moment) {
         self.follow_clock(now);

@@ -57,6 +57,10 @@ pub struct Observed {
     pub balancer: Option<BalancerSeen>,
     /// Minute of the local week, from Monday 00:00: for time windows.
     pub week_minute: u16,
+    /// Newer files than those in force are being decided upon, until then at the latest: what those in force
+    /// would do to people may not be wanted any more.
+    #[serde(default)]
+    pub deciding_by: Option<Moment>,
     /// The product that runs on the same files; foreign as a whole.
     #[serde(default = "crate::incumbent::nobody_looked")]
     pub incumbent: Known<Arc<Found>>,
@@ -85,6 +89,7 @@ impl Observed {
             connections: BTreeMap::new(),
             balancer: None,
             week_minute: 0,
+            deciding_by: None,
             incumbent: crate::incumbent::nobody_looked(),
             memory: Memory::default(),
         }

@@ -249,6 +249,7 @@ impl Control {
         for _ in 0..ROUNDS_AT_ONCE {
             let now = self.clock.now();
             let began = std::time::Instant::now();
+            self.reconciler.deciding_by(self.intake.decides_by());
             let round = self.reconciler.round(now, cause).clone();
             next = round.next;
             let before = self.status.load_full();

@@ -12,6 +12,8 @@
 //! | `die` | the engine ends between two acts and starts anew from the store |
 //! | `clock` | the wall clock jumps, forward or back |
 //! | `reboot` | the machine restarts: every session is over, the store is as it was |
+//! | `cut` | a node that cannot reach the store for a while, and then can again |
+//! | `files` | readings that find a file torn or gone, the directory empty or unreadable, the policy unreadable |
 //! | `edit` | files change: sessions come, go, change; weights and ports change |
 //!
 //! Each run draws which of them occur and how often (swarm). They stay within what the engine promises to
@@ -20,7 +22,8 @@
 //!
 //! *Safety*, after every event: no two live incarnations of a session; nothing is done to an incarnation whose
 //! last observation was Unknown; no number is started twice; the budget of starts is kept; no session is hurt
-//! by a change of files before harm-delay, nor more of them than `max-harmed`.
+//! by a change of files before harm-delay, nor while newer files are being decided upon, nor more of them
+//! than `max-harmed`; files that are gone for less than harm-delay hurt nobody.
 //! *Liveness*: once the faults end, everything settles within [`CALM_ROUNDS`] rounds, and is as asked for.
 
 use super::random::Random;
@@ -51,6 +54,10 @@ pub struct Faults {
     pub clock: u32,
     /// See the module.
     pub reboot: u32,
+    /// See the module.
+    pub cut: u32,
+    /// See the module.
+    pub files: u32,
 }
 
 impl Faults {
@@ -66,6 +73,8 @@ impl Faults {
         die: 0,
         clock: 0,
         reboot: 0,
+        cut: 0,
+        files: 0,
     };
 
     /// Draws which faults occur in a run, and how often.
@@ -84,6 +93,8 @@ impl Faults {
             die: draw(100),
             clock: draw(60),
             reboot: draw(20),
+            cut: draw(80),
+            files: draw(200),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! [`faults`] holds the written promise: which faults occur, and what must hold all the same.
 //! [`world`] is the truth that adapters cannot see whole; [`ports`] are the adapters.
 
+pub mod disk;
 pub mod faults;
 pub mod ports;
 pub mod random;

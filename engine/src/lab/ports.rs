@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use engine_core::desired::{BalancerMethod, ListenAddress, ListenerId, StopSpec, WorkbenchSpec};
 use engine_core::ids::{
-    GatewayId, Incarnation, Moment, NodeId, SessionId, UserName, WorkbenchName,
+    Epoch, GatewayId, Incarnation, Moment, NodeId, SessionId, UserName, WorkbenchName,
 };
 use engine_core::incumbent::{Found, Questions};
 use engine_core::known::Known;
@@ -14,9 +14,12 @@ use engine_core::observed::{
 };
 use engine_core::plan::{RouteSpec, StartOrder};
 
+use grammar::value::Millis;
+
 use super::world::{Shared, lock};
 use crate::ports::{
-    Accounts, Incumbent, LaunchError, Launcher, Nodes, Routes, RoutesSeen, Secrets, Workbenches,
+    Accounts, Batch, Incumbent, LaunchError, Launcher, Nodes, Routes, RoutesSeen, Secrets, Store,
+    StoreError, Version, Versioned, Workbenches,
 };
 
 /// A launcher of one node.
@@ -247,5 +250,56 @@ pub struct SimIncumbent(pub Known<Arc<Found>>);
 impl Incumbent for SimIncumbent {
     fn observe(&mut self, _: Option<&Questions>, _: Moment) -> Known<Arc<Found>> {
         self.0.clone()
+    }
+}
+
+/// A store that its node cannot always reach.
+pub struct CutOff {
+    /// The store.
+    pub inner: Arc<dyn Store>,
+    /// The node.
+    pub node: NodeId,
+    /// What happens to it.
+    pub world: Shared,
+}
+
+impl CutOff {
+    fn reach(&self) -> Result<&dyn Store, StoreError> {
+        let world = lock(&self.world);
+        match world.cut.get(&self.node) {
+            Some(until) if world.now < *until => Err(StoreError::Failed {
+                what: "reach the store".to_owned(),
+                source: "no route to host".into(),
+            }),
+            _ => Ok(&*self.inner),
+        }
+    }
+}
+
+impl Store for CutOff {
+    fn get(&self, key: &str) -> Result<Option<Versioned>, StoreError> {
+        self.reach()?.get(key)
+    }
+
+    fn scan(&self, prefix: &str) -> Result<Vec<(String, Versioned)>, StoreError> {
+        self.reach()?.scan(prefix)
+    }
+
+    fn commit(&self, batch: &Batch) -> Result<Version, StoreError> {
+        self.reach()?.commit(batch)
+    }
+
+    fn lease(
+        &self,
+        name: &str,
+        holder: &str,
+        now: Moment,
+        ttl: Millis,
+    ) -> Result<Epoch, StoreError> {
+        self.reach()?.lease(name, holder, now, ttl)
+    }
+
+    fn release(&self, name: &str, holder: &str) -> Result<(), StoreError> {
+        self.reach()?.release(name, holder)
     }
 }

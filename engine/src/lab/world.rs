@@ -47,7 +47,9 @@ pub struct World {
     pub ever: BTreeSet<Incarnation>,
     /// What each engine was last told of an incarnation: Unknown or not.
     pub told_unknown: BTreeSet<(NodeId, Incarnation)>,
-    /// Since when a session is not wanted by the files on disk.
+    /// Nodes whose engine is deciding upon newer files than those in force.
+    pub deciding: BTreeSet<NodeId>,
+    /// Since when a session is not wanted: by the files on disk, or as some engine has found them.
     pub unwanted_since: BTreeMap<SessionId, Moment>,
     /// When sessions were hurt because files changed.
     pub hurt: Vec<(Moment, SessionId)>,
@@ -55,6 +57,8 @@ pub struct World {
     pub harm_rules: (Millis, u32),
     /// Sessions whose files ask for a restart or a stop: ending them is as asked.
     pub may_end: BTreeSet<SessionId>,
+    /// Nodes that cannot reach the store, until when.
+    pub cut: BTreeMap<NodeId, Moment>,
     /// Acts before the engine dies; none = it does not.
     pub dies_after: Option<u32>,
     /// What must never have happened, and did.
@@ -82,10 +86,12 @@ impl World {
             sessions: BTreeMap::new(),
             ever: BTreeSet::new(),
             told_unknown: BTreeSet::new(),
+            deciding: BTreeSet::new(),
             unwanted_since: BTreeMap::new(),
             hurt: Vec::new(),
             harm_rules: (Millis(60_000), 5),
             may_end: BTreeSet::new(),
+            cut: BTreeMap::new(),
             dies_after: None,
             broken: Vec::new(),
             journal: Vec::new(),
@@ -185,7 +191,7 @@ impl World {
         if self.told_unknown.contains(&(node.clone(), id.clone())) {
             self.broken.push(format!("{id} is ended though it was Unknown"));
         }
-        self.check_harm(id);
+        self.check_harm(node, id);
         let delay = self.random.below(stop.grace_ms.min(5_000));
         let now = self.now;
         if let Some(session) = self.sessions.get_mut(id)
@@ -198,11 +204,14 @@ impl World {
     }
 
     /// Harm that files cause waits, and there is not too much of it.
-    fn check_harm(&mut self, id: &Incarnation) {
+    fn check_harm(&mut self, node: &NodeId, id: &Incarnation) {
         let session = self.sessions.get(id);
         let was_ready = session.is_some_and(|session| matches!(session.phase, Phase::Ready));
         if !was_ready || self.may_end.contains(&id.session) {
             return;
+        }
+        if self.deciding.contains(node) {
+            self.broken.push(format!("{id} is ended while newer files are decided upon"));
         }
         let (delay, most) = self.harm_rules;
         match self.unwanted_since.get(&id.session) {

@@ -85,6 +85,15 @@ pub fn run(world: &mut World, command: &Command) -> Result<String, String> {
             world.observed.memory.paused = verb == "pause";
             Ok(String::new())
         }
+        "deciding" => {
+            let until = world.now.plus(Millis(span_ms(rest)?));
+            world.observed.deciding_by = Some(until);
+            Ok(String::new())
+        }
+        "decided" => {
+            world.observed.deciding_by = None;
+            Ok(String::new())
+        }
         "override" => people::tell(world, rest),
         "change" => people::change(world, rest),
         "request" => quiet(people::request(world, rest)),

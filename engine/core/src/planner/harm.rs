@@ -73,7 +73,9 @@ fn waits(
     if let Some(reason) = braked {
         return Some((WaitingOn::Approval { reason: reason.to_owned() }, None));
     }
-    let until = since.plus(policy.harm_delay);
+    // The line that asks for it may be gone already: that is decided first.
+    let until =
+        input.observed.deciding_by.into_iter().fold(since.plus(policy.harm_delay), Moment::max);
     (input.now < until).then_some((WaitingOn::HarmDelay, Some(until)))
 }
 
