@@ -95,6 +95,15 @@ pub struct Refusal {
     pub problems: Vec<String>,
 }
 
+impl StatusView {
+    /// A session by its id.
+    #[must_use]
+    pub fn session(&self, id: &str) -> Option<&SessionView> {
+        let at = self.sessions.binary_search_by(|session| session.id.as_str().cmp(id)).ok()?;
+        self.sessions.get(at)
+    }
+}
+
 /// A session.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
@@ -221,6 +230,7 @@ pub fn view(desired: &Desired, observed: &Observed, plan: &Plan, at: Moment) -> 
     view.sessions = sessions(desired, observed, plan);
     view.incumbent = incumbent::view(observed, desired, at);
     view.sessions.extend(incumbent::sessions(observed));
+    view.sessions.sort_by(|a, b| a.id.cmp(&b.id));
     view.holds = plan.holds.iter().map(hold_view).collect();
     for (listener, known) in &observed.listeners {
         if let Some(address) = known.present() {

@@ -39,9 +39,7 @@ const LOG_MAX: u64 = 1 << 20;
 /// Answers one request.
 pub fn answer(control: &mut Control, peer: &Peer, request: Request, now: Moment) -> Answer {
     let status = control.services.status.load_full();
-    let owner = |id: &str| {
-        status.sessions.iter().find(|session| session.id == id).map(|session| session.user.clone())
-    };
+    let owner = |id: &str| status.session(id).map(|session| session.user.clone());
     if !rights::may(peer, &request, &owner) {
         let message = format!("{} may not do this here", peer.name);
         return Answer::Error { message, denied: true };

@@ -14,7 +14,7 @@ pub fn why<'a>(
     origins: &Origins,
     rounds: impl Iterator<Item = &'a Round>,
 ) -> Option<(Vec<String>, Vec<Because>)> {
-    let session = status.sessions.iter().find(|session| session.id == thing);
+    let session = status.session(thing);
     if let Some(session) = session {
         return Some(why_session(session, status, origins, rounds));
     }

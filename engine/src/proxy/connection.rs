@@ -184,10 +184,8 @@ impl Connection {
         let pages = &self.worker.shared.pages;
         let status = pages.status();
         let person = &signed_in.person;
-        let theirs = |session: &&SessionView| {
-            session.id == id && (person.admin || session.user == person.user.as_str())
-        };
-        match status.sessions.iter().find(theirs) {
+        let theirs = |session: &&SessionView| person.admin || session.user == person.user.as_str();
+        match status.session(id).filter(theirs) {
             Some(session) => {
                 whole(pages.starting(&Startup::of(session, &status), request.headers()))
             }
@@ -205,7 +203,7 @@ impl Connection {
         let pages = &self.worker.shared.pages;
         let status = pages.status();
         let id = &route.spec.incarnation.session;
-        let session = status.sessions.iter().find(|session| session.id == id.as_str());
+        let session = status.session(id.as_str());
         let mut startup = Startup {
             display_name: &route.spec.display_name,
             workbench: route.spec.workbench.as_str(),
