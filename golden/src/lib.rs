@@ -9,4 +9,5 @@ pub mod lint_cases;
 pub mod own_cases;
 pub mod parse_cases;
 pub mod real;
+pub mod simulated;
 pub mod sources;

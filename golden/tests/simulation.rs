@@ -9,8 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use engine::control::lower_for_serving;
-use engine::intake::{Arm, Intake, IntakeEvent};
+use engine::intake::Intake;
 use engine::lab::disk::{SharedDisk, lock_disk};
 use engine::lab::faults::{CALM_ROUNDS, Faults};
 use engine::lab::ports::{
@@ -23,13 +22,13 @@ use engine::load::Loaded;
 use engine::ports::{RoutesSeen, Store};
 use engine::reconcile::{Adapters, Reconciler};
 use engine::store::memory::{Fault, MemoryStore, Write};
-use engine::watch::{ArmReport, WatchSet};
+use engine::watch::WatchSet;
 use engine_core::accept::Settle;
-use engine_core::desired::{Ground, Lowered, WantedState};
-use engine_core::ids::{Moment, NodeId, SessionId, SiteDigest, UserName};
+use engine_core::desired::Ground;
+use engine_core::ids::{Moment, NodeId, SessionId, UserName};
 use engine_core::known::Known;
 use engine_core::observed::Phase;
-use engine_core::site::SiteFiles;
+use golden::simulated::{Engine, NoWatches};
 use grammar::value::Millis;
 
 /// Events of chaos in one run.
@@ -70,70 +69,12 @@ struct Run {
     harm_delay: Millis,
 }
 
-/// An engine and how it takes files in.
-struct Engine {
-    reconciler: Reconciler,
-    intake: Intake,
-    /// What the set last checked asks for.
-    latest: Option<(SiteDigest, Arc<Lowered>)>,
-}
-
-/// Places no watches: the run wakes whoever is to read.
-struct NoWatches;
-
-impl Arm for NoWatches {
-    fn arm(&mut self, _: &WatchSet) -> ArmReport {
-        ArmReport { changed: false, polled: BTreeMap::new() }
-    }
-}
-
 fn ground(node: &NodeId) -> Ground {
     Ground {
         node: node.clone(),
         default_user: UserName::new("alice").unwrap(),
         digest_key: b"key".to_vec(),
         self_contained: true,
-    }
-}
-
-impl Engine {
-    /// What the control thread does with files, at one moment.
-    fn take_in(&mut self, ground: &Ground, now: Moment) {
-        for _ in 0..8 {
-            let earlier = self.latest.as_ref().map(|(_, lowered)| lowered.pieces.clone());
-            let earlier = earlier.unwrap_or_default();
-            let mut lowered = None;
-            let mut check = |files: &SiteFiles, digest: SiteDigest| {
-                let (site, acceptable) = lower_for_serving(files, ground, &earlier);
-                lowered = Some((digest, Arc::new(site)));
-                acceptable
-            };
-            let event = self.intake.poll(now, &mut check);
-            self.latest = lowered.or(self.latest.take());
-            match event {
-                IntakeEvent::Nothing { .. } => return,
-                IntakeEvent::Unchanged(_) => {}
-                IntakeEvent::Refused(..) => self.reconciler.refuse(Vec::new(), now),
-                IntakeEvent::Accepted(files, digest) => {
-                    let kept = self.latest.take().filter(|(of, _)| *of == digest);
-                    let lowered = kept
-                        .map(|(_, lowered)| lowered)
-                        .unwrap_or_else(|| Arc::new(lower_for_serving(&files, ground, &earlier).0));
-                    self.latest = Some((digest, Arc::clone(&lowered)));
-                    self.reconciler.accept(files, digest, lowered, Vec::new(), now);
-                }
-            }
-        }
-    }
-
-    /// Whether the files in force, and those that act until somebody approves, ask for a session to run.
-    fn wants(&self, id: &SessionId) -> bool {
-        let running = |lowered: &Lowered| {
-            let spec = lowered.desired.sessions.get(id);
-            spec.is_some_and(|spec| spec.state == WantedState::Running)
-        };
-        let newest = self.reconciler.in_force().map(|site| &site.lowered);
-        newest.is_some_and(|lowered| running(lowered)) && running(&self.reconciler.lowered())
     }
 }
 

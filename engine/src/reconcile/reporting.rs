@@ -1,0 +1,65 @@
+//! What files would do: asked, and not done.
+
+use engine_core::desired::{self, Lowered};
+use engine_core::forecast;
+use engine_core::ids::{Digest, Moment, SiteDigest};
+use engine_core::observed::Observed;
+use engine_core::planner::{self, Input};
+use engine_core::report::{About, Report};
+
+use super::Reconciler;
+use crate::observe;
+
+impl Reconciler {
+    /// What `files` would do, compared with the set in force: what `wharf plan` prints.
+    pub fn report(
+        &mut self,
+        lowered: &Lowered,
+        about: &About,
+        warnings: Vec<String>,
+        now: Moment,
+    ) -> Report {
+        let mut observed = self.look(now);
+        // The files in force may not speak yet of the accounts and workbenches that the new ones ask for.
+        observe::look_around(
+            &mut observed,
+            &mut *self.adapters.accounts,
+            &mut *self.adapters.workbenches,
+            &lowered.desired,
+            now,
+        );
+        observe::look_at_port(&mut observed, &mut *self.adapters.routes, &lowered.desired, now);
+        // What is planned for is taken as in force, so that an engine without any set can plan its first.
+        observed.in_force.digest.get_or_insert(SiteDigest(Digest::of(b"")));
+        let (requests, overrides) = self.people(now);
+        let (newest, acts) = (self.newest(), self.lowered());
+        let about = self.overridden(about, now);
+        let report_of = |lowered: &Lowered, options, warnings| {
+            let desired = desired::merge(lowered.desired.clone(), &requests, &overrides, now);
+            let forecast = forecast::forecast(&desired, &lowered.origins, &observed, now);
+            Report::new(about.clone(), options, &desired, &observed, &forecast, warnings)
+        };
+        let options = newest.settings.changes(&lowered.settings);
+        let mut lowered = lowered.clone();
+        lowered.origins.follow(&newest.origins);
+        let would_act = match self.pinned() {
+            Some(pinned) => Lowered::clone(pinned),
+            None => desired::act_on(&self.acted().lowered, &lowered),
+        };
+        let report = report_of(&would_act, options, warnings);
+        // What happens without the new files just the same is not theirs.
+        if self.in_force.is_none() || self.rests(&acts, &observed, now) {
+            return report;
+        }
+        report.compared_with(&report_of(&acts, Vec::new(), Vec::new()))
+    }
+
+    /// Whether nothing is to be done and nothing waits, with what is asked for already.
+    fn rests(&self, acts: &Lowered, observed: &Observed, now: Moment) -> bool {
+        let (requests, overrides) = self.people(now);
+        let desired = desired::merge(acts.desired.clone(), &requests, &overrides, now);
+        let plan =
+            planner::plan(&Input { desired: &desired, origins: &acts.origins, observed, now });
+        plan.steps.is_empty() && plan.holds.is_empty()
+    }
+}

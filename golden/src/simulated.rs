@@ -1,0 +1,74 @@
+//! An engine of the simulation: reconciliation with the way in which it takes files, as the control thread
+//! puts them together, without its thread. Read next: `tests/simulation.rs`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use engine::control::lower_for_serving;
+use engine::intake::{Arm, Intake, IntakeEvent};
+use engine::reconcile::Reconciler;
+use engine::watch::{ArmReport, WatchSet};
+use engine_core::desired::{Ground, Lowered, WantedState};
+use engine_core::ids::{Moment, SessionId, SiteDigest};
+use engine_core::site::SiteFiles;
+
+/// An engine and how it takes files in.
+pub struct Engine {
+    /// What decides and acts.
+    pub reconciler: Reconciler,
+    /// What reads.
+    pub intake: Intake,
+    /// What the set last checked asks for.
+    pub latest: Option<(SiteDigest, Arc<Lowered>)>,
+}
+
+/// Places no watches: the run wakes whoever is to read.
+pub struct NoWatches;
+
+impl Arm for NoWatches {
+    fn arm(&mut self, _: &WatchSet) -> ArmReport {
+        ArmReport { changed: false, polled: BTreeMap::new() }
+    }
+}
+
+impl Engine {
+    /// What the control thread does with files, at one moment.
+    pub fn take_in(&mut self, ground: &Ground, now: Moment) {
+        for _ in 0..8 {
+            let earlier = self.latest.as_ref().map(|(_, lowered)| lowered.pieces.clone());
+            let earlier = earlier.unwrap_or_default();
+            let mut lowered = None;
+            let mut check = |files: &SiteFiles, digest: SiteDigest| {
+                let (site, acceptable) = lower_for_serving(files, ground, &earlier);
+                lowered = Some((digest, Arc::new(site)));
+                acceptable
+            };
+            let event = self.intake.poll(now, &mut check);
+            self.latest = lowered.or(self.latest.take());
+            match event {
+                IntakeEvent::Nothing { .. } => return,
+                IntakeEvent::Unchanged(_) => {}
+                IntakeEvent::Refused(..) => self.reconciler.refuse(Vec::new(), now),
+                IntakeEvent::Accepted(files, digest) => {
+                    let kept = self.latest.take().filter(|(of, _)| *of == digest);
+                    let lowered = kept
+                        .map(|(_, lowered)| lowered)
+                        .unwrap_or_else(|| Arc::new(lower_for_serving(&files, ground, &earlier).0));
+                    self.latest = Some((digest, Arc::clone(&lowered)));
+                    self.reconciler.accept(files, digest, lowered, Vec::new(), now);
+                }
+            }
+        }
+    }
+
+    /// Whether the files in force, and those that act until somebody approves, ask for a session to run.
+    #[must_use]
+    pub fn wants(&self, id: &SessionId) -> bool {
+        let running = |lowered: &Lowered| {
+            let spec = lowered.desired.sessions.get(id);
+            spec.is_some_and(|spec| spec.state == WantedState::Running)
+        };
+        let newest = self.reconciler.in_force().map(|site| &site.lowered);
+        newest.is_some_and(|lowered| running(lowered)) && running(&self.reconciler.lowered())
+    }
+}
