@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use engine_core::desired::{self, Desired, Effect, Ground, Lowered, Override};
+use engine_core::desired::{self, Desired, Effect, Ground, Lowered, Override, Request};
 use engine_core::ids::{Generation, Moment, SiteDigest};
 use engine_core::observed::{InForce, Memory, Observed};
 use engine_core::plan::{HoldKind, Plan};
@@ -124,7 +124,7 @@ pub struct Reconciler {
     deciding_by: Option<Moment>,
     site: bool,
     keeps_inputs: bool,
-    inputs: Option<Observed>,
+    inputs: Option<(Observed, Vec<Request>, Vec<Override>)>,
     taken_up: incumbent::TakenUp,
 }
 
@@ -249,7 +249,10 @@ impl Reconciler {
         let input =
             Input { desired: &self.desired, origins: &lowered.origins, observed: &observed, now };
         let plan = planner::plan(&input);
-        self.inputs = self.keeps_inputs.then(|| observed.clone());
+        self.inputs = self.keeps_inputs.then(|| {
+            let (requests, overrides) = self.people(now);
+            (observed.clone(), requests, overrides)
+        });
         let outcomes = self.act(&plan, &lowered, now);
         self.remember(observed, &plan, &outcomes, now);
         self.hold_product_against_files();
@@ -274,15 +277,21 @@ impl Reconciler {
     /// # Errors
     /// They cannot be written as JSON.
     pub fn recorded(&mut self, at: Moment) -> Result<serde_json::Value, serde_json::Error> {
-        let observed = match self.inputs.take() {
+        let (observed, requests, overrides) = match self.inputs.take() {
             Some(inputs) => inputs,
-            None => self.look(at),
+            None => {
+                let (requests, overrides) = self.people(at);
+                (self.look(at), requests, overrides)
+            }
         };
         let site = self.in_force.as_ref();
         let acting = self.acting.as_ref().and_then(|acting| acting.files.as_deref());
         serde_json::to_value(Recorded {
             format: crate::recorded::FORMAT,
             acting: acting.map(SavedSite::from),
+            pinned: self.pinned_files(),
+            requests,
+            overrides,
             site: site.map(|site| SavedSite::from(&*site.files)),
             node: self.ground.node.clone(),
             default_user: self.ground.default_user.clone(),

@@ -29,6 +29,15 @@ pub struct Recorded {
     /// The files that act while those wait for approval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acting: Option<SavedSite>,
+    /// The files that act because a person has pinned them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pinned: Option<SavedSite>,
+    /// What people asked for.
+    #[serde(default)]
+    pub requests: Vec<Request>,
+    /// Commands that hide a line of a file.
+    #[serde(default)]
+    pub overrides: Vec<Override>,
     /// This node.
     pub node: NodeId,
     /// The account of sessions whose file names none.
@@ -88,11 +97,7 @@ impl Recorded {
     ///
     /// # Errors
     /// Its files cannot be read.
-    pub fn replan(
-        self,
-        requests: &[Request],
-        overrides: &[Override],
-    ) -> Result<Plan, RecordedError> {
+    pub fn replan(self) -> Result<Plan, RecordedError> {
         let ground = Ground {
             node: self.node,
             default_user: self.default_user,
@@ -105,10 +110,12 @@ impl Recorded {
             None => Ok::<_, RecordedError>(desired::Lowered::default()),
         };
         let mut lowered = lower(self.site)?;
-        if self.observed.in_force.acting.is_some() {
+        if self.pinned.is_some() {
+            lowered = lower(self.pinned)?;
+        } else if self.observed.in_force.acting.is_some() {
             lowered = desired::act_on(&lower(self.acting)?, &lowered);
         }
-        let desired = desired::merge(lowered.desired, requests, overrides, self.now);
+        let desired = desired::merge(lowered.desired, &self.requests, &self.overrides, self.now);
         let input = Input {
             desired: &desired,
             origins: &lowered.origins,

@@ -103,3 +103,28 @@ fn a_pinned_generation_acts_whatever_the_files_say() {
     engine.running("second");
     assert!(demo.is_alive());
 }
+
+#[test]
+fn a_recorded_round_holds_what_people_told() {
+    let site = Site::demo();
+    let (dir, records) = (site.dir(), site.around().join("rounds"));
+    let mut engine = Engine::start_told(site, dir, &["--record", &records.to_string_lossy()]);
+    engine.running("demo");
+    let node = engine.status().expect("it answers").node;
+    engine.site.write(&format!("nodes.d/{node}.toml"), "weight = 3\n");
+    engine
+        .wait_status("generation 2", |status| (status.nodes.get(&node)?.weight == 3).then_some(()));
+    let replanned = |what: &str| {
+        let found = std::fs::read_dir(&records).expect("rounds are recorded").find_map(|entry| {
+            let path = entry.expect("it can be listed").path();
+            let ran = engine.admin(&["replan", &path.to_string_lossy()]);
+            ran.stdout.contains(what).then_some(())
+        });
+        found.ok_or_else(|| what.to_owned())
+    };
+    is(&engine.admin(&["node", "weight", &node, "7"]), 0, "has weight 7");
+    golden::real::wait_for("the round", || replanned(&format!("because weight-{node} by ")));
+    is(&engine.admin(&["override", "clear", &format!("weight-{node}")]), 0, "");
+    is(&engine.admin(&["history", "pin", "1"]), 0, "generation 1 acts");
+    golden::real::wait_for("the round", || replanned("generation 2 acts: generation 1 is pinned"));
+}

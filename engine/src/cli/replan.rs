@@ -21,7 +21,7 @@ pub(super) fn run(args: &ReplanArgs) -> u8 {
             return FAILED;
         }
     };
-    let plan = match Recorded::parse(&text).and_then(|recorded| recorded.replan(&[], &[])) {
+    let plan = match Recorded::parse(&text).and_then(Recorded::replan) {
         Ok(plan) => plan,
         Err(error) => {
             complain(&format!("{}: {}", args.file.display(), crate::chain(&error)));

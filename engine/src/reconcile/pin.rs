@@ -9,6 +9,7 @@ use engine_core::observed::InForce;
 use engine_core::report::{About, Overridden};
 
 use super::Reconciler;
+use crate::saved::SavedSite;
 
 /// A pinned generation.
 pub(super) struct Pin {
@@ -56,6 +57,13 @@ impl Reconciler {
     /// What acts because it is pinned.
     pub(super) fn pinned(&self) -> Option<&Arc<Lowered>> {
         self.pin.as_ref()?.lowered.as_ref()
+    }
+
+    /// The files that act because they are pinned, as they are recorded.
+    pub(super) fn pinned_files(&self) -> Option<SavedSite> {
+        let pin = self.pin.as_ref().filter(|pin| pin.lowered.is_some())?;
+        let stored = self.ledger.site_of(pin.generation)?;
+        Some(SavedSite::from(&stored.files))
     }
 
     /// What is wrong with the pin, if something is.

@@ -5,12 +5,15 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Desired, Effect, Override, Pinned, SessionSpec, WantedState};
 use crate::ids::Moment;
 use crate::known::Known;
 
-/// A session that a person asked for; it keeps the resolved spec of its template.
-#[derive(Clone, Debug, PartialEq)]
+/// A session that a person asked for; it keeps the resolved spec of its template. As JSON it is part of a recorded
+/// round.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Request {
     /// What was asked for, resolved.
     pub spec: Arc<SessionSpec>,

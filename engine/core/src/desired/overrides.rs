@@ -3,12 +3,14 @@
 //! A command that contradicts no file needs none: it only takes earlier ones away. Never silent: `status` and
 //! every plan show what is overridden first, with the line that it hides. Read next: [`super::merge`](fn@super::merge).
 
+use serde::{Deserialize, Serialize};
+
 use super::{Desired, Origins, WantedState};
 use crate::ids::{Generation, Moment, NodeId, SessionId};
 use crate::plan::Because;
 
-/// A command that hides a line of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A command that hides a line of a file. As JSON it is part of a recorded round.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Override {
     /// Its id.
     pub id: String,
@@ -52,7 +54,8 @@ impl Override {
 }
 
 /// What an override does.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Effect {
     /// Whether a declared session should run.
     SessionState {
