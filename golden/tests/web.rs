@@ -14,6 +14,7 @@ use engine::web::sign_in_words;
 use engine::web::startup::{Startup, render_startup};
 use engine::web::status_page::render_status;
 use engine_core::ids::{Generation, Moment};
+use engine_core::window::ChangeWindow;
 
 /// 2026-11-21 12:00:00 UTC.
 const NOON: i64 = 1_795_262_400_000;
@@ -148,6 +149,12 @@ fn full_status() -> StatusView {
             owner: "root".to_owned(),
             reason: "disk swap, CHG0012345".to_owned(),
             until: Some(at(28_800)),
+        }],
+        change_windows: vec![ChangeWindow {
+            id: "ansible-4711".to_owned(),
+            owner: "root".to_owned(),
+            since: at(-60),
+            until: at(540),
         }],
         ..quiet_status()
     }

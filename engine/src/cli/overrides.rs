@@ -113,7 +113,7 @@ pub(super) enum NodeCli {
     Cordon(NodeArgs),
     /// New sessions again; ends a drain, too
     Uncordon(NodeArgs),
-    /// Empty a node: no new sessions, and those that can move do
+    /// No new sessions, and shown as draining; those that run stay (this version moves none)
     Drain(NodeArgs),
     /// Another share of new sessions
     Weight(WeightArgs),

@@ -77,6 +77,14 @@ fn trouble(status: &StatusView, person: &Person) -> Html {
         html.text(problem).markup("</p>\n<p class=\"soft\">What runs is kept and reached; ");
         html.markup("starts wait.</p>\n</section>\n");
     }
+    for window in &status.change_windows {
+        html.markup(
+            "<section class=\"wait\">\n<h2>Files are being written</h2>\n<p>Change window ",
+        );
+        html.markup("<code>").text(&window.id).markup("</code> is open until ");
+        html.html(time(window.until))
+            .markup(": no file is judged before it ends.</p>\n</section>\n");
+    }
     if status.paused {
         html.markup("<section class=\"wait\">\n<h2>Paused</h2>\n<p>Nothing is changed until ");
         html.markup("<code>wharf resume</code>; sessions stay reachable.</p>\n</section>\n");
