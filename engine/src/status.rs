@@ -35,6 +35,8 @@ pub struct StatusView {
     pub mode: String,
     /// The configuration directory, as given.
     pub site: String,
+    /// The same as an absolute path, for commands that run elsewhere.
+    pub site_dir: String,
     /// This node.
     pub node: String,
     /// The engine's process id.

@@ -197,3 +197,18 @@ fn puppet_writes_for_a_live_engine() {
     let failed = |ran: &Ran| !matches!(ran.code, Some(0 | 2));
     promises(&mut managed, puppet, &["--noop"], changed, failed);
 }
+
+#[test]
+fn a_staged_file_is_found_in_a_site_that_the_engine_was_told_by_a_relative_path() {
+    let site = Site::demo();
+    let relative = site.dir().strip_prefix("/").expect("an absolute path").to_owned();
+    let engine = Engine::start_in(site, relative);
+    let staged = engine.site.around().join("new");
+    std::fs::write(&staged, "TZ=UTC\n").expect("the directory is ours");
+    let pair = format!("{}={}", engine.site.path("launcher-env").display(), staged.display());
+    let mut plan = engine.command();
+    plan.current_dir(engine.site.around());
+    let plan = ran(plan.args(["plan", "--detailed-exitcode", "--as", &pair]));
+    assert_eq!(plan.code, Some(2), "{plan:?}");
+    assert!(plan.stdout.contains("launcher-env:1"), "{plan:?}");
+}

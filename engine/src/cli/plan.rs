@@ -152,7 +152,8 @@ fn answer_of(answer: Result<Answer, ClientError>) -> Result<Answer, u8> {
 /// The directory that the engine serves: what `--as` alone lays the staged file over.
 fn served_dir(socket: &Path) -> Result<PathBuf, u8> {
     match answer_of(client::ask(socket, Request::Status))? {
-        Answer::Status { status } => Ok(PathBuf::from(status.site)),
+        Answer::Status { status } if status.site_dir.is_empty() => Ok(PathBuf::from(status.site)),
+        Answer::Status { status } => Ok(PathBuf::from(status.site_dir)),
         _ => Err(FAILED),
     }
 }

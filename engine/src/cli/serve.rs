@@ -188,6 +188,8 @@ fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         instance: start.instance.clone(),
         site: start.dirs.workbench_dir().display().to_string(),
+        site_dir: std::path::absolute(start.dirs.workbench_dir())
+            .map_or_else(|_| String::new(), |dir| dir.display().to_string()),
         pid: std::process::id(),
         ..StatusView::default()
     };

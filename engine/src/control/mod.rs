@@ -286,6 +286,7 @@ impl Control {
         view.version.clone_from(&self.identity.version);
         view.instance.clone_from(&self.identity.instance);
         view.pid = self.identity.pid;
+        view.site_dir.clone_from(&self.identity.site_dir);
         view.round_us = self.identity.round_us;
         if view.site.is_empty() {
             view.site.clone_from(&self.identity.site);
