@@ -1,7 +1,7 @@
 //! What a machine lacks to serve a site, and what would be lost if this engine took the product's place.
 //!
 //! Pure: from a site's files, what they ask for, and [`Machine`], what was found around them. The shell collects
-//! (`cli/doctor` in the engine). Read next: [`cutover`].
+//! (`cli/doctor` in the engine). Read next: [`mod@cutover`].
 
 mod cutover;
 
