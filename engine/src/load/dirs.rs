@@ -78,11 +78,11 @@ impl SiteDirs {
                 let workbench = search(env).below(root);
                 let named = match (&workbench, &own) {
                     (Workbench::Search(_), Own::Required(dir) | Own::Optional(dir)) => {
-                        config_dir(dir)
+                        config_dir(root, dir)
                     }
                     _ => None,
                 };
-                (named.map_or(workbench, |dir| Workbench::Explicit(below(root, &dir))), own)
+                (named.map_or(workbench, Workbench::Explicit), own)
             }
             Some(dir) if holds_ours(dir) => {
                 (Workbench::Explicit(dir.to_owned()), Own::SelfContained)
@@ -176,11 +176,11 @@ fn below(root: &Path, path: &Path) -> PathBuf {
 }
 
 /// What our own policy file says of where Workbench's are; a file that cannot be read, or has errors, says
-/// nothing here, and all that is wrong with it once the site is read.
-fn config_dir(own: &Path) -> Option<PathBuf> {
+/// nothing here, and all that is wrong with it once the site is read. A relative one begins at that file.
+fn config_dir(root: &Path, own: &Path) -> Option<PathBuf> {
     let source = read_one(&own.join(WHARF_TOML), &open_to_read).ok()?;
     let dir = read_wharf(&source).own?.value.site?.config_dir?;
-    Some(own.join(dir))
+    Some(own.join(below(root, Path::new(&dir))))
 }
 
 /// Where the product's files are unless something else is said.
@@ -357,6 +357,16 @@ mod tests {
         assert_eq!(find(None, &[]), explicit("/srv/wb"));
         assert_eq!(find(None, &[("RSTUDIO_CONFIG_DIR", "/e")]), explicit("/e"));
         assert_eq!(find(Some(Path::new("/given")), &[]), explicit("/given"));
+        let below = |dir_named: &str| {
+            let text = format!("[site]\nconfig-dir = \"{dir_named}\"\n");
+            std::fs::create_dir_all(dir.path().join("etc/wharf")).unwrap();
+            std::fs::write(dir.path().join("etc/wharf").join(WHARF_TOML), text).unwrap();
+            let own = Own::Optional(PathBuf::from("/etc/wharf"));
+            SiteDirs::find_below(dir.path(), None, own, &env(&[])).workbench
+        };
+        // Of a machine whose files lie below a root, both kinds do.
+        assert_eq!(below("/srv/wb"), Workbench::Explicit(dir.path().join("srv/wb")));
+        assert_eq!(below("../wb"), Workbench::Explicit(dir.path().join("etc/wharf/../wb")));
         std::fs::write(dir.path().join(WHARF_TOML), "[site]\nconfig-dir = 1\n").unwrap();
         assert_eq!(find(None, &[]), searched(&[]));
     }
