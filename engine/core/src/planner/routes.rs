@@ -20,10 +20,17 @@ pub(super) fn plan_routes(input: &Input<'_>, draft: &mut Draft) {
             (Wanted::To(incarnation, seen), Some(route))
                 if route.incarnation == *incarnation && leads_to(route, seen, spec) =>
             {
+                debug_assert_eq!(
+                    route_to(incarnation, seen, spec, Some(route)),
+                    *route,
+                    "`leads_to` compares all that `route_to` makes"
+                );
                 draft.plan.unchanged.routes += 1;
             }
             (Wanted::To(incarnation, seen), before) => {
-                set_route(input, draft, route_to(incarnation, seen, spec, before));
+                let route = route_to(incarnation, seen, spec, before);
+                debug_assert_ne!(Some(&route), before, "`leads_to` sees no less than `route_to`");
+                set_route(input, draft, route);
             }
         }
     }
