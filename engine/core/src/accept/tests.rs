@@ -69,6 +69,20 @@ fn check(disk: &[(i64, u8, bool)], touches: &[i64], said: &[(i64, Next)]) {
 }
 
 #[test]
+fn by_when_it_is_decided_is_known_as_long_as_it_is_not() {
+    let mut world = World::new(Settle::default(), Some(0), &[(100, 1, true)]);
+    assert_eq!(world.acceptance.decides_by(), None);
+    world.run(100, &[]);
+    assert_eq!(world.acceptance.decides_by(), Some(Moment(5_100)));
+    world.acceptance.hold(Moment(100), Some(Moment(60_000)));
+    assert_eq!(world.acceptance.decides_by(), Some(Moment(60_000)));
+    world.acceptance.hold(Moment(101), None);
+    (101..400).for_each(|t| world.ask(t));
+    assert_eq!(world.said, [(201, Next::Accept(digest(1)))]);
+    assert_eq!(world.acceptance.decides_by(), None);
+}
+
+#[test]
 fn nothing_is_read_before_the_first_event() {
     let mut world = World::new(Settle::default(), Some(0), &[]);
     world.run(1_000, &[]);
