@@ -1,6 +1,7 @@
 //! A site's files as a record: what is stored before the first step, and what a command sends to the engine.
 //!
-//! Wire format of [`SiteFiles`], with a `format` of its own; core's types are not stored.
+//! Wire format of [`SiteFiles`], with a `format` of its own; core's types are not stored. A set with many
+//! things is stored in parts ([`SavedSite::without_things`], [`SavedThings`]), sent as a whole.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,6 +38,9 @@ pub struct SavedSite {
     pub drop_ins: BTreeMap<String, Known<BTreeMap<String, Known<SavedText>>>>,
 }
 
+/// Files of our directories, by the directory's name and the file's name without `.toml`.
+pub type SavedThings = BTreeMap<String, BTreeMap<String, Known<SavedText>>>;
+
 /// A file's text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SavedText {
@@ -71,19 +75,49 @@ pub enum SavedError {
 
 impl From<&SiteFiles> for SavedSite {
     fn from(files: &SiteFiles) -> Self {
-        let workbench = files.workbench.iter();
+        let mut saved = Self::without_things(files);
+        for drop_in in DropIn::ALL {
+            let things = files.managed(drop_in).files();
+            let things = things.map(|(stem, file)| (stem.to_owned(), text_of(file))).collect();
+            saved.add(SavedThings::from([(drop_in.dir_name().to_owned(), things)]));
+        }
+        saved
+    }
+}
+
+fn saved_cluster_file((file, known): (&ClusterFile, &Known<Source>)) -> SavedClusterFile {
+    SavedClusterFile {
+        kind: file.kind.file_name().to_owned(),
+        path: file.path.to_string(),
+        file: text_of(known),
+    }
+}
+
+/// A file as it is stored.
+pub fn text_of(file: &Known<Source>) -> Known<SavedText> {
+    file.as_ref()
+        .map(|source| SavedText { file: source.file.to_string(), text: source.text.to_string() })
+}
+
+fn source_of(text: Known<SavedText>) -> Known<Source> {
+    text.map(|saved| Source::new(saved.file, saved.text))
+}
+
+impl SavedSite {
+    /// Everything but the files of our directories; of those only which of them are managed.
+    #[must_use]
+    pub fn without_things(files: &SiteFiles) -> Self {
         let drop_ins = DropIn::ALL.into_iter().filter_map(|drop_in| {
             let saved = match files.managed(drop_in) {
                 Managed::NotManaged => return None,
-                Managed::Managed(files) => Known::Present(
-                    files.iter().map(|(stem, file)| (stem.clone(), text_of(file))).collect(),
-                ),
+                Managed::Managed(_) => Known::Present(BTreeMap::new()),
                 Managed::Unknown { since, reason } => {
                     Known::Unknown { since: *since, reason: reason.clone() }
                 }
             };
             Some((drop_in.dir_name().to_owned(), saved))
         });
+        let workbench = files.workbench.iter();
         Self {
             format: FORMAT,
             workbench_dir: files.workbench_dir.to_string(),
@@ -97,26 +131,16 @@ impl From<&SiteFiles> for SavedSite {
             drop_ins: drop_ins.collect(),
         }
     }
-}
 
-fn saved_cluster_file((file, known): (&ClusterFile, &Known<Source>)) -> SavedClusterFile {
-    SavedClusterFile {
-        kind: file.kind.file_name().to_owned(),
-        path: file.path.to_string(),
-        file: text_of(known),
+    /// Puts files into the directories that are managed; those of any other are left out.
+    pub fn add(&mut self, things: SavedThings) {
+        for (dir, files) in things {
+            if let Some(Known::Present(into)) = self.drop_ins.get_mut(&dir) {
+                into.extend(files);
+            }
+        }
     }
-}
 
-fn text_of(file: &Known<Source>) -> Known<SavedText> {
-    file.as_ref()
-        .map(|source| SavedText { file: source.file.to_string(), text: source.text.to_string() })
-}
-
-fn source_of(text: Known<SavedText>) -> Known<Source> {
-    text.map(|saved| Source::new(saved.file, saved.text))
-}
-
-impl SavedSite {
     /// The files again.
     ///
     /// # Errors

@@ -222,6 +222,12 @@ impl Digest {
         Self::of(&bytes)
     }
 
+    /// Its 32 bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// The first twelve hex digits, enough for people.
     #[must_use]
     pub fn short(self) -> String {

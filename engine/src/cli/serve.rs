@@ -40,6 +40,7 @@ use crate::proxy::{Proxy, Surroundings};
 use crate::reconcile::{Adapters, Reconciler};
 use crate::status::StatusView;
 use crate::store::late::LateStore;
+use crate::store::snapshots::{Due, Snapshots};
 use crate::warden::protocol::Call;
 use crate::warden::{self, Bounds, InProcess};
 use crate::watch::Watcher;
@@ -193,6 +194,9 @@ fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
         pid: std::process::id(),
         ..StatusView::default()
     };
+    let instance = start.instance.clone();
+    let snapshots = Snapshots::start(Arc::clone(&store), instance, Arc::clone(&clock))
+        .map_err(|error| format!("cannot start a thread for snapshots: {error}"))?;
     let mut control = Control::new(reconciler, intake, inbox, clock, services, view);
     control.tell(Box::new(crate::logging::listener()));
     if !global.quiet {
@@ -200,7 +204,7 @@ fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
         let link = Arc::clone(&identity);
         control.tell(super::terminal::teller(move || mint(&link, &user, true)));
     }
-    control.tell(snapshots(Arc::clone(&store), start.instance.clone()));
+    control.tell(ask_for_snapshots(snapshots.due()));
     let asked = events.clone();
     let _admin = Server::start(&start.layout.admin_socket(), move |request| {
         asked.send(Event::Asked(request)).is_ok()
@@ -211,7 +215,7 @@ fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
     crate::instance::notify("READY=1");
     let last = control.run();
     crate::instance::notify("STOPPING=1");
-    if let Err(error) = store.write_snapshot(&start.instance, super::now()) {
+    if let Err(error) = snapshots.finish() {
         complain(&format!("the store's snapshot was not written: {}", crate::chain(&error)));
     }
     if !global.quiet {
@@ -308,36 +312,23 @@ fn intake(start: &Start, reconciler: &Reconciler, events: mpsc::Sender<Event>) -
     Intake::start(Box::new(watcher), read, settle, POLL, digest, super::now())
 }
 
-/// Keeps the store's snapshot young: one after each generation, and one in five minutes with changes.
-fn snapshots(store: Arc<LateStore>, instance: String) -> crate::control::Listener {
+/// Asks for a snapshot of the store after each generation, and every five minutes in which something changed.
+fn ask_for_snapshots(due: Due) -> crate::control::Listener {
     const EVERY: std::time::Duration = std::time::Duration::from_mins(5);
-    let mut written = std::time::Instant::now();
+    let mut asked = std::time::Instant::now();
     let mut changed = false;
     Box::new(move |told| {
-        let due = match told {
+        let is_due = match told {
             Told::Accepted { .. } => true,
             Told::Refused { .. } => false,
             Told::Round { round, .. } => {
                 changed |= round.goes_on();
-                changed && written.elapsed() >= EVERY
+                changed && asked.elapsed() >= EVERY
             }
         };
-        if !due {
-            return;
-        }
-        (changed, written) = (false, std::time::Instant::now());
-        let (store, instance) = (Arc::clone(&store), instance.clone());
-        // Syncing a file is not for the control thread.
-        let writing = move || {
-            if let Err(error) = store.write_snapshot(&instance, super::now()) {
-                tracing::warn!(
-                    error = crate::chain(&error),
-                    "the store's snapshot was not written"
-                );
-            }
-        };
-        if let Err(error) = std::thread::Builder::new().name("snapshot".to_owned()).spawn(writing) {
-            tracing::warn!(%error, "the store's snapshot was not written");
+        if is_due {
+            (changed, asked) = (false, std::time::Instant::now());
+            due.now();
         }
     })
 }

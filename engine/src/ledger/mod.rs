@@ -4,6 +4,7 @@
 //! visible here. A store that cannot be written makes the records Unknown: starts are held, traffic goes on.
 
 mod approvals;
+mod parts;
 mod people;
 mod seal;
 mod sites;
@@ -451,8 +452,8 @@ impl Ledger {
         self.last_generation = self.last_generation.max(self.approval.generation);
         let current = all.iter().find(|(key, _)| key == keys::SITE_CURRENT);
         if let Some((key, record)) = current {
-            let site: wire::SiteRecord = decoded(key, record)?;
-            self.last_generation = self.last_generation.max(site.generation);
+            let current: wire::CurrentRecord = decoded(key, record)?;
+            self.last_generation = self.last_generation.max(current.generation);
         }
         self.records = records;
         Ok(())

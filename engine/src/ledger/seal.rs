@@ -1,7 +1,9 @@
 //! Seals texts before they are stored: configuration files hold secrets, and the store's files do not.
 //!
-//! AES-256-GCM with a random nonce before the text; the key never leaves the engine.
+//! AES-256-GCM with a random nonce before the text; the key never leaves the engine. Names of texts are keyed
+//! digests under another key, so that nobody learns from a name which text was sealed.
 
+use engine_core::ids::Digest;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
 
@@ -9,6 +11,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 pub struct Seal {
     key: LessSafeKey,
     random: SystemRandom,
+    names: Digest,
 }
 
 impl std::fmt::Debug for Seal {
@@ -24,8 +27,15 @@ impl Seal {
     /// Never: the key has the length that the algorithm wants.
     #[must_use]
     pub fn new(key: &[u8; 32]) -> Self {
+        let names = Digest::keyed(key, b"names of sealed texts");
         let key = UnboundKey::new(&AES_256_GCM, key).expect("the key has 32 bytes");
-        Self { key: LessSafeKey::new(key), random: SystemRandom::new() }
+        Self { key: LessSafeKey::new(key), random: SystemRandom::new(), names }
+    }
+
+    /// What a text is called: the same for the same text, and no help to whoever would guess it.
+    #[must_use]
+    pub fn name(&self, text: &[u8]) -> Digest {
+        Digest::keyed(self.names.bytes(), text)
     }
 
     /// Seals a text; none if the system gives no random bytes.

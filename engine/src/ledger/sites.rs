@@ -1,13 +1,14 @@
-//! The accepted sets of files in the store: the one in force, and those before it.
+//! The accepted sets of files in the store: the one in force, and those before it. How a set is cut: [`super::parts`].
 
-use engine_core::ids::{Generation, Moment};
+use std::collections::BTreeSet;
+
+use engine_core::ids::{Digest, Generation, Moment};
 use engine_core::observed::InForce;
 use engine_core::site::SiteFiles;
 
+use super::parts::{Part, joined, parts};
 use super::{Ledger, encoded, wire};
-use crate::hex::{from_hex, hex};
 use crate::ports::{Batch, StoreError, Versioned};
-use crate::saved::SavedSite;
 use crate::store::keys;
 
 /// A stored set of files.
@@ -23,23 +24,27 @@ impl Ledger {
     /// The stored set of files, if there is one that can be read.
     #[must_use]
     pub fn site(&self) -> Option<Saved> {
-        self.stored_site(keys::SITE_CURRENT)
+        let stored = self.store.get(keys::SITE_CURRENT).ok().flatten()?;
+        let current: wire::CurrentRecord = wire::decode(&stored.bytes).ok()?;
+        self.site_of(current.generation)
     }
 
     /// The stored set of files of a generation, if it is kept and can be read.
     #[must_use]
     pub fn site_of(&self, generation: Generation) -> Option<Saved> {
-        self.stored_site(&keys::site_history(generation))
+        let stored = self.store.get(&keys::site_history(generation)).ok().flatten()?;
+        let record: wire::SiteRecord = wire::decode(&stored.bytes).ok()?;
+        let part = |name: &Digest| {
+            let stored = self.store.get(&keys::site_part(*name)).ok().flatten()?;
+            self.seal.open(&stored.bytes)
+        };
+        Some(Saved { mark: record.mark(), files: joined(record.parts.iter().map(part))? })
     }
 
     /// Every generation that is kept, oldest first.
     #[must_use]
     pub fn history(&self) -> Vec<InForce> {
-        let stored = self.store.scan(keys::SITE_HISTORY).unwrap_or_default();
-        let mark = |(_, record): &(String, Versioned)| {
-            Some(wire::decode::<wire::SiteRecord>(&record.bytes).ok()?.mark())
-        };
-        stored.iter().filter_map(mark).collect()
+        self.kept().unwrap_or_default().iter().map(wire::SiteRecord::mark).collect()
     }
 
     /// The generation that a person has pinned.
@@ -49,14 +54,10 @@ impl Ledger {
         in_force.filter_map(|given| given.effect.pinned()).next_back()
     }
 
-    fn stored_site(&self, key: &str) -> Option<Saved> {
-        let stored = self.store.get(key).ok().flatten()?;
-        let record: wire::SiteRecord = wire::decode(&stored.bytes).ok()?;
-        let sealed = from_hex(&record.sealed)?;
-        let text = self.seal.open(&sealed)?;
-        let saved: SavedSite = serde_json::from_slice(&text).ok()?;
-        let mark = record.mark();
-        Some(Saved { mark, files: saved.into_files().ok()? })
+    /// Every set that is kept, oldest first; one that cannot be read is none.
+    fn kept(&self) -> Result<Vec<wire::SiteRecord>, StoreError> {
+        let read = |(_, record): &(String, Versioned)| wire::decode(&record.bytes).ok();
+        Ok(self.store.scan(keys::SITE_HISTORY)?.iter().filter_map(read).collect())
     }
 
     /// Stores a set of files as the one in force, before its first step; `keep` generations are kept.
@@ -69,39 +70,159 @@ impl Ledger {
         files: &SiteFiles,
         keep: u32,
     ) -> Result<(), StoreError> {
-        let failed = |what: &str| StoreError::Unknown { reason: what.to_owned() };
         let digest = mark.digest.ok_or_else(|| failed("a set without a digest"))?;
-        let text = serde_json::to_vec(&SavedSite::from(files))
-            .map_err(|error| failed(&error.to_string()))?;
-        let sealed = self.seal.seal(&text).ok_or_else(|| failed("no random bytes"))?;
+        let parts = parts(files, &self.seal).map_err(|error| failed(&error.to_string()))?;
         let record = wire::SiteRecord {
             generation: mark.generation,
             digest,
             since: mark.since,
-            sealed: hex(&sealed),
+            parts: parts.iter().map(Part::name).collect(),
             acting: mark.acting,
         };
-        let bytes = encoded(&record)?;
-        let batch = Batch {
-            expect: self.expect([keys::SITE_CURRENT]),
-            put: vec![
-                (keys::SITE_CURRENT.to_owned(), bytes.clone()),
-                (keys::site_history(mark.generation), bytes),
-            ],
-            // One comes, one goes: `keep` of them stay.
-            remove: mark
-                .generation
-                .0
-                .checked_sub(u64::from(keep.max(1)))
-                .map(Generation)
-                .filter(|old| Some(*old) != mark.acting)
-                .filter(|old| Some(*old) != self.pinned(mark.since))
-                .map(keys::site_history)
-                .into_iter()
-                .collect(),
-        };
+        let stored = self.kept()?;
+        let (stay, go) = self.stay_and_go(&stored, mark, keep);
+        let had: BTreeSet<Digest> = names(stored.iter());
+        let needed = &names(stay.into_iter().chain([&record]));
+        let mut put = vec![
+            (
+                keys::SITE_CURRENT.to_owned(),
+                encoded(&wire::CurrentRecord { generation: mark.generation })?,
+            ),
+            (keys::site_history(mark.generation), encoded(&record)?),
+        ];
+        for part in parts.into_iter().filter(|part| !had.contains(&part.name())) {
+            let key = keys::site_part(part.name());
+            let text = part.into_text().map_err(|error| failed(&error.to_string()))?;
+            put.push((key, self.seal.seal(&text).ok_or_else(|| failed("no random bytes"))?));
+        }
+        let gone = go.iter().map(|record| keys::site_history(record.generation));
+        let remove = gone.chain(had.difference(needed).copied().map(keys::site_part)).collect();
+        let batch = Batch { expect: self.expect([keys::SITE_CURRENT]), put, remove };
         self.commit(batch)?;
         self.last_generation = self.last_generation.max(mark.generation);
         Ok(())
+    }
+
+    /// Which stored sets are still kept beside a new one, and which are not: `keep` of them in all, and
+    /// whatever acts or is pinned.
+    fn stay_and_go<'a>(
+        &self,
+        stored: &'a [wire::SiteRecord],
+        new: &InForce,
+        keep: u32,
+    ) -> (Vec<&'a wire::SiteRecord>, Vec<&'a wire::SiteRecord>) {
+        let oldest = (new.generation.0 + 1).saturating_sub(u64::from(keep.max(1)));
+        let pinned = self.pinned(new.since);
+        let stays = |record: &&wire::SiteRecord| {
+            let generation = record.generation;
+            generation.0 >= oldest || Some(generation) == new.acting || Some(generation) == pinned
+        };
+        let others = stored.iter().filter(|record| record.generation != new.generation);
+        others.partition(stays)
+    }
+}
+
+fn names<'a>(records: impl Iterator<Item = &'a wire::SiteRecord>) -> BTreeSet<Digest> {
+    records.flat_map(|record| record.parts.iter().copied()).collect()
+}
+
+fn failed(what: &str) -> StoreError {
+    StoreError::Unknown { reason: what.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use engine_core::desired::{Effect, Override};
+    use engine_core::known::Known;
+    use engine_core::site::Managed;
+    use grammar::source::Source;
+
+    use super::*;
+    use crate::ledger::Seal;
+    use crate::ports::Store;
+    use crate::store::memory::MemoryStore;
+
+    /// A store that keeps three generations, and what was put there.
+    struct Kept {
+        store: Arc<MemoryStore>,
+        ledger: Ledger,
+    }
+
+    impl Kept {
+        fn new() -> Self {
+            let store = Arc::new(MemoryStore::default());
+            let seal = Seal::new(&[7; 32]);
+            let ledger = Ledger::open(Arc::<MemoryStore>::clone(&store), seal, Moment(0));
+            Self { store, ledger }
+        }
+
+        /// Accepts a set of ten thousand sessions of which one says the generation.
+        fn accept(&mut self, generation: u64) -> SiteFiles {
+            let file = |n: u64| {
+                let says = if n == 77 { generation } else { 0 };
+                let source =
+                    Source::new(format!("/w/sessions.d/s{n}.toml"), format!("n = {says}\n"));
+                (format!("s{n}"), Known::Present(source))
+            };
+            let mut files = SiteFiles::nothing("/e", "/w");
+            files.sessions = Managed::Managed((0..10_000).map(file).collect::<BTreeMap<_, _>>());
+            let mark = InForce {
+                generation: Generation(generation),
+                digest: Some(files.digest()),
+                since: Moment(i64::try_from(generation).unwrap()),
+                acting: None,
+            };
+            self.ledger.save_site(&mark, &files, 3).unwrap();
+            files
+        }
+
+        fn kept(&self) -> Vec<u64> {
+            self.ledger.history().iter().map(|mark| mark.generation.0).collect()
+        }
+
+        fn bytes(&self) -> usize {
+            self.store.scan("site/").unwrap().iter().map(|(_, record)| record.bytes.len()).sum()
+        }
+    }
+
+    #[test]
+    fn an_edit_stores_what_it_changed_and_old_generations_go_with_what_only_they_had() {
+        let mut it = Kept::new();
+        let first = it.accept(1);
+        let once = it.bytes();
+        let sets: Vec<SiteFiles> = (2..=9).map(|generation| it.accept(generation)).collect();
+        assert_eq!(it.kept(), [7, 8, 9]);
+        assert!(it.bytes() * 10 < once * 13, "{} after {once}", it.bytes());
+        assert_eq!(it.ledger.site().unwrap().files.digest(), sets.last().unwrap().digest());
+        for generation in 7..=9 {
+            let stored = it.ledger.site_of(Generation(generation)).unwrap();
+            assert_eq!(
+                stored.files.digest(),
+                sets[usize::try_from(generation).unwrap() - 2].digest()
+            );
+        }
+        assert!(it.ledger.site_of(Generation(1)).is_none(), "{:?}", first.digest());
+        // As many parts as one set has, and the changed one of each of the two others.
+        let parts = it.store.scan(keys::SITE_PARTS).unwrap().len();
+        let of_one = super::parts(&first, &Seal::new(&[7; 32])).unwrap().len();
+        assert_eq!(parts, of_one + 2);
+    }
+
+    #[test]
+    fn a_pinned_generation_is_kept_and_no_longer_than_it_is_pinned() {
+        let mut it = Kept::new();
+        let first = it.accept(1);
+        let pin = Effect::Pin { generation: Generation(1) };
+        let given = Override::new(pin, "root", "", Moment(1), None);
+        it.ledger.put_override(&given).unwrap();
+        (2..=6).for_each(|generation| drop(it.accept(generation)));
+        assert_eq!(it.kept(), [1, 4, 5, 6]);
+        assert_eq!(it.ledger.site_of(Generation(1)).unwrap().files.digest(), first.digest());
+        assert!(it.ledger.clear_override(&given.id).unwrap());
+        it.accept(7);
+        assert_eq!(it.kept(), [5, 6, 7]);
     }
 }

@@ -2,7 +2,7 @@
 
 use engine_core::approval::Matter;
 use engine_core::desired::{Effect, Override, Request, SessionSpec, WantedState};
-use engine_core::ids::{Generation, Moment, NodeId, SessionId, SiteDigest};
+use engine_core::ids::{Digest, Generation, Moment, NodeId, SessionId, SiteDigest};
 use engine_core::observed::{EndRecord, InForce, Placed, Terms};
 use engine_core::window::ChangeWindow;
 use serde::de::DeserializeOwned;
@@ -60,14 +60,20 @@ pub(super) struct WindowRecord {
     pub(super) window: ChangeWindow,
 }
 
-/// The set of files in force.
+/// Which set of files is in force.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct CurrentRecord {
+    pub(super) generation: Generation,
+}
+
+/// An accepted set of files.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct SiteRecord {
     pub(super) generation: Generation,
     pub(super) digest: SiteDigest,
     pub(super) since: Moment,
-    /// The files as JSON, sealed, in hex.
-    pub(super) sealed: String,
+    /// Names of the parts that it is made of.
+    pub(super) parts: Vec<Digest>,
     /// The generation that acts until this one is approved; none = this one acts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) acting: Option<Generation>,

@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! identity                              who this store is
-//! site/current                          the set of files in force
+//! site/current                          the generation in force
 //! site/history/<generation, 20 digits>  accepted sets; digits so that a scan is in order
-//! site/text/<site digest>/<path hash>   the texts of an accepted set
+//! site/part/<keyed digest>              files that accepted sets are made of
 //! number/<session>                      the highest start number ever given
 //! placement/<session>                   the intent of its newest start
 //! ends/<session>                        its recent ends
@@ -19,16 +19,16 @@
 //!
 //! No part of a key can hold a `/`: ids and digests have none, and paths stand as hashes.
 
-use engine_core::ids::{Digest, GatewayId, Generation, Moment, SessionId, SiteDigest};
+use engine_core::ids::{Digest, GatewayId, Generation, Moment, SessionId};
 
 /// Who this store is.
 pub const IDENTITY: &str = "identity";
-/// The set of files in force.
+/// The generation in force.
 pub const SITE_CURRENT: &str = "site/current";
 /// Accepted sets.
 pub const SITE_HISTORY: &str = "site/history/";
-/// Texts of accepted sets.
-pub const SITE_TEXT: &str = "site/text/";
+/// Files that accepted sets are made of.
+pub const SITE_PARTS: &str = "site/part/";
 /// Start numbers.
 pub const NUMBERS: &str = "number/";
 /// Intents of starts.
@@ -58,16 +58,10 @@ pub fn site_history(generation: Generation) -> String {
     format!("{SITE_HISTORY}{:020}", generation.0)
 }
 
-/// All texts of one accepted set.
+/// One part of accepted sets, by its name.
 #[must_use]
-pub fn site_texts(digest: SiteDigest) -> String {
-    format!("{SITE_TEXT}{}/", digest.0)
-}
-
-/// One text of an accepted set, by the path it is shown under.
-#[must_use]
-pub fn site_text(digest: SiteDigest, path: &str) -> String {
-    format!("{}{}", site_texts(digest), Digest::of(path.as_bytes()))
+pub fn site_part(name: Digest) -> String {
+    format!("{SITE_PARTS}{name}")
 }
 
 /// A session's start number.

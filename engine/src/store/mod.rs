@@ -16,6 +16,7 @@ pub mod memory;
 mod recovery;
 pub mod sled;
 pub mod snapshot;
+pub mod snapshots;
 mod table;
 mod writer;
 

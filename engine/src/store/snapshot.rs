@@ -12,7 +12,6 @@
 //! changed or added is refused, and the one before is tried.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
@@ -25,6 +24,7 @@ use serde_json::value::RawValue;
 use super::directory::{private, sync_directory};
 use super::frame::Space;
 use super::table::{Entry, LeaseRow, Table};
+use crate::hex::{from_hex, hex};
 use crate::ports::{Version, Versioned};
 
 /// The format of a snapshot that this program writes.
@@ -233,12 +233,7 @@ fn render(to: File, image: &Image) -> io::Result<File> {
 }
 
 fn digest(sum: Context) -> Digest {
-    let mut text = String::with_capacity(64);
-    for byte in sum.finish().as_ref() {
-        // Writing to a string never fails.
-        let _ = write!(text, "{byte:02x}");
-    }
-    Digest::try_from(text).expect("SHA-256 has 64 hex digits")
+    Digest::try_from(hex(sum.finish().as_ref())).expect("SHA-256 has 64 hex digits")
 }
 
 struct Summed<W> {
@@ -257,7 +252,7 @@ impl<W: Write> Summed<W> {
 
 fn line_of(record: &Versioned) -> Line {
     let value = raw_of(&record.bytes);
-    let hex = value.is_none().then(|| to_hex(&record.bytes));
+    let hex = value.is_none().then(|| hex(&record.bytes));
     Line { key: None, lease: None, version: record.version.0, value, hex }
 }
 
@@ -270,27 +265,6 @@ fn raw_of(bytes: &[u8]) -> Option<Box<RawValue>> {
     }
     let raw = RawValue::from_string(text.to_owned()).ok()?;
     (raw.get() == text && text.trim() == text).then_some(raw)
-}
-
-fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string never fails.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes();
-    if !digits.len().is_multiple_of(2) {
-        return None;
-    }
-    let pair = |pair: &[u8]| {
-        let plain = pair.iter().all(u8::is_ascii_hexdigit);
-        let text = std::str::from_utf8(pair).ok().filter(|_| plain)?;
-        u8::from_str_radix(text, 16).ok()
-    };
-    digits.chunks_exact(2).map(pair).collect()
 }
 
 /// The newest snapshot that can be loaded, with its path, and why newer ones could not be.
