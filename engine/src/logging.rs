@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
 use crate::control::Told;
+use crate::execute::Outcome;
 
 /// Starts logging to stderr. `WHARF_LOG` says what (`info`, `engine=debug`, ...).
 pub fn start(verbose: u8) {
@@ -23,6 +24,17 @@ pub fn start(verbose: u8) {
     } else {
         builder.json().flatten_event(true).try_init()
     };
+}
+
+/// So many steps are named in one event; a log's line has to stay a line.
+const NAMED: usize = 100;
+
+/// The steps of a round by their ids, as `wharf plan --json` has them: `place/demo#1 start/demo#1`.
+fn ids(outcomes: &[Outcome]) -> String {
+    let named: Vec<&str> = outcomes.iter().take(NAMED).map(|of| of.step.as_str()).collect();
+    let more = outcomes.len() - named.len();
+    let rest = if more > 0 { format!(" +{more}") } else { String::new() };
+    named.join(" ") + &rest
 }
 
 /// Logs what the control thread tells.
@@ -71,6 +83,7 @@ pub fn listener() -> impl FnMut(&Told<'_>) + Send {
                     woken_by = round.woken_by,
                     generation = after.generation.0,
                     steps = round.outcomes.len(),
+                    ids = ids(&round.outcomes),
                     holds = round.plan.holds.len(),
                     took_us = after.round_us,
                     settled = after.settled,

@@ -85,6 +85,8 @@ pub struct Round {
     pub at: Moment,
     /// What woke it.
     pub woken_by: String,
+    /// The generation in force; 0 = none.
+    pub generation: Generation,
     /// What it decided.
     pub plan: Arc<Plan>,
     /// What became of each step.
@@ -262,6 +264,7 @@ impl Reconciler {
             number: self.rounds,
             at: now,
             woken_by: woken_by.to_owned(),
+            generation: self.in_force.as_ref().map_or(Generation(0), |site| site.mark.generation),
             plan: Arc::new(plan),
             outcomes,
             next,

@@ -1,22 +1,30 @@
-//! Ansible and Puppet write the files of a live engine, with the role and the module of the samples: changed, then
-//! unchanged, also while something of the first run waits; a set that would be refused never comes into force; check
-//! mode and noop change nothing.
+//! Ansible and Puppet write the files of a live engine, with the role and the module of the samples, while a session
+//! waits all the time for somebody to be done with it: changed, then unchanged, again and again; check mode and noop
+//! change nothing, and show the steps that the real run takes, by their ids; a set that would be refused never comes
+//! into force.
+//!
+//! Each tool runs twice and twice more; `WHARF_RUNS=20` runs it twenty times and twenty times more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use golden::real::engine::ran;
+use engine::status::HoldView;
+use golden::real::engine::{is, ran};
+use golden::real::process::all_of;
 use golden::real::site::wharf_toml;
-use golden::real::{Engine, Process, Ran, Site, wharf};
+use golden::real::{Engine, Process, Ran, Site, Socket, wait_for, wharf};
 
 /// Files by their names in the site.
 type Files<'a> = BTreeMap<&'a str, String>;
 
-/// A live engine, and what is to be written.
+/// A live engine, somebody at work in a session of it, and what is to be written.
 struct Managed {
     engine: Engine,
     demo: Process,
+    idle: Process,
+    at_work: Socket,
     node: String,
 }
 
@@ -24,28 +32,34 @@ impl Managed {
     #[track_caller]
     fn new() -> Self {
         let site = Site::demo();
-        site.write("wharf.toml", &wharf_toml("60s"));
+        site.write("wharf.toml", &wharf_toml("1s"));
         site.write("sessions.d/idle.toml", "workbench = \"demo\"\non-removal = \"when-idle\"\n");
+        site.write("sessions.d/extra.toml", "workbench = \"demo\"\nstate = \"stopped\"\n");
         let mut engine = Engine::start(site);
         let demo = engine.running("demo");
-        engine.running("idle");
+        let idle = engine.running("idle");
+        let (port, browser) = (engine.listening(), engine.sign_in());
+        let at_work = wait_for("a WebSocket", || browser.web_socket(port, "/s/idle/ws"));
         let node = engine.status().expect("it answers").node;
-        Self { engine, demo, node }
+        std::fs::create_dir(engine.site.around().join("tmp")).expect("the directory is ours");
+        Self { engine, demo, idle, at_work, node }
     }
 
-    /// Three files that belong together: the first names a cluster that the second brings.
-    fn files(&self, weight: u32) -> Files<'static> {
+    /// Files that belong together: the first names a cluster that the second brings. With each `turn` they give the
+    /// node another weight, and let the session `extra` run or not.
+    fn files(&self, turn: u32) -> Files<'static> {
         let conf = self.engine.site.rserver_conf(self.engine.site.port());
         let clusters = "[server]\naddress=localhost\n[cluster]\nname=Local\ntype=Local\n[cluster]\nname=Second\ntype=Local\n";
+        let state = if turn.is_multiple_of(2) { "stopped" } else { "running" };
         Files::from([
-            ("a-first/rserver.conf", format!("{conf}launcher-default-cluster=Second\n")),
+            ("rserver.conf", format!("{conf}launcher-default-cluster=Second\n")),
             ("launcher.conf", clusters.to_owned()),
-            ("launcher-env", "JobType: session\nEnvironment: TZ=UTC\n".to_owned()),
-            ("nodes.d", format!("weight = {weight}\n")),
+            (
+                "sessions.d/extra.toml",
+                format!("workbench = \"demo\"\ncluster = \"Local\"\nstate = \"{state}\"\n"),
+            ),
+            ("nodes.d", format!("weight = {}\n", turn + 2)),
         ])
-        .into_iter()
-        .map(|(name, text)| (name.trim_start_matches("a-first/"), text))
-        .collect()
     }
 
     /// The path of a file in the site; the node's own has its name.
@@ -72,13 +86,104 @@ impl Managed {
         command
             .env("WHARF_STATE_DIR", around.join("state"))
             .env("WHARF_RUNTIME_DIR", around.join("run"))
-            .env("WHARF_OWN_DIR", around.join("wharf"));
+            .env("WHARF_OWN_DIR", around.join("wharf"))
+            .env("TMPDIR", around.join("tmp"));
         command
     }
 
     fn generation(&self) -> u64 {
         self.engine.status().expect("it answers").generation.0
     }
+
+    /// Everything that a run which changes nothing leaves as it is.
+    fn seen(&self) -> Seen {
+        let status = self.engine.status().expect("it answers");
+        let around = self.engine.site.around();
+        Seen {
+            files: files_below(&self.engine.site.dir()),
+            temporary: files_below(&around.join("tmp")),
+            around: names_in(around).into_iter().filter(|path| !is_a_tools(path)).collect(),
+            processes: all_of(around),
+            generation: status.generation.0,
+            holds: format!("{:?}", status.holds),
+            rest: format!(
+                "{:?} {:?} {:?}",
+                status.change_windows, status.overrides, status.refused
+            ),
+        }
+    }
+
+    /// The steps that were taken since the newest generation is in force, once nothing is left to do.
+    fn taken(&mut self) -> BTreeSet<String> {
+        self.engine.wait_status("nothing is left to do", |status| status.settled.then_some(()));
+        let shown = self.engine.admin(&["history", "show", "--json"]);
+        is(&shown, 0, "\"steps\"");
+        let shown: serde_json::Value = serde_json::from_str(&shown.stdout).expect("an object");
+        let steps = shown["steps"].as_array().expect("a list").iter();
+        steps.map(|step| step["step"].as_str().expect("an id").to_owned()).collect()
+    }
+
+    /// Whoever is at work still is, and what waits for an idle time still waits.
+    #[track_caller]
+    fn is_undisturbed(&mut self) {
+        self.at_work.echo().expect("the WebSocket is open");
+        assert!(self.demo.is_alive() && self.idle.is_alive());
+        let status = self.engine.status().expect("it answers");
+        let waits = |hold: &HoldView| hold.resource == "session/idle" && hold.standing;
+        assert!(status.holds.iter().any(waits), "{:?}", status.holds);
+    }
+}
+
+/// What must be the same before and after a run that changes nothing.
+#[derive(Debug, PartialEq)]
+struct Seen {
+    /// Path to text, inode and time of the last change of each file of the site.
+    files: BTreeMap<PathBuf, (String, u64, i64)>,
+    /// The same of the directory for temporary files.
+    temporary: BTreeMap<PathBuf, (String, u64, i64)>,
+    /// Names beside the site.
+    around: BTreeSet<PathBuf>,
+    processes: BTreeSet<Process>,
+    generation: u64,
+    holds: String,
+    rest: String,
+}
+
+/// What the tests themselves give a tool.
+fn is_a_tools(path: &Path) -> bool {
+    ["home", "vars.json", "site.pp"].iter().any(|name| path.ends_with(name))
+}
+
+fn files_below(dir: &Path) -> BTreeMap<PathBuf, (String, u64, i64)> {
+    let mut files = BTreeMap::new();
+    for path in names_in(dir) {
+        let meta = path.symlink_metadata().expect("it was just there");
+        if meta.is_dir() {
+            files.extend(files_below(&path));
+        } else {
+            let text = std::fs::read_to_string(&path).expect("it is text");
+            files.insert(path, (text, meta.ino(), meta.ctime_nsec()));
+        }
+    }
+    files
+}
+
+fn names_in(dir: &Path) -> BTreeSet<PathBuf> {
+    let entries = std::fs::read_dir(dir).expect("it is ours").flatten();
+    entries.map(|entry| entry.path()).collect()
+}
+
+/// The ids below the plan's line on steps, whatever a tool puts around each line.
+fn steps_shown(said: &str) -> BTreeSet<String> {
+    let (_, behind) = said.split_once("Steps, by the ids").expect("the plan names its steps");
+    let lines = behind.lines().skip(1).map(|line| line.trim_matches([' ', '"', ',']));
+    let lines = lines.take_while(|line| !line.is_empty());
+    lines.flat_map(|line| line.split(", ")).map(str::to_owned).collect()
+}
+
+/// How often each tool runs: 2 unless `WHARF_RUNS` says another number, as for the whole proof of 20.
+fn runs() -> u32 {
+    std::env::var("WHARF_RUNS").map_or(2, |runs| runs.parse().expect("WHARF_RUNS is a number"))
 }
 
 fn samples() -> PathBuf {
@@ -100,6 +205,7 @@ fn ansible(managed: &Managed, files: &Files<'_>, more: &[&str]) -> Ran {
     command.args(["-i", "localhost,", "-e"]).arg(format!("@{}", vars.display())).args(more);
     command.arg(samples().join("ansible/wharf.yml"));
     command.env("ANSIBLE_NOCOLOR", "1").env("ANSIBLE_NOCOWS", "1");
+    command.env("ANSIBLE_PIPELINING", "1");
     command.env("ANSIBLE_ROLES_PATH", samples().join("ansible/roles"));
     ran(&mut command)
 }
@@ -125,66 +231,90 @@ fn puppet(managed: &Managed, files: &Files<'_>, more: &[&str]) -> Ran {
     ran(command.arg(&manifest))
 }
 
-/// The same for both: `changed` and `failed` tell by what a tool said and how it ended.
-fn promises(
-    managed: &mut Managed,
+/// How a tool is run and read.
+struct Tool {
     run: fn(&Managed, &Files<'_>, &[&str]) -> Ran,
-    dry: &[&str],
+    /// What makes it only look.
+    dry: &'static [&'static str],
     changed: fn(&Ran) -> bool,
     failed: fn(&Ran) -> bool,
-) -> Ran {
-    let (before, files) = (managed.generation(), managed.files(3));
-    let nothing_there = |managed: &Managed| !managed.path("launcher-env").exists();
+}
 
-    // Check mode, noop: nothing is written, nothing is held, nothing comes into force.
+/// What both tools hold to, while a session waits all the time for somebody to be done with it.
+fn promises(managed: &mut Managed, tool: &Tool) -> Ran {
     std::fs::create_dir_all(managed.engine.site.path("nodes.d")).expect("it is ours");
-    let before = managed.engine.wait_status("the empty nodes.d is in force", |status| {
-        (status.generation.0 > before).then_some(status.generation.0)
-    });
-    let shown = run(managed, &files, dry);
-    assert!(!failed(&shown), "{shown:?}");
-    assert!(nothing_there(managed) && managed.generation() == before, "{shown:?}");
-    assert!(managed.engine.status().expect("it answers").change_windows.is_empty());
-
-    // All files come into force as one generation; the second run has nothing to do.
-    let first = run(managed, &files, &[]);
-    assert!(changed(&first) && !failed(&first), "{first:?}");
-    assert_eq!(managed.generation(), before + 1, "one generation for all files: {first:?}");
-    assert!(managed.engine.status().expect("it answers").change_windows.is_empty(), "{first:?}");
-    let second = run(managed, &files, &[]);
-    assert!(!changed(&second) && !failed(&second), "{second:?}");
-
-    // The same while something waits: a session whose file is gone waits for an idle time.
     managed.engine.site.remove("sessions.d/idle.toml");
     managed.engine.wait_status("the hold", |status| {
-        status.holds.iter().any(|hold| hold.resource == "session/idle").then_some(())
+        let waits = |hold: &HoldView| hold.resource == "session/idle" && hold.standing;
+        (status.holds.iter().any(waits) && status.settled).then_some(())
     });
-    let waiting = run(managed, &files, &[]);
-    assert!(!changed(&waiting) && !failed(&waiting), "{waiting:?}");
 
-    // What would be refused is not in force afterwards, and the tool says so.
-    let (generation, weight) = (managed.generation(), managed.path("nodes.d"));
-    let mut wrong = managed.files(9);
+    let mut shown = None;
+    for turn in 1..=runs() {
+        let files = managed.files(turn);
+        if turn <= 2 {
+            let ran = only_looks(managed, tool, &files);
+            let before = managed.generation();
+            assert_eq!(turn_of(managed, tool, &files), steps_shown(&ran.stdout), "{ran:?}");
+            assert_eq!(managed.generation(), before + 1, "one generation for all files");
+            shown = Some(ran);
+        } else {
+            turn_of(managed, tool, &files);
+        }
+        println!("turn {turn}: changed, then unchanged; {}", managed.generation());
+    }
+    refuses(managed, tool);
+    shown.expect("there is at least one turn")
+}
+
+/// Check mode, noop: nothing is written, held, started or left behind, and nothing comes into force.
+#[track_caller]
+fn only_looks(managed: &mut Managed, tool: &Tool, files: &Files<'_>) -> Ran {
+    let before = managed.seen();
+    let ran = (tool.run)(managed, files, tool.dry);
+    assert!(!(tool.failed)(&ran), "{ran:?}");
+    assert_eq!(managed.seen(), before, "{ran:?}");
+    ran
+}
+
+/// One change and one run more that finds nothing to do; the steps that came of the change.
+#[track_caller]
+fn turn_of(managed: &mut Managed, tool: &Tool, files: &Files<'_>) -> BTreeSet<String> {
+    let first = (tool.run)(managed, files, &[]);
+    assert!((tool.changed)(&first) && !(tool.failed)(&first), "{first:?}");
+    let (generation, taken) = (managed.generation(), managed.taken());
+    let second = (tool.run)(managed, files, &[]);
+    assert!(!(tool.changed)(&second) && !(tool.failed)(&second), "{second:?}");
+    assert_eq!((managed.generation(), managed.taken()), (generation, taken.clone()), "{second:?}");
+    let status = managed.engine.status().expect("it answers");
+    assert!(status.change_windows.is_empty(), "{status:?}");
+    managed.is_undisturbed();
+    taken
+}
+
+/// What would be refused is not even written, and the tool says why.
+fn refuses(managed: &mut Managed, tool: &Tool) {
+    let mut wrong = managed.files(runs() + 7);
     wrong.insert("rserver.conf", "www-prot=1\n".to_owned());
-    let refused = run(managed, &wrong, &[]);
-    assert!(failed(&refused), "{refused:?}");
+    let before = managed.seen();
+    let refused = (tool.run)(managed, &wrong, &[]);
+    assert!((tool.failed)(&refused), "{refused:?}");
     assert!((refused.stdout.clone() + &refused.stderr).contains("www-prot"), "{refused:?}");
-    assert_eq!(managed.generation(), generation, "{refused:?}");
-    let repaired = run(managed, &managed.files(3), &[]);
-    assert!(!failed(&repaired), "{repaired:?}");
-    assert_eq!(std::fs::read_to_string(weight).ok().as_deref(), Some("weight = 3\n"));
-    assert_eq!(managed.generation(), generation, "nothing new came of it");
-    assert!(managed.demo.is_alive());
-    shown
+    assert_eq!(managed.seen(), before, "{refused:?}");
+    managed.is_undisturbed();
 }
 
 #[test]
 fn ansible_writes_for_a_live_engine() {
     let mut managed = Managed::new();
-    let changed = |ran: &Ran| !ran.stdout.contains("changed=0");
-    let failed = |ran: &Ran| ran.code != Some(0);
-    let shown = promises(&mut managed, ansible, &["--check", "--diff"], changed, failed);
-    for part in ["weight 1 -> 3", "launcher-default-cluster", "nodes.d/"] {
+    let tool = Tool {
+        run: ansible,
+        dry: &["--check", "--diff"],
+        changed: |ran| !ran.stdout.contains("changed=0"),
+        failed: |ran| ran.code != Some(0),
+    };
+    let shown = promises(&mut managed, &tool);
+    for part in ["weight ", " -> ", "nodes.d/", "Steps, by the ids"] {
         assert!(shown.stdout.contains(part), "the plan, with {part}: {}", shown.stdout);
     }
 }
@@ -192,10 +322,14 @@ fn ansible_writes_for_a_live_engine() {
 #[test]
 fn puppet_writes_for_a_live_engine() {
     let mut managed = Managed::new();
-    // 0: nothing to do, 2: changed; 4 and 6: something failed.
-    let changed = |ran: &Ran| matches!(ran.code, Some(2 | 6));
-    let failed = |ran: &Ran| !matches!(ran.code, Some(0 | 2));
-    promises(&mut managed, puppet, &["--noop"], changed, failed);
+    let tool = Tool {
+        run: puppet,
+        dry: &["--noop"],
+        // 0: nothing to do, 2: changed; 4 and 6: something failed.
+        changed: |ran| matches!(ran.code, Some(2 | 6)),
+        failed: |ran| !matches!(ran.code, Some(0 | 2)),
+    };
+    promises(&mut managed, &tool);
 }
 
 #[test]

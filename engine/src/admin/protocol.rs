@@ -84,6 +84,8 @@ pub struct RoundView {
     pub at: Moment,
     /// What woke it.
     pub woken_by: String,
+    /// The generation in force; 0 = none, or the engine is older than this field.
+    pub generation: Generation,
     /// Steps by id, each with why it failed, if it did.
     pub steps: Vec<(String, Option<String>)>,
 }

@@ -182,6 +182,7 @@ pub(super) fn rounds(control: &Control, after: u64) -> Answer {
         number: round.number,
         at: round.at,
         woken_by: round.woken_by.clone(),
+        generation: round.generation,
         steps: round.outcomes.iter().map(|o| (o.step.clone(), o.error.clone())).collect(),
     };
     Answer::Rounds { rounds: newer.map(view).collect() }

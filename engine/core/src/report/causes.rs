@@ -47,6 +47,7 @@ impl Report {
                 session.because.clone_from(because);
             }
         }
+        super::steps::mark_pending(&mut self.steps, &before.steps);
         self
     }
 

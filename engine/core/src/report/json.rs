@@ -2,14 +2,14 @@
 
 use serde::Serialize;
 
-use super::{Act, Held, Report};
+use super::{Act, Held, PlannedStep, Report};
 use crate::ids::{Generation, Moment};
 use crate::plan::{Because, Impact};
 use crate::settings::OptionChange;
 use crate::window::ChangeWindow;
 
 /// The version of the object's form.
-pub const FORMAT_VERSION: &str = "1.2";
+pub const FORMAT_VERSION: &str = "1.3";
 
 #[derive(Serialize)]
 struct Object<'a> {
@@ -28,6 +28,7 @@ struct Object<'a> {
     acts: Vec<ActObject<'a>>,
     held: Vec<HeldObject<'a>>,
     outdated: Vec<OutdatedObject<'a>>,
+    steps: &'a [PlannedStep],
     unchanged: Unchanged,
     summary: SummaryObject<'a>,
     warnings: &'a [String],
@@ -132,6 +133,7 @@ pub fn render(report: &Report) -> String {
                 pending: outdated.pending,
             })
             .collect(),
+        steps: &report.steps,
         unchanged: Unchanged {
             sessions: report.untouched,
             routes: report.routes,

@@ -11,7 +11,10 @@ pub mod incumbent;
 pub mod json;
 pub mod markdown;
 mod next;
+mod steps;
 pub mod text;
+
+pub use steps::PlannedStep;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -101,6 +104,8 @@ pub struct Report {
     pub routes: usize,
     /// Gateways that stay.
     pub gateways: usize,
+    /// Every step of it by its id, in the order in which they come.
+    pub steps: Vec<PlannedStep>,
     /// Rendered warnings, if any.
     pub warnings: Vec<String>,
     /// Waiting for the harm-delay of the policy.
@@ -228,6 +233,7 @@ impl Report {
             untouched,
             routes,
             gateways,
+            steps: steps::steps(forecast),
             warnings,
             harm_delay: desired.policy.harm_delay,
             incumbent: None,
@@ -257,6 +263,7 @@ impl Report {
         self.acts.iter_mut().for_each(|act| act.pending = true);
         self.held.iter_mut().for_each(|held| held.pending = true);
         self.outdated.iter_mut().for_each(|outdated| outdated.pending = true);
+        self.steps.iter_mut().for_each(|step| step.pending = true);
         self
     }
 

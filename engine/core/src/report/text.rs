@@ -21,7 +21,7 @@ pub use round::steps;
 pub use words::waiting;
 pub(super) use words::{count, name, seconds};
 
-use super::{Act, Held, Outdated, Report, Summary};
+use super::{Act, Held, Outdated, PlannedStep, Report, Summary};
 use crate::ids::{Generation, Moment};
 use crate::plan::Mark;
 
@@ -71,6 +71,7 @@ pub fn render(report: &Report, style: &Style<'_>) -> String {
     if !report.only_pending {
         lines::pending(&mut out, report, style);
     }
+    planned_steps(&mut out, report, style);
     let summary = report.summary();
     stays(&mut out, report, &summary);
     names(&mut out, report, style);
@@ -233,6 +234,21 @@ fn stays(out: &mut String, report: &Report, summary: &Summary) {
         (false, false) => " stay",
     });
     let _ = writeln!(out, "{line}");
+}
+
+/// The steps by their ids, those that go together in one line: only where everything is asked for.
+fn planned_steps(out: &mut String, report: &Report, style: &Style<'_>) {
+    let of = |step: &&PlannedStep| report.is_about(step.pending);
+    let steps: Vec<&PlannedStep> = report.steps.iter().filter(of).collect();
+    if !style.verbose || steps.is_empty() {
+        return;
+    }
+    out.push_str("Steps, by the ids under which the log and `wharf history show` tell of them\n");
+    for together in steps.chunk_by(|a, b| a.round == b.round) {
+        let ids: Vec<&str> = together.iter().map(|step| step.id.as_str()).collect();
+        fold(out, "  ", "    ", &ids.join(", "));
+    }
+    out.push('\n');
 }
 
 /// The sessions that stay, by name: only where everything is asked for.

@@ -1,5 +1,7 @@
 # A site's files on a machine where wharf serves: all of them come into force together, or none.
 #
+# First the plan of all files together: what they would do to whom, because of which line, with the steps by their ids. In
+# noop that is all that happens; a set that would be refused ends there, before anything is written.
 # A change window is open while they are written, so that no file is judged before the last one is there. Whatever a
 # run leaves half-written (a file was refused, the machine died) is judged when the window runs out, or by the next run.
 class wharf_site (
@@ -8,6 +10,8 @@ class wharf_site (
   String               $id    = 'puppet',
   String               $ttl   = '10m',
 ) {
+  wharf_plan { 'the site': wharf => $wharf, files => $files }
+
   # The commands run as conditions, so that a run which writes nothing reports nothing; never in noop. Without an
   # engine there is nothing to hold.
   unless $facts['clientnoop'] {
@@ -15,6 +19,7 @@ class wharf_site (
       command  => 'true',
       onlyif   => "${wharf} change begin --id ${id} --ttl ${ttl}; false",
       provider => shell,
+      require  => Wharf_plan['the site'],
     }
     exec { 'wharf: the window ends':
       command  => 'true',
@@ -31,6 +36,7 @@ class wharf_site (
       mode         => '0644',
       content      => $text,
       validate_cmd => "${wharf} check --as ${path}=%",
+      require      => Wharf_plan['the site'],
       notify       => Exec['wharf: the verdict'],
     }
     unless $facts['clientnoop'] {
