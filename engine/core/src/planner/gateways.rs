@@ -252,11 +252,5 @@ fn close(
         return;
     }
     let because = if gone { because } else { seen(format!("port {port} is not leased")) };
-    draft.step(
-        format!("unlisten/{gateway}/{port}"),
-        on_here(input),
-        Action::Unlisten { listener: listener.clone() },
-        Impact::None,
-        because,
-    );
+    listen::unlisten(input, draft, listener, because);
 }

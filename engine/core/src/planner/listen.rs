@@ -39,9 +39,17 @@ pub(super) fn hold_for_incumbent(input: &Input<'_>, draft: &mut Draft, held: &He
     draft.hold(resource, &what, waiting, Impact::None, causes(input), None);
 }
 
+/// Mode `observe`: nobody is let in, as after a start in that mode; who is connected stays connected.
+pub(super) fn close_all(input: &Input<'_>, draft: &mut Draft) {
+    for (listener, known) in &input.observed.listeners {
+        if known.present().is_some() {
+            unlisten(input, draft, listener, input.origins.because_exactly("mode", "mode"));
+        }
+    }
+}
+
 pub(super) fn plan_www(input: &Input<'_>, draft: &mut Draft) {
     let listener = ListenerId::Www;
-    let on = On::Node(input.observed.node.clone());
     match (&input.desired.listen, input.observed.listeners.get(&listener)) {
         (Some(wanted), seen) => {
             if seen.and_then(|known| known.present()) == Some(wanted) {
@@ -50,9 +58,7 @@ pub(super) fn plan_www(input: &Input<'_>, draft: &mut Draft) {
             bind(input, draft, listener, wanted, causes(input));
         }
         (None, Some(seen)) if seen.present().is_some() => {
-            let because = causes(input);
-            let id = format!("unlisten/{}", of(&listener));
-            draft.step(id, on, Action::Unlisten { listener }, Impact::None, because);
+            unlisten(input, draft, &listener, causes(input));
         }
         (None, _) => {}
     }
@@ -98,6 +104,22 @@ pub(super) fn bind(
         Impact::None,
         because,
     );
+}
+
+/// Closes a listener.
+pub(super) fn unlisten(
+    input: &Input<'_>,
+    draft: &mut Draft,
+    listener: &ListenerId,
+    because: Vec<Because>,
+) {
+    let id = match listener {
+        ListenerId::Www => "unlisten/www".to_owned(),
+        ListenerId::Gateway { gateway, port } => format!("unlisten/{gateway}/{port}"),
+    };
+    let on = On::Node(input.observed.node.clone());
+    let action = Action::Unlisten { listener: listener.clone() };
+    draft.step(id, on, action, Impact::None, because);
 }
 
 /// Whose listener it is, for ids of steps.

@@ -44,13 +44,20 @@ pub struct Input<'a> {
 
 impl Input<'_> {
     /// Whether the planner may only adopt, route and observe: nothing was ever accepted, a person
-    /// has paused it, the mode is `observe`, or the product holds the port that its own files name.
+    /// has paused it, the mode is `observe` (which closes listeners, too), or the product holds the port that its
+    /// own files name.
     #[must_use]
     pub fn is_inert(&self) -> bool {
         self.observed.in_force.digest.is_none()
             || self.observed.memory.paused
             || self.desired.mode == Mode::Observe
             || in_the_way(self.desired, self.observed).is_some()
+    }
+
+    /// Whether it is inert because the files ask for no more than observing: then it lets nobody in either.
+    fn only_observes(&self) -> bool {
+        let nothing_accepted = self.observed.in_force.digest.is_none();
+        self.desired.mode == Mode::Observe && !nothing_accepted && !self.observed.memory.paused
     }
 }
 
@@ -63,6 +70,8 @@ pub fn plan(input: &Input<'_>) -> Plan {
         listen::plan_www(input, &mut draft);
         sessions::plan_sessions(input, &mut draft);
         gateways::plan_gateways(input, &mut draft);
+    } else if input.only_observes() {
+        listen::close_all(input, &mut draft);
     } else if let Some(held) = in_the_way(input.desired, input.observed) {
         listen::hold_for_incumbent(input, &mut draft, held);
     }

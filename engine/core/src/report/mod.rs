@@ -411,7 +411,12 @@ fn gateways_that_stay(
 /// Why a plan is not carried out at all.
 fn inert(desired: &Desired, observed: &Observed) -> Option<String> {
     if desired.mode == Mode::Observe {
-        return Some("Mode observe: nothing is started, changed or ended.".to_owned());
+        let open = observed.listeners.values().any(|known| known.present().is_some());
+        let what = match open && !observed.memory.paused {
+            true => "no session is started, changed or ended, and nobody is let in any more",
+            false => "nothing is started, changed or ended",
+        };
+        return Some(format!("Mode observe: {what}."));
     }
     if let Some(held) = crate::planner::in_the_way(desired, observed) {
         return Some(format!("{}.", crate::planner::in_the_way_words(held)));
