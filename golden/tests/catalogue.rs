@@ -2,14 +2,16 @@
 //! the table of states is that of the rows.
 //!
 //! Reads the project's own files and the compiled catalogue, starts nothing. The proofs themselves are in
-//! `options_act.rs`.
+//! `options_act`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use engine_core::desired::own_fields;
 use golden::sources::{self, Source, check, read, rust};
 use grammar::catalogue::{self, State};
 use grammar::kind::{FileKind, WITHOUT_MEANING};
+use grammar::own::OwnKind;
 
 /// The functions of a test file that are tests.
 fn test_functions(source: &Source) -> BTreeSet<String> {
@@ -19,13 +21,13 @@ fn test_functions(source: &Source) -> BTreeSet<String> {
     tests.filter_map(name).collect()
 }
 
-/// Tests of `options_act.rs` for options whose rows do not say `acts`.
+/// Tests of `options_act` for options whose rows do not say `acts`.
 const TESTS_OF_OTHERS: [(&str, &str); 1] =
     [("load_balancing_switch", "the switch turns nothing on yet; its warning is proven")];
 
 #[test]
 fn every_option_that_acts_names_a_test_that_is_there() {
-    let there = test_functions(&read("golden/tests/options_act.rs"));
+    let there = test_functions(&read("golden/tests/options_act/main.rs"));
     let mut named: BTreeSet<&str> = TESTS_OF_OTHERS.iter().map(|(name, _)| *name).collect();
     let mut findings = Vec::new();
     for row in catalogue::all() {
@@ -38,7 +40,10 @@ fn every_option_that_acts_names_a_test_that_is_there() {
     }
     let unused = there.iter().filter(|name| !named.contains(name.as_str()));
     findings.extend(unused.map(|name| format!("no row names the test `{name}`")));
-    check("golden/tests/options_act.rs and the rows that say `acts` name each other", &findings);
+    check(
+        "golden/tests/options_act/main.rs and the rows that say `acts` name each other",
+        &findings,
+    );
 }
 
 #[test]
@@ -127,6 +132,29 @@ fn states_table() -> String {
         let shown: Vec<String> = shown.collect();
         if !shown.is_empty() {
             let _ = writeln!(text, "- {}: {}", kind.file_name(), shown.join(", "));
+        }
+    }
+    text.push_str(&own_fields_text());
+    text
+}
+
+/// The fields of our own files, by when a change of them takes effect.
+fn own_fields_text() -> String {
+    let mut text =
+        "\n## Our own files\n\nProven by `golden/tests/options_act/own` where it says `live`.\n\n"
+            .to_owned();
+    for kind in OwnKind::ALL {
+        let mut fields: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for field in own_fields(kind) {
+            let state = match field.arrives {
+                Some(step) => format!("arrives with {step}"),
+                None => field.takes.to_string(),
+            };
+            fields.entry(state).or_default().push(format!("`{}`", field.path));
+        }
+        for (state, fields) in fields {
+            let (name, count) = (kind.shown(), fields.len());
+            let _ = writeln!(text, "- {name}, {state} ({count}): {}", fields.join(", "));
         }
     }
     text

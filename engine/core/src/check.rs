@@ -13,9 +13,10 @@ use std::sync::Arc;
 use grammar::catalogue::State;
 use grammar::check::{AnyKind, Checked as Alone, check_file};
 use grammar::error::{Code, Problem, Severity, sort_problems};
+use grammar::own::OwnKind;
 use grammar::source::Source;
 
-use crate::desired::{Ground, Lowered, lower};
+use crate::desired::{Ground, Lowered, lower, own_field};
 use crate::known::Known;
 use crate::lint::{self, Skipped};
 use crate::settings::{Setting, SettingKey, Takes};
@@ -147,7 +148,10 @@ fn idle_options(lowered: &Lowered) -> Vec<IdleOption> {
         let why = match setting.row {
             Some(row) => idle_of(&row.state)?,
             // A name of Workbench's that the catalogue does not have is a problem of its own.
-            None if setting.effect == Takes::No && key.file.ends_with(".toml") => Idle::Later(None),
+            None if setting.effect == Takes::No => {
+                let kind = OwnKind::of_short_name(&key.file)?;
+                Idle::Later(own_field(kind, &key.option).and_then(|field| field.arrives))
+            }
             None => return None,
         };
         let (file, line, option) = (Arc::clone(&key.file), setting.line, key.option.clone());

@@ -9,11 +9,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use grammar::catalogue::{self, OptionRow};
+use grammar::own::OwnKind;
 use grammar::source::FileKind;
 
 use crate::accept::{POLL, Settle};
 use crate::desired::{
-    BackOff, EngineSettings, Ground, HISTORY_KEEP, Mode, Policy, lower, wharf_takes,
+    BackOff, EngineSettings, Ground, HISTORY_KEEP, Mode, Policy, lower, own_takes,
 };
 use crate::known::Known;
 use crate::settings::{Setting, SettingKey, Settings, Takes};
@@ -136,7 +137,7 @@ fn add_own_defaults(out: &mut Configuration, ground: &Ground) {
             option: path.to_owned(),
             value,
             line: None,
-            takes: wharf_takes(path),
+            takes: own_takes(OwnKind::Wharf, path),
         });
     }
 }
@@ -197,7 +198,10 @@ mod tests {
     #[test]
     fn the_defaults_of_our_own_file_are_those_that_count_without_it() {
         let all = own_defaults(&ground());
-        assert!(all.iter().all(|(path, _)| wharf_takes(path) != Takes::No), "{all:?}");
+        assert!(
+            all.iter().all(|(path, _)| own_takes(OwnKind::Wharf, path) != Takes::No),
+            "{all:?}"
+        );
         let text: String = all
             .iter()
             .filter(|(path, _)| *path != "mode")

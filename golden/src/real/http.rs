@@ -28,6 +28,12 @@ pub struct Page {
 }
 
 impl Browser {
+    /// Somebody who has these cookies already, by name.
+    #[must_use]
+    pub fn with_cookies(cookies: BTreeMap<String, String>) -> Self {
+        Self { cookies }
+    }
+
     /// Asks for `path`; takes cookies up, follows no redirection.
     ///
     /// # Errors

@@ -113,6 +113,29 @@ impl OwnKind {
         self.directory().unwrap_or("wharf.toml")
     }
 
+    /// The kind of a file by its short name: `sessions.d/lab.toml`, `wharf.toml`.
+    #[must_use]
+    pub fn of_short_name(name: &str) -> Option<OwnKind> {
+        let place = name.split_once('/').map_or(name, |(directory, _)| directory);
+        OwnKind::ALL.into_iter().find(|kind| kind.shown() == place)
+    }
+
+    /// Every field that such a file may have, as a dotted path, in the order in which the manual shows them; `*`
+    /// stands for a name that the administrator gives. Tables of fixed keys are not among them, their fields are.
+    #[must_use]
+    pub fn fields(self) -> Vec<String> {
+        let tables = self.tables();
+        let path = |at: &str, name: &str| {
+            if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") }
+        };
+        let is_table = |path: &str| {
+            tables.iter().any(|table| table.at == path || table.at.strip_suffix(".*") == Some(path))
+        };
+        let all =
+            tables.iter().flat_map(|table| table.names.iter().map(|name| path(table.at, name)));
+        all.filter(|path| !is_table(path)).collect()
+    }
+
     /// The tables of such a file with their keys, the top level first.
     pub(crate) fn tables(self) -> &'static [&'static Keys] {
         match self {

@@ -16,15 +16,17 @@ mod rendered;
 mod sessions;
 mod site_wide;
 mod spec;
+mod takes;
 mod template;
 mod whole;
 mod workbench;
 
 pub use container::{Mount, OpenPort, runs_containers};
 pub use limits::{Limit, Size};
-pub use own::{HISTORY_KEEP, wharf_takes};
+pub use own::HISTORY_KEEP;
 pub use pieces::Pieces;
 pub use rendered::{Asked, Rendered, render};
+pub use takes::{OwnField, own_field, own_fields, own_takes};
 pub use workbench::{Builtin, builtins};
 
 use std::collections::BTreeMap;

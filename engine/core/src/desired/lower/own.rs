@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use grammar::error::{Code, Problem, Severity};
-use grammar::own::Lines;
 use grammar::own::fields::UpdateApply;
 use grammar::own::gateway::{GatewayFile, GatewayRemoval, Lease, SignIn};
 use grammar::own::policy::{PolicyApply, PolicyTable, Starts};
 use grammar::own::wharf::WharfFile;
+use grammar::own::{Lines, OwnKind};
 use grammar::source::Source;
 
+use super::takes::own_takes;
 use super::{Lowering, TemplateSpec};
 use crate::accept::Settle;
 use crate::desired::{
@@ -18,7 +19,7 @@ use crate::desired::{
 use crate::ids::{ClusterName, Digest, GatewayId, NodeId, WorkbenchName};
 use crate::known::Known;
 use crate::read_site::{ReadOwn, is_secret};
-use crate::settings::{FileSettings, Setting, SettingKey, Takes};
+use crate::settings::{FileSettings, Setting, SettingKey};
 use crate::site::{DropIn, Managed};
 
 /// Generations that are kept unless `[history] keep` says otherwise (product.md §4).
@@ -38,12 +39,12 @@ impl Lowering<'_> {
     pub(super) fn own_read<'r, T>(
         &mut self,
         read: &'r ReadOwn<'_, T>,
-        takes: fn(&str) -> Takes,
+        kind: OwnKind,
     ) -> Option<&'r grammar::own::Own<T>> {
         self.out.problems.extend(read.problems.iter().cloned());
         let own = read.own.as_ref()?;
         let file: Arc<str> = Arc::from(self.files.short_name(&read.source.file));
-        let settings = own_settings(&file, read.source, &own.lines, takes, &self.ground.digest_key);
+        let settings = own_settings(&file, read.source, &own.lines, kind, &self.ground.digest_key);
         self.out.settings.add_file(file, Arc::new(settings));
         Some(own)
     }
@@ -55,7 +56,7 @@ impl Lowering<'_> {
         self.out.engine.history_keep = HISTORY_KEEP;
         let Some(read) = &self.read.wharf else { return };
         let source = read.source;
-        let Some(own) = self.own_read(read, wharf_takes) else { return };
+        let Some(own) = self.own_read(read, OwnKind::Wharf) else { return };
         let file = &own.value;
         if let Some(mode) = file.mode {
             self.out.desired.mode = match mode {
@@ -167,7 +168,7 @@ impl Lowering<'_> {
             let spec = match file {
                 Known::Present(source) => {
                     let read = self.read.nodes.get(stem);
-                    let Some(own) = read.and_then(|read| self.own_read(read, node_takes)) else {
+                    let Some(own) = read.and_then(|read| self.own_read(read, OwnKind::Node)) else {
                         self.out.desired.nodes.things.insert(id, refused());
                         continue;
                     };
@@ -205,7 +206,8 @@ impl Lowering<'_> {
             let spec = match file {
                 Known::Present(source) => {
                     let read = self.read.gateways.get(stem);
-                    let Some(own) = read.and_then(|read| self.own_read(read, gateway_takes)) else {
+                    let Some(own) = read.and_then(|read| self.own_read(read, OwnKind::Gateway))
+                    else {
                         self.out.desired.gateways.things.insert(id, refused());
                         continue;
                     };
@@ -266,7 +268,7 @@ impl Lowering<'_> {
     /// `templates.d`.
     pub(super) fn lower_templates(&mut self) {
         for (stem, read) in &self.read.templates {
-            let Some(own) = self.own_read(read, template_takes) else { continue };
+            let Some(own) = self.own_read(read, OwnKind::Template) else { continue };
             let origin = self.own_origin(read.source, &own.lines, "workbench");
             self.out.origins.add(format!("template/{stem}"), origin);
             let fields = own.value.fields.clone();
@@ -301,7 +303,7 @@ pub(super) fn own_settings(
     file: &Arc<str>,
     source: &Source,
     lines: &Lines,
-    takes: fn(&str) -> Takes,
+    kind: OwnKind,
     digest_key: &[u8],
 ) -> FileSettings {
     let mut settings = FileSettings::default();
@@ -316,7 +318,7 @@ pub(super) fn own_settings(
             line: place.line,
             value: if secret { "(secret)".to_owned() } else { value_text(text) },
             secret: secret.then(|| Digest::keyed(digest_key, text.as_bytes())),
-            effect: takes(path),
+            effect: own_takes(kind, path),
             row: None,
         };
         let (file, option) = (Arc::clone(file), path.to_owned());
@@ -338,58 +340,6 @@ fn value_text(text: &str) -> String {
     }
     let value = value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).unwrap_or(value);
     value.lines().next().unwrap_or_default().to_owned()
-}
-
-/// When a field of `wharf.toml` takes effect.
-#[must_use]
-pub fn wharf_takes(path: &str) -> Takes {
-    let (table, field) = path.split_once('.').unwrap_or((path, ""));
-    match table {
-        "instance" | "store" => Takes::DaemonRestart,
-        "site" if field.starts_with("config-dir") => Takes::DaemonRestart,
-        "listen" if field == "admin-socket" => Takes::DaemonRestart,
-        "" | "mode" | "listen" | "site" | "accept" | "history" => Takes::Live,
-        "policy" if matches!(field, "max-unavailable") => Takes::No,
-        "policy" => Takes::Live,
-        "clusters" | "workbenches" => Takes::NextStart,
-        _ => Takes::No,
-    }
-}
-
-/// When a field of a gateway's file takes effect.
-fn gateway_takes(path: &str) -> Takes {
-    match path.split('.').next().unwrap_or_default() {
-        "" | "address" | "port-range" | "public-address" | "sign-in" | "on-removal" => Takes::Live,
-        _ => Takes::No,
-    }
-}
-
-/// When a field of a node's file takes effect.
-fn node_takes(path: &str) -> Takes {
-    match path.split('.').next().unwrap_or_default() {
-        "drain" if path != "drain" => Takes::No,
-        "" | "weight" | "schedulable" | "drain" | "max-sessions" | "labels" => Takes::Live,
-        _ => Takes::No,
-    }
-}
-
-/// When a field of a session's file takes effect on a session that runs.
-pub(super) fn session_takes(path: &str) -> Takes {
-    match path.split('.').next().unwrap_or_default() {
-        "workbench" | "user" | "cluster" | "working-dir" | "args" | "env" | "placement" => {
-            Takes::NextStart
-        }
-        "resources" if path == "resources.profile" => Takes::No,
-        "resources" => Takes::NextStart,
-        "idle" => Takes::No,
-        "publish" if path == "publish.target-port" => Takes::No,
-        _ => Takes::Live,
-    }
-}
-
-/// A template is for sessions that start later.
-fn template_takes(_: &str) -> Takes {
-    Takes::NextStart
 }
 
 fn gateway_of(file: &GatewayFile) -> GatewaySpec {

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use grammar::error::{Code, Problem, Severity};
 use grammar::own::session::{SessionFile, SessionState};
-use grammar::own::{Own, OwnRead};
+use grammar::own::{Own, OwnKind, OwnRead};
 use grammar::source::Source;
 
-use super::own::{is_managed, own_settings, refused, session_takes};
+use super::own::{is_managed, own_settings, refused};
 use super::spec::{Head, Made, Wrong};
 use super::{Lowering, env};
 use crate::desired::{
@@ -115,7 +115,7 @@ impl Lowering<'_> {
         let Some(own) = &read.own else { return piece };
         let file: Arc<str> = Arc::from(self.files.short_name(&source.file));
         let key = &self.ground.digest_key;
-        let settings = own_settings(&file, source, &own.lines, session_takes, key);
+        let settings = own_settings(&file, source, &own.lines, OwnKind::Session, key);
         piece.settings = Some((Arc::clone(&file), Arc::new(settings)));
         let mut origins = SessionOrigins::default();
         match self.session(id, own, &mut piece.secrets) {

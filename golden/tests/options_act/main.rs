@@ -2,7 +2,9 @@
 //! runs and somebody is connected to it, and what the option is for happens.
 //!
 //! The catalogue names these functions (`test = "..."`); `tidy.rs` holds the two lists equal. What an option's
-//! value may be is tested where files are read. Not here: our own files, which have no rows in the catalogue.
+//! value may be is tested where files are read. Our own files have no rows in the catalogue: [`own`].
+
+mod own;
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
