@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use engine_core::desired::Desired;
 use engine_core::ids::{Moment, NodeId};
-use engine_core::observed::Memory;
+use engine_core::observed::Observed;
 use engine_core::plan::{Action, On, Plan, Step};
 use engine_core::predict;
 
@@ -26,8 +26,8 @@ pub struct Hands<'a> {
     pub secrets: &'a Secrets,
     /// What is asked for: types of clusters, sources of workbenches.
     pub desired: &'a Desired,
-    /// What the loop remembers.
-    pub memory: &'a Memory,
+    /// The world that the plan was made for.
+    pub observed: &'a Observed,
     /// This node.
     pub node: NodeId,
     /// Whether this node holds the site's lease.
@@ -75,7 +75,7 @@ pub fn execute(plan: &Plan, hands: &mut Hands<'_>, now: Moment) -> Vec<Outcome> 
 
 /// Harm is written down before it is done: a crash between the two counts one too many, never too few.
 fn record_harm(step: &Step, hands: &mut Hands<'_>, now: Moment) -> Result<(), String> {
-    match predict::counted_harm(hands.memory, step) {
+    match predict::counted_harm(hands.observed, step) {
         Some(session) => {
             hands.ledger.record_harm(session, now).map_err(|error| crate::chain(&error))
         }

@@ -255,7 +255,7 @@ impl Reconciler {
             let (requests, overrides) = self.people(now);
             (observed.clone(), requests, overrides)
         });
-        let outcomes = self.act(&plan, &lowered, now);
+        let outcomes = self.act(&plan, &lowered, &observed, now);
         self.remember(observed, &plan, &outcomes, now);
         self.hold_product_against_files();
         let next = self.next_look(&plan, now);
@@ -391,7 +391,13 @@ impl Reconciler {
         observe::observe(&mut eyes, given, &self.desired, now)
     }
 
-    fn act(&mut self, plan: &Plan, lowered: &Lowered, now: Moment) -> Vec<Outcome> {
+    fn act(
+        &mut self,
+        plan: &Plan,
+        lowered: &Lowered,
+        observed: &Observed,
+        now: Moment,
+    ) -> Vec<Outcome> {
         let mut hands = Hands {
             launchers: &mut self.adapters.launchers,
             routes: &mut *self.adapters.routes,
@@ -399,7 +405,7 @@ impl Reconciler {
             ledger: &mut self.ledger,
             secrets: &lowered.secrets,
             desired: &self.desired,
-            memory: &self.memory,
+            observed,
             node: self.ground.node.clone(),
             site: self.site,
         };

@@ -1,6 +1,8 @@
 //! An engine of the simulation: reconciliation with the way in which it takes files, as the control thread
 //! puts them together, without its thread. Read next: `tests/simulation.rs`.
 
+pub mod people;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -34,6 +36,8 @@ impl Arm for NoWatches {
 impl Engine {
     /// What the control thread does with files, at one moment.
     pub fn take_in(&mut self, ground: &Ground, now: Moment) {
+        let held_until = self.reconciler.ledger().windows().held_until(now);
+        self.intake.hold(now, held_until);
         for _ in 0..8 {
             let earlier = self.latest.as_ref().map(|(_, lowered)| lowered.pieces.clone());
             let earlier = earlier.unwrap_or_default();
@@ -50,6 +54,10 @@ impl Engine {
                 IntakeEvent::Unchanged(_) => {}
                 IntakeEvent::Refused(..) => self.reconciler.refuse(Vec::new(), now),
                 IntakeEvent::Accepted(files, digest) => {
+                    assert_eq!(
+                        held_until, None,
+                        "files are accepted while a change window is open"
+                    );
                     let kept = self.latest.take().filter(|(of, _)| *of == digest);
                     let lowered = kept
                         .map(|(_, lowered)| lowered)

@@ -28,7 +28,7 @@ use engine_core::desired::Ground;
 use engine_core::ids::{Moment, NodeId, SessionId, UserName};
 use engine_core::known::Known;
 use engine_core::observed::Phase;
-use golden::simulated::{Engine, NoWatches};
+use golden::simulated::{Engine, NoWatches, people};
 use grammar::value::Millis;
 
 /// Events of chaos in one run.
@@ -194,10 +194,14 @@ impl Run {
 
     /// Something happens.
     fn event(&mut self) {
-        match self.random.below(10) {
+        match self.random.below(12) {
             0 | 1 => self.edit(),
             2 => self.reboot_or_jump(),
             4 => self.approve(),
+            5 | 6 => {
+                let at = usize::try_from(self.random.below(self.engines.len() as u64)).unwrap();
+                people::command(&mut self.engines[at], &self.world, &self.nodes, &mut self.random);
+            }
             3 => {
                 let at = usize::try_from(self.random.below(self.engines.len() as u64)).unwrap();
                 self.engines[at] = self.boot(at);
@@ -212,6 +216,8 @@ impl Run {
         self.take_in();
         self.tell_world();
         self.round();
+        // A pin is followed within the round.
+        self.tell_world();
     }
 
     /// A person lets go what waits, or changes for what one is asked at all. Approvals of several nodes
@@ -227,6 +233,9 @@ impl Run {
             self.write_policy();
             return self.wake();
         }
+        // An engine that has just started follows a pin as soon as it looks.
+        let now = lock(&self.world).now;
+        let _ = self.engines[0].reconciler.apply(None, true, now);
         self.tell_world();
         let now = {
             // All that is unwanted by now may go: what is said to have failed may have been done.
@@ -294,6 +303,8 @@ impl Run {
             for since in world.unwanted_since.values_mut() {
                 *since = (*since).min(now);
             }
+            let told = world.told.clone();
+            world.may_end.extend(told);
             world.note("the clock is set back");
         }
     }
@@ -342,7 +353,8 @@ impl Run {
         if !world.broken.is_empty() {
             let (broken, journal) = (world.broken.join("\n"), world.journal.join("\n"));
             drop(world);
-            panic!("{}\n{broken}\nwhat happened:\n{journal}", self.place());
+            let last = self.last_rounds();
+            panic!("{}\n{broken}\nwhat happened:\n{journal}\n{last}", self.place());
         }
     }
 
@@ -379,10 +391,13 @@ impl Run {
         for round in 0..CALM_ROUNDS {
             self.step = STEPS + round;
             for engine in &mut self.engines {
-                let now = lock(&self.world).now;
-                // With the store out of reach nothing can be let go; the next round tries again.
-                let _ = engine.reconciler.apply(None, false, now);
+                people::silence(engine, &self.world);
             }
+            // Each node numbers its generations, and an approval is of one: they take turns. With the store
+            // out of reach nothing can be let go; the next round tries again.
+            let turn = round % self.engines.len();
+            let now = lock(&self.world).now;
+            let _ = self.engines[turn].reconciler.apply(None, false, now);
             let everything: BTreeSet<SessionId> =
                 lock(&self.world).sessions.keys().map(|id| id.session.clone()).collect();
             lock(&self.world).may_end.extend(everything);
@@ -400,16 +415,22 @@ impl Run {
                 return;
             }
         }
+        let text = self.last_rounds();
+        let journal = lock(&self.world).journal.join("\n");
+        panic!("{}: not settled in {CALM_ROUNDS} calm rounds\n{text}\n{journal}", self.place());
+    }
+
+    /// What each engine did last, as a person would read it.
+    fn last_rounds(&self) -> String {
         let mut text = String::new();
         for engine in &self.engines {
-            let round = engine.reconciler.rounds().next_back().unwrap();
+            let Some(round) = engine.reconciler.rounds().next_back() else { continue };
             let steps = engine_core::report::text::steps(&round.plan, &|moment: Moment| {
                 moment.0.to_string()
             });
             let _ = writeln!(text, "{steps}{:?}", round.outcomes);
         }
-        let journal = lock(&self.world).journal.join("\n");
-        panic!("{}: not settled in {CALM_ROUNDS} calm rounds\n{text}\n{journal}", self.place());
+        text
     }
 
     fn check_arrival(&self) {
@@ -421,7 +442,8 @@ impl Run {
                 incarnation.session == id && matches!(session.phase, Phase::Ready)
             });
             let wanted = text.contains("state = \"running\"");
-            assert_eq!(ready, wanted, "{}: {id} after calm", self.place());
+            let last = || format!("{}\n{}", self.last_rounds(), world.journal.join("\n"));
+            assert_eq!(ready, wanted, "{}: {id} after calm\n{}", self.place(), last());
         }
         for incarnation in world.sessions.keys() {
             let declared = disk.sessions.contains_key(incarnation.session.as_str());

@@ -2,14 +2,15 @@
 //!
 //! An approval is of one generation and names what happens to which thing, and nothing else: loads, times,
 //! nodes and who is active are no facts (product.md §6). What it does not name is not approved, however
-//! small; what it names may come out milder. Knows no file and no person. Read next: [`crate::planner`],
+//! small; what it names may come out milder. Ends it lets go are those of starts that there were when it was
+//! given: a session that was started since is hurt by nobody's word. Knows no file and no person. Read next: [`crate::planner`],
 //! whose harm asks it, and [`crate::report::Report::matters`], which a saved plan keeps.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::Generation;
+use crate::ids::{Generation, Incarnation, SessionId};
 use crate::plan::{Hold, Impact, Mark, Plan, Resource, WaitingOn};
 
 /// What happens to a thing, as far as an approval speaks of it.
@@ -50,18 +51,46 @@ pub struct Approval {
     pub generation: Generation,
     /// Each thing with what may happen to it, and how bad that may be.
     matters: BTreeMap<Resource, BTreeMap<Mark, Impact>>,
+    /// The newest start of each session that it names, by number; none for one = any.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    starts: BTreeMap<SessionId, u32>,
 }
 
 impl Approval {
     /// An approval of these matters; of two for the same thing the graver holds.
     #[must_use]
     pub fn new(generation: Generation, matters: impl IntoIterator<Item = Matter>) -> Self {
-        let mut approval = Self { generation, matters: BTreeMap::new() };
+        let mut approval = Self { generation, ..Self::default() };
         for Matter { resource, mark, impact } in matters {
             let worst = approval.matters.entry(resource).or_default().entry(mark).or_default();
             *worst = impact.max(*worst);
         }
         approval
+    }
+
+    /// The same, of no later starts than `newest` says of each session.
+    #[must_use]
+    pub fn of_starts(mut self, newest: impl Fn(&SessionId) -> u32) -> Self {
+        let sessions = self.matters.keys().filter_map(|resource| match resource {
+            Resource::Session(id) => Some((id.clone(), newest(id))),
+            _ => None,
+        });
+        self.starts = sessions.collect();
+        self
+    }
+
+    /// The newest starts that it speaks of, by session.
+    #[must_use]
+    pub fn starts(&self) -> &BTreeMap<SessionId, u32> {
+        &self.starts
+    }
+
+    /// Whether it lets a start of a session be hurt so.
+    #[must_use]
+    pub fn lets(&self, incarnation: &Incarnation, impact: Impact) -> bool {
+        let Incarnation { session, n } = incarnation;
+        self.starts.get(session).is_none_or(|newest| n <= newest)
+            && self.covers(&Matter::harm(Resource::Session(session.clone()), impact))
     }
 
     /// Whether it names this: the same thing, the same mark, and no less an impact.
@@ -83,6 +112,9 @@ impl Approval {
             marks.remove(&mark);
             if marks.is_empty() {
                 self.matters.remove(resource);
+                if let Resource::Session(session) = resource {
+                    self.starts.remove(session);
+                }
             }
         }
     }
@@ -159,6 +191,18 @@ mod tests {
     }
 
     #[test]
+    fn a_start_of_later_than_the_approval_is_not_hurt_by_it() {
+        let approval = Approval::new(Generation(3), [restart("a"), restart("new")]);
+        let start = |id: &str, n| Incarnation { session: id.parse().expect("an id"), n };
+        assert!(approval.lets(&start("a", 3), Impact::Restarted), "of whichever start");
+        let approval = approval.of_starts(|id| if id.as_str() == "a" { 2 } else { 0 });
+        assert!(approval.lets(&start("a", 2), Impact::Restarted));
+        assert!(!approval.lets(&start("a", 2), Impact::Ended));
+        assert!(!approval.lets(&start("a", 3), Impact::Restarted));
+        assert!(!approval.lets(&start("new", 1), Impact::Restarted));
+    }
+
+    #[test]
     fn the_graver_of_two_holds_whatever_their_order() {
         let mild = matter("a", Mark::Restart, Impact::RequestsHeld);
         for both in [[mild.clone(), restart("a")], [restart("a"), mild.clone()]] {
@@ -169,7 +213,8 @@ mod tests {
     #[test]
     fn what_was_done_is_approved_no_longer() {
         let end = matter("a", Mark::End, Impact::Ended);
-        let mut approval = Approval::new(Generation(1), [restart("a"), end.clone()]);
+        let approval = Approval::new(Generation(1), [restart("a"), end.clone()]);
+        let mut approval = approval.of_starts(|_| 1);
         approval.use_up(&session("a"), Mark::Restart);
         assert!(!approval.covers(&restart("a")) && approval.covers(&end));
         approval.use_up(&session("a"), Mark::End);

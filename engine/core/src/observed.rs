@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::approval::{Approval, Matter};
+use crate::approval::Approval;
 use crate::desired::{BalancerMethod, Launch, ListenAddress, ListenerId, OnRemoval, StopSpec};
 use crate::ids::{
     GatewayId, Generation, Incarnation, Moment, NodeId, SessionId, SiteDigest, SpecDigest,
@@ -101,11 +101,19 @@ impl Observed {
         !self.silent_clusters.is_empty()
     }
 
-    /// Whether a person has approved this of the generation in force.
+    /// Whether a person has approved, of the generation in force, that this start of a session is hurt so.
     #[must_use]
-    pub fn approves(&self, matter: &Matter) -> bool {
+    pub fn approves(&self, incarnation: &Incarnation, impact: Impact) -> bool {
         let approved = &self.memory.approved;
-        approved.generation == self.in_force.generation && approved.covers(matter)
+        approved.generation == self.in_force.generation && approved.lets(incarnation, impact)
+    }
+
+    /// The number of a session's newest start, of those recorded and those found; 0 = there was none.
+    #[must_use]
+    pub fn newest_start(&self, session: &SessionId) -> u32 {
+        let recorded = self.records.present().and_then(|records| records.numbers.get(session));
+        let found = self.of_session(session).next_back().map(|(incarnation, _)| incarnation.n);
+        recorded.copied().max(found).unwrap_or(0)
     }
 
     /// Whether a node is this one, or answers.

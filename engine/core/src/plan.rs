@@ -84,6 +84,23 @@ pub struct Step {
     pub impact: Impact,
 }
 
+impl Step {
+    /// The start of a session that it hurts. What never became ready, or lives beside a newer start, is nobody's
+    /// any more; every other end is harm (`proof` holds plans to it).
+    #[must_use]
+    pub fn hurts(&self) -> Option<&Incarnation> {
+        match &self.action {
+            Action::End { incarnation, purpose, .. } => match purpose {
+                EndPurpose::Removed | EndPurpose::Restart | EndPurpose::Stopped => {
+                    Some(incarnation)
+                }
+                EndPurpose::NeverReady | EndPurpose::Superseded => None,
+            },
+            _ => None,
+        }
+    }
+}
+
 /// Who carries a step out.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -3,27 +3,13 @@
 //! Pure; used by the forecast, by golden cases, and as the shadow that the simulated world is
 //! compared with.
 
-use crate::approval::Matter;
 use crate::ids::{Incarnation, Moment, SessionId};
 use crate::known::Known;
 use crate::observed::{
-    BalancerSeen, ENDS_KEPT, EndRecord, Exit, IncarnationSeen, InstallationSeen, Memory, Observed,
-    Phase, Placed, Records, Terms, WorkbenchSeen,
+    BalancerSeen, ENDS_KEPT, EndRecord, Exit, IncarnationSeen, InstallationSeen, Observed, Phase,
+    Placed, Records, Terms, WorkbenchSeen,
 };
-use crate::plan::{Action, Because, EndPurpose, Mark, Plan, Resource, RouteSpec, StartOrder, Step};
-
-/// How a harm-doing step is remembered: which session it hurts. What never became ready, or lives beside a
-/// newer start, is nobody's any more; every other end is harm (`proof` holds plans to it).
-#[must_use]
-pub fn harmed_by(step: &Step) -> Option<&Incarnation> {
-    match &step.action {
-        Action::End { incarnation, purpose, .. } => match purpose {
-            EndPurpose::Removed | EndPurpose::Restart | EndPurpose::Stopped => Some(incarnation),
-            EndPurpose::NeverReady | EndPurpose::Superseded => None,
-        },
-        _ => None,
-    }
-}
+use crate::plan::{Action, Because, Mark, Plan, Resource, RouteSpec, StartOrder, Step};
 
 /// The world after `plan` went well at `now`.
 #[must_use]
@@ -43,24 +29,25 @@ pub fn carry_out(world: &mut Observed, plan: &Plan, now: Moment) {
 /// The session that a step hurts because files changed, unless a person has let it go: what counts
 /// for the brake, and is written down before the step is taken.
 #[must_use]
-pub fn counted_harm<'a>(memory: &Memory, step: &'a Step) -> Option<&'a SessionId> {
+pub fn counted_harm<'a>(world: &Observed, step: &'a Step) -> Option<&'a SessionId> {
     let asked = step.because.iter().any(|cause| matches!(cause, Because::Person { .. }));
-    let session = &harmed_by(step)?.session;
-    let matter = Matter::harm(Resource::Session(session.clone()), step.impact);
-    (!asked && !memory.approved.covers(&matter)).then_some(session)
+    let incarnation = step.hurts()?;
+    (!asked && !world.approves(incarnation, step.impact)).then_some(&incarnation.session)
 }
 
 /// What the loop remembers after a plan was carried out.
 pub fn remember(world: &mut Observed, plan: &Plan, now: Moment) {
-    let memory = &mut world.memory;
     for step in &plan.steps {
-        if let Some(session) = counted_harm(memory, step) {
-            memory.harmed.push((now, session.clone()));
-        } else if let Some(Incarnation { session, .. }) = harmed_by(step) {
+        let counted = counted_harm(world, step).cloned();
+        let memory = &mut world.memory;
+        if let Some(session) = counted {
+            memory.harmed.push((now, session));
+        } else if let Some(Incarnation { session, .. }) = step.hurts() {
             let done = Mark::of(step.impact);
             memory.approved.use_up(&Resource::Session(session.clone()), done);
         }
     }
+    let memory = &mut world.memory;
     let window = grammar::value::Millis(crate::planner::BRAKE_WINDOW_MS);
     memory.harmed.retain(|(at, _)| now.since(*at) <= window);
     memory.harm_since.clone_from(&plan.harm_since);
@@ -222,10 +209,10 @@ pub fn finish(world: &mut Observed, now: Moment) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::approval::Approval;
+    use crate::approval::{Approval, Matter};
     use crate::desired::StopSpec;
     use crate::ids::Generation;
-    use crate::plan::{Impact, On};
+    use crate::plan::{EndPurpose, Impact, On};
 
     fn end(because: Because) -> Step {
         Step {
@@ -246,11 +233,14 @@ mod tests {
     fn harm_counts_unless_a_person_asked_for_it_or_let_it_go() {
         let by_file = end(Because::FileRemoved { file: "sessions.d/a.toml".into() });
         let by_person = end(Because::Person { what: "root says so".to_owned() });
-        let mut memory = Memory::default();
-        assert!(counted_harm(&memory, &by_file).is_some());
-        assert!(counted_harm(&memory, &by_person).is_none());
+        let mut world = Observed::empty("n1".parse().unwrap());
+        world.in_force.generation = Generation(1);
+        assert!(counted_harm(&world, &by_file).is_some());
+        assert!(counted_harm(&world, &by_person).is_none());
         let matter = Matter::harm(Resource::Session("a".parse().unwrap()), Impact::Ended);
-        memory.approved = Approval::new(Generation(1), [matter]);
-        assert!(counted_harm(&memory, &by_file).is_none());
+        world.memory.approved = Approval::new(Generation(1), [matter]);
+        assert!(counted_harm(&world, &by_file).is_none());
+        world.in_force.generation = Generation(2);
+        assert!(counted_harm(&world, &by_file).is_some(), "what was approved is another set");
     }
 }

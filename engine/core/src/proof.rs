@@ -7,7 +7,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::approval::Matter;
 use crate::ids::{Incarnation, SessionId};
 use crate::known::Known;
 use crate::plan::{Action, Because, EndPurpose, Impact, Plan, Resource, Step};
@@ -110,7 +109,7 @@ fn waits_its_time(input: &Input<'_>, step: &Step) -> Result<(), String> {
         return Err(format!("{} does harm to nobody in particular", step.id));
     };
     let resource = Resource::Session(incarnation.session.clone());
-    if input.observed.approves(&Matter::harm(resource.clone(), step.impact)) {
+    if input.observed.approves(incarnation, step.impact) {
         return Ok(());
     }
     let memory = &input.observed.memory;
@@ -135,12 +134,9 @@ fn within_budget(input: &Input<'_>, plan: &Plan) -> Result<(), String> {
         .steps
         .iter()
         .filter(|step| step.impact.is_harm() && !is_asked_by_person(step))
-        .filter_map(|step| Some((&acted_upon(step)?.session, step.impact)))
-        .filter(|(id, impact)| {
-            let matter = Matter::harm(Resource::Session((*id).clone()), *impact);
-            !input.observed.approves(&matter)
-        })
-        .map(|(id, _)| id)
+        .filter_map(|step| Some((acted_upon(step)?, step.impact)))
+        .filter(|(incarnation, impact)| !input.observed.approves(incarnation, *impact))
+        .map(|(incarnation, _)| &incarnation.session)
         .collect();
     let recent =
         memory.harmed.iter().filter(|(at, _)| input.now.since(*at).0 <= planner::BRAKE_WINDOW_MS);

@@ -14,7 +14,8 @@
 //! | `reboot` | the machine restarts: every session is over, the store is as it was |
 //! | `cut` | a node that cannot reach the store for a while, and then can again |
 //! | `files` | readings that find a file torn or gone, the directory empty or unreadable, the policy unreadable |
-//! | `edit` | files change: sessions come, go, change; weights and ports change |
+//! | `edit` | files change: sessions come, go, change; the policy changes |
+//! | `people` | commands against files, with an end or cleared; pauses, pins, change windows, approvals |
 //!
 //! Each run draws which of them occur and how often (swarm). They stay within what the engine promises to
 //! survive: a store that has acknowledged keeps what it acknowledged; an identity (boot id, pid, start time)
@@ -23,7 +24,9 @@
 //! *Safety*, after every event: no two live incarnations of a session; nothing is done to an incarnation whose
 //! last observation was Unknown; no number is started twice; the budget of starts is kept; no session is hurt
 //! by a change of files before harm-delay, nor while newer files are being decided upon, nor more of them
-//! than `max-harmed`; files that are gone for less than harm-delay hurt nobody.
+//! than `max-harmed`; files that are gone for less than harm-delay hurt nobody; an approval hurts nothing that
+//! was started after it; nothing is started or ended during a pause; no files are accepted while a change window
+//! is open.
 //! *Liveness*: once the faults end, everything settles within [`CALM_ROUNDS`] rounds, and is as asked for.
 
 use super::random::Random;

@@ -57,6 +57,10 @@ pub struct World {
     pub harm_rules: (Millis, u32),
     /// Sessions whose files ask for a restart or a stop: ending them is as asked.
     pub may_end: BTreeSet<SessionId>,
+    /// Sessions of which a person has spoken: a clock that is set back brings such words back.
+    pub told: BTreeSet<SessionId>,
+    /// Until when nothing is changed, since a person has said so.
+    pub paused_until: Option<Moment>,
     /// Nodes that cannot reach the store, until when.
     pub cut: BTreeMap<NodeId, Moment>,
     /// Acts before the engine dies; none = it does not.
@@ -91,6 +95,8 @@ impl World {
             hurt: Vec::new(),
             harm_rules: (Millis(60_000), 5),
             may_end: BTreeSet::new(),
+            told: BTreeSet::new(),
+            paused_until: None,
             cut: BTreeMap::new(),
             dies_after: None,
             broken: Vec::new(),
@@ -120,6 +126,8 @@ impl World {
     /// Lets time pass: starts become ready, ends are over, sessions crash.
     pub fn pass(&mut self, span: Millis) {
         self.now = self.now.plus(span);
+        // Over is over, even if the clock is set back afterwards.
+        self.paused_until = self.paused_until.filter(|until| self.now < *until);
         let (now, faults) = (self.now, self.faults);
         let ids: Vec<Incarnation> = self.sessions.keys().cloned().collect();
         for id in ids {
@@ -160,6 +168,7 @@ impl World {
         if self.sessions.contains_key(id) {
             return false;
         }
+        self.check_pause(id, "started");
         if !self.ever.insert(id.clone()) {
             self.broken.push(format!("{id} was started before"));
         }
@@ -181,6 +190,7 @@ impl World {
             ends_at: None,
             kept: true,
         };
+        self.may_end.remove(&id.session);
         self.sessions.insert(id.clone(), session);
         self.note(&format!("{id} starts on {}", order.node));
         true
@@ -191,6 +201,7 @@ impl World {
         if self.told_unknown.contains(&(node.clone(), id.clone())) {
             self.broken.push(format!("{id} is ended though it was Unknown"));
         }
+        self.check_pause(id, "ended");
         self.check_harm(node, id);
         let delay = self.random.below(stop.grace_ms.min(5_000));
         let now = self.now;
@@ -201,6 +212,13 @@ impl World {
             session.ends_at = Some(now.plus(Millis(delay)));
         }
         self.note(&format!("{id} is told to end"));
+    }
+
+    /// While a person has said that nothing is to be changed, nothing is.
+    fn check_pause(&mut self, id: &Incarnation, act: &str) {
+        if self.paused_until.is_some_and(|until| self.now < until) {
+            self.broken.push(format!("{id} is {act} during a pause"));
+        }
     }
 
     /// Harm that files cause waits, and there is not too much of it.

@@ -1,8 +1,10 @@
 //! What a person has approved, as it is stored: one record, of one generation.
 
 use engine_core::approval::Approval;
+use engine_core::ids::SessionId;
 
-use super::{Ledger, decoded, wire};
+use super::Ledger;
+use super::wire::{self, decoded};
 use crate::ports::{StoreError, Versioned};
 use crate::store::keys;
 
@@ -21,6 +23,7 @@ impl Ledger {
         let record = wire::ApprovalRecord {
             generation: approval.generation,
             matters: approval.matters().collect(),
+            starts: approval.starts().clone(),
         };
         self.put(keys::APPROVAL.to_owned(), &record)?;
         self.approval = approval;
@@ -32,7 +35,8 @@ impl Ledger {
         self.approval = match stored {
             Some((key, record)) => {
                 let record: wire::ApprovalRecord = decoded(key, record)?;
-                Approval::new(record.generation, record.matters)
+                let newest = |id: &SessionId| record.starts.get(id).copied().unwrap_or(0);
+                Approval::new(record.generation, record.matters).of_starts(newest)
             }
             None => Approval::default(),
         };

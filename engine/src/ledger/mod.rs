@@ -30,7 +30,7 @@ use serde::de::DeserializeOwned;
 
 use crate::ports::{Batch, Store, StoreError, Version, Versioned};
 use crate::store::keys;
-use wire::Bad;
+use wire::{decoded, encoded};
 
 /// How long a node holds the site's lease without renewing it.
 const LEASE: Millis = Millis(15_000);
@@ -479,23 +479,4 @@ fn of_sessions<T: DeserializeOwned>(
             Some(decoded(key, record).map(|record| (session, record)))
         })
         .collect()
-}
-
-fn decoded<T: DeserializeOwned>(key: &str, record: &Versioned) -> Result<T, String> {
-    wire::decode(&record.bytes).map_err(|bad| match bad {
-        Bad::Newer(found) => format!(
-            "record {key} has format {found}, this program knows {}: it serves, and plans nothing",
-            wire::FORMAT
-        ),
-        Bad::Garbled(how) => format!("record {key} cannot be read: {how}"),
-    })
-}
-
-fn encoded<T: Serialize>(record: &T) -> Result<Vec<u8>, StoreError> {
-    wire::encode(record).map_err(|bad| StoreError::Unknown {
-        reason: match bad {
-            Bad::Garbled(how) => how,
-            Bad::Newer(format) => format!("format {format}"),
-        },
-    })
 }

@@ -3,7 +3,8 @@
 use engine_core::desired::{Effect, Override, Request};
 use engine_core::ids::SessionId;
 
-use super::{Ledger, encoded, wire};
+use super::Ledger;
+use super::wire::{self, encoded};
 use crate::ports::{Batch, StoreError};
 use crate::store::keys;
 

@@ -6,8 +6,9 @@ use engine_core::ids::{Digest, Generation, Moment};
 use engine_core::observed::InForce;
 use engine_core::site::SiteFiles;
 
+use super::Ledger;
 use super::parts::{Part, joined, parts};
-use super::{Ledger, encoded, wire};
+use super::wire::{self, encoded};
 use crate::ports::{Batch, StoreError, Versioned};
 use crate::store::keys;
 

@@ -2,7 +2,8 @@
 
 use engine_core::window::{ChangeWindow, ChangeWindows};
 
-use super::{Ledger, below, decoded, encoded, wire};
+use super::wire::{self, decoded, encoded};
+use super::{Ledger, below};
 use crate::ports::{Batch, StoreError, Versioned};
 use crate::store::keys;
 

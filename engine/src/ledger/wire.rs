@@ -1,5 +1,7 @@
 //! Records as they are stored: each its own struct with a `format`. Core's types are mapped here.
 
+use std::collections::BTreeMap;
+
 use engine_core::approval::Matter;
 use engine_core::desired::{Effect, Override, Request, SessionSpec, WantedState};
 use engine_core::ids::{Digest, Generation, Moment, NodeId, SessionId, SiteDigest};
@@ -7,6 +9,8 @@ use engine_core::observed::{EndRecord, InForce, Placed, Terms};
 use engine_core::window::ChangeWindow;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
+use crate::ports::{StoreError, Versioned};
 
 /// The format of every record written by this version.
 pub(super) const FORMAT: u32 = 1;
@@ -31,7 +35,7 @@ struct FormatOnly {
     format: u32,
 }
 
-pub(super) fn encode<T: Serialize>(record: T) -> Result<Vec<u8>, Bad> {
+fn encode<T: Serialize>(record: T) -> Result<Vec<u8>, Bad> {
     let framed = Framed { format: FORMAT, record };
     serde_json::to_vec(&framed).map_err(|error| Bad::Garbled(error.to_string()))
 }
@@ -46,11 +50,34 @@ pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Bad> {
     Ok(framed.record)
 }
 
+/// The record of a key, or why it is none, in words.
+pub(super) fn decoded<T: DeserializeOwned>(key: &str, record: &Versioned) -> Result<T, String> {
+    decode(&record.bytes).map_err(|bad| match bad {
+        Bad::Newer(found) => format!(
+            "record {key} has format {found}, this program knows {FORMAT}: it serves, and plans nothing"
+        ),
+        Bad::Garbled(how) => format!("record {key} cannot be read: {how}"),
+    })
+}
+
+/// A record's bytes.
+pub(super) fn encoded<T: Serialize>(record: &T) -> Result<Vec<u8>, StoreError> {
+    encode(record).map_err(|bad| StoreError::Unknown {
+        reason: match bad {
+            Bad::Garbled(how) => how,
+            Bad::Newer(format) => format!("format {format}"),
+        },
+    })
+}
+
 /// What a person has approved of a generation.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct ApprovalRecord {
     pub(super) generation: Generation,
     pub(super) matters: Vec<Matter>,
+    /// The newest start of each session that it names.
+    #[serde(default)]
+    pub(super) starts: BTreeMap<SessionId, u32>,
 }
 
 /// An open change window.

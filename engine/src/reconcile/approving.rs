@@ -53,13 +53,14 @@ impl Reconciler {
             // What would be approved with it is nothing that anybody was shown.
             return Err("a generation is pinned: `wharf history unpin` comes first".to_owned());
         }
-        let plan = self.plan_now(now);
+        let (observed, plan) = self.plan_now(now);
         let given = match approval::approve(&plan, generation, saved) {
             Ok(given) => given,
             Err(new) => return Ok(Applied { new, ..Applied::default() }),
         };
         let let_go: Vec<Hold> = approval::awaiting(&plan).cloned().collect();
         if !dry_run && !let_go.is_empty() {
+            let given = given.of_starts(|session| observed.newest_start(session));
             self.ledger.put_approval(given).map_err(|error| crate::chain(&error))?;
             self.follow_approval();
         }
@@ -95,11 +96,12 @@ impl Reconciler {
     }
 
     /// What a round would decide now.
-    fn plan_now(&mut self, now: Moment) -> Plan {
+    fn plan_now(&mut self, now: Moment) -> (Observed, Plan) {
         let observed = self.look(now);
         let lowered = self.lowered();
         let (desired, origins) = (&self.desired, &lowered.origins);
-        planner::plan(&Input { desired, origins, observed: &observed, now })
+        let plan = planner::plan(&Input { desired, origins, observed: &observed, now });
+        (observed, plan)
     }
 
     /// What acts by itself, without what waits for a person.

@@ -254,6 +254,7 @@ impl World {
         };
         let let_go: Vec<Hold> = approval::awaiting(&plan).cloned().collect();
         if !let_go.is_empty() {
+            let given = given.of_starts(|session| self.observed.newest_start(session));
             self.observed.memory.approved = given;
             force.mark.acting = None;
             self.acted = Arc::clone(&force.lowered);

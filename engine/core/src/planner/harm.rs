@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use grammar::value::Millis;
 
 use super::{Draft, Harm, Input, confirm};
-use crate::approval::Matter;
 use crate::desired::Apply;
 use crate::ids::{Moment, SessionId};
 use crate::observed::HarmWanted;
@@ -81,7 +80,8 @@ fn waits(
 
 /// Whether a person has let it go.
 fn is_approved(input: &Input<'_>, harm: &Harm) -> bool {
-    input.observed.approves(&Matter::harm(harm.resource.clone(), harm.step.impact))
+    let hurt = harm.step.hurts();
+    hurt.is_some_and(|incarnation| input.observed.approves(incarnation, harm.step.impact))
 }
 
 /// Why harm needs a person, if it is too much.

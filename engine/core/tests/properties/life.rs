@@ -172,7 +172,9 @@ impl Life {
                 return Err(format!("{hold:?} is let go by a plan that does not have it"));
             }
         }
-        self.observed.memory.approved = given.unwrap_or_default();
+        let given = given.unwrap_or_default();
+        let given = given.of_starts(|session| self.observed.newest_start(session));
+        self.observed.memory.approved = given;
         self.observed.in_force.acting = None;
         self.acted = self.lowered.clone();
         let (desired, origins) = self.desired();
