@@ -193,8 +193,11 @@ fn requested(engine: &mut Engine, template: &str) -> Process {
 /// Everything that a person may ask of a running engine.
 fn look_at_answers(search: &mut Search, engine: &Engine, when: &str) {
     let dir = engine.site.dir().display().to_string();
-    let kept = engine.site.around().join("state/kept.plan").display().to_string();
-    let questions: [&[&str]; 21] = [
+    // Below `state`, where every file is searched in the end.
+    let below = |name: String| engine.site.around().join("state").join(name).display().to_string();
+    let kept = below("kept.plan".to_owned());
+    let (archive, copy) = (below(format!("{when}.tar")), below(format!("{when}.jsonl")));
+    let questions: [&[&str]; 25] = [
         &["status"],
         &["status", "--json"],
         &["plan"],
@@ -205,6 +208,10 @@ fn look_at_answers(search: &mut Search, engine: &Engine, when: &str) {
         &["plan", "--out", &kept],
         &["diff"],
         &["diff", "1", "disk", "--json"],
+        &["support", "--out", &archive],
+        &["state", "export", "--out", &copy],
+        &["state", "check"],
+        &["uninstall", "--plan"],
         &["apply", "--dry-run"],
         &["apply", "--dry-run", "--json"],
         &["why", "demo"],

@@ -1,9 +1,10 @@
 //! What a machine lacks to serve a site, and what would be lost if this engine took the product's place.
 //!
 //! Pure: from a site's files, what they ask for, and [`Machine`], what was found around them. The shell collects
-//! (`cli/doctor` in the engine). Read next: [`mod@cutover`].
+//! (`cli/doctor` in the engine). Read next: [`mod@cutover`], [`state`].
 
 mod cutover;
+pub mod state;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -110,14 +111,24 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn new(area: impl Into<String>, verdict: Verdict, text: impl Into<String>) -> Self {
+    /// A finding that names no place and says nothing of what to do.
+    #[must_use]
+    pub fn new(area: impl Into<String>, verdict: Verdict, text: impl Into<String>) -> Self {
         let (area, text) = (area.into(), text.into());
         Self { area, verdict, text, help: None, places: Vec::new() }
     }
 
-    fn help(mut self, help: impl Into<String>) -> Self {
+    /// The same with what to do.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
+    }
+
+    /// The same with where it stands.
+    #[must_use]
+    pub fn at(self, place: String) -> Self {
+        self.places([place])
     }
 
     fn places(mut self, places: impl IntoIterator<Item = String>) -> Self {

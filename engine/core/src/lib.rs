@@ -30,4 +30,5 @@ pub mod report;
 pub mod settings;
 pub mod site;
 pub mod sockets;
+pub mod uninstall;
 pub mod window;

@@ -245,6 +245,8 @@ pub enum Request {
     Open,
     /// The inputs of the last round, for `replan`.
     Record,
+    /// Everything in the store.
+    Export,
 }
 
 impl Request {
@@ -261,6 +263,7 @@ impl Request {
             | Request::Open
             | Request::ChangeList
             | Request::History
+            | Request::Export
             | Request::Record => false,
             Request::NodeTell { .. }
             | Request::OverrideClear { .. }
@@ -366,6 +369,11 @@ pub enum Answer {
         lines: Vec<String>,
         /// Causes for scripts.
         because: Vec<Because>,
+    },
+    /// Everything in the store at one moment.
+    State {
+        /// In the form of its snapshots.
+        text: String,
     },
     /// The recorded inputs of a round.
     Record {

@@ -51,6 +51,7 @@ pub fn may(peer: &Peer, request: &Request, owner: &dyn Fn(&str) -> Option<String
         | Request::ChangeEnd { .. }
         | Request::ChangeList
         | Request::Open
+        | Request::Export
         | Request::Record => false,
     }
 }
@@ -144,6 +145,7 @@ mod tests {
             (Request::ChangeList, false, false),
             (Request::Open, false, false),
             (Request::Record, false, false),
+            (Request::Export, false, false),
         ]
     }
 

@@ -125,7 +125,8 @@ fn text(looked: &Looked) -> String {
     out
 }
 
-fn section(out: &mut String, findings: &[Finding]) {
+/// A line a finding, with what to do below it.
+pub(super) fn section(out: &mut String, findings: &[Finding]) {
     let width = findings.iter().map(|finding| finding.area.chars().count()).max().unwrap_or(0);
     for finding in findings {
         let Finding { area, verdict, text, .. } = finding;

@@ -23,8 +23,11 @@ mod replan;
 mod schema;
 mod serve;
 mod session;
+mod state;
 mod status;
+mod support;
 mod terminal;
+mod uninstall;
 mod version;
 mod why;
 
@@ -171,8 +174,15 @@ enum Command {
     /// Sessions: list, start, stop, logs
     #[command(subcommand)]
     Session(session::SessionCommand),
+    /// The store: a copy of it, made of a copy, whether it is whole
+    #[command(subcommand)]
+    State(state::StateCommand),
     /// Plan again from a round that `serve --record` saved
     Replan(replan::ReplanArgs),
+    /// One archive for a bug report, secrets removed
+    Support(support::SupportArgs),
+    /// What would end, what stays, and the commands for it
+    Uninstall(uninstall::UninstallArgs),
     /// Manual pages: of a command, of a configuration file
     Man(man::ManArgs),
     /// The JSON Schema of our own files, for editors
@@ -222,7 +232,10 @@ fn run(cli: &Cli) -> u8 {
         Command::Resume => ask::simple(global, crate::admin::protocol::Request::Resume),
         Command::Open => ask::open(global),
         Command::Session(command) => session::run(global, command),
+        Command::State(command) => state::run(global, command),
         Command::Replan(args) => replan::run(args),
+        Command::Support(args) => support::run(global, args),
+        Command::Uninstall(args) => uninstall::run(global, args),
         Command::Man(args) => man::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args),

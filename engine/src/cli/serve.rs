@@ -40,6 +40,7 @@ use crate::proxy::{Proxy, Surroundings};
 use crate::reconcile::{Adapters, Reconciler};
 use crate::status::StatusView;
 use crate::store::late::LateStore;
+use crate::store::snapshot::{self, Image};
 use crate::store::snapshots::{Due, Snapshots};
 use crate::warden::protocol::Call;
 use crate::warden::{self, Bounds, InProcess};
@@ -78,16 +79,23 @@ pub(super) fn run(global: &Global, args: &ServeArgs) -> u8 {
 }
 
 /// What is known of an instance before its engine is put together.
-struct Start {
+pub(super) struct Start {
     dirs: SiteDirs,
     ground: Ground,
-    instance: String,
-    layout: Layout,
+    pub(super) instance: String,
+    pub(super) layout: Layout,
     first: Lowered,
 }
 
-fn prepare(global: &Global, args: &ServeArgs) -> Result<Start, String> {
-    let given = args.dir.as_deref().or(global.config.as_deref());
+impl Start {
+    /// Where its store is.
+    pub(super) fn store(&self) -> PathBuf {
+        self.first.engine.store_path.as_ref().map_or_else(|| self.layout.store(), PathBuf::from)
+    }
+}
+
+pub(super) fn prepare(global: &Global, dir: Option<&Path>) -> Result<Start, String> {
+    let given = dir.or(global.config.as_deref());
     if let Some(dir) = given
         && !dir.is_dir()
     {
@@ -111,7 +119,7 @@ fn prepare(global: &Global, args: &ServeArgs) -> Result<Start, String> {
 fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
     crate::logging::start(global.verbose);
     crate::instance::raise_descriptor_limit();
-    let mut start = prepare(global, args)?;
+    let mut start = prepare(global, args.dir.as_deref())?;
     let plain = |error: &dyn std::error::Error| crate::chain(error);
     let warden = warden(&start)?;
     start.layout = warden.layout().clone();
@@ -184,6 +192,7 @@ fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
         when: super::when,
         site_dir: start.dirs.workbench_dir().to_owned(),
         record: args.record.clone(),
+        export: export(Arc::clone(&store), start.instance.clone(), key.fingerprint()),
     };
     let view = StatusView {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -282,10 +291,7 @@ fn make_home(
 }
 
 fn open_store(start: &Start, clock: Arc<dyn Clock>) -> Result<Arc<LateStore>, String> {
-    let path = match &start.first.engine.store_path {
-        Some(path) => PathBuf::from(path),
-        None => start.layout.store(),
-    };
+    let path = start.store();
     let store = LateStore::open(&path, clock)
         .map_err(|error| format!("{}: {}", path.display(), crate::chain(&error)))?;
     if let Some(recovery) = store.recovered() {
@@ -330,6 +336,23 @@ fn ask_for_snapshots(due: Due) -> crate::control::Listener {
             (changed, asked) = (false, std::time::Instant::now());
             due.now();
         }
+    })
+}
+
+/// Gives everything in the store, with what tells the key that sealed its texts.
+fn export(
+    store: Arc<LateStore>,
+    instance: String,
+    key: String,
+) -> crate::control::requests::Export {
+    Arc::new(move |now| {
+        let image = store.image(&instance, now).ok_or_else(|| {
+            let why = store.problem().unwrap_or_default();
+            format!("the store is not open: {why}")
+        })?;
+        let by = format!("wharf {}", env!("CARGO_PKG_VERSION"));
+        let bytes = snapshot::bytes(&Image { by, key: key.clone(), ..image });
+        String::from_utf8(bytes).map_err(|error| error.to_string())
     })
 }
 

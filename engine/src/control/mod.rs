@@ -24,6 +24,7 @@ use engine_core::site::SiteFiles;
 use grammar::error::{Problem, Severity};
 use grammar::report::{Format, Style};
 
+use crate::admin::protocol::Request;
 use crate::admin::server::Asked;
 use crate::intake::{Intake, IntakeEvent};
 use crate::ports::Clock;
@@ -322,6 +323,10 @@ impl Control {
                 Heard::Nothing
             }
             Event::World(cause) => Heard::Something(cause),
+            Event::Asked(asked) if matches!(asked.request, Request::Export) => {
+                requests::export(&self.services.export, asked, now);
+                Heard::Nothing
+            }
             Event::Asked(asked) => {
                 let changes = asked.request.changes_something();
                 let answer = requests::answer(self, &asked.peer, asked.request, now);

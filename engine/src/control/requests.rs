@@ -11,11 +11,15 @@ use super::overrides::{self, Word};
 use super::{Control, differences, planning, why, windows};
 use crate::admin::protocol::{Answer, Request};
 use crate::admin::rights::{self, Peer};
+use crate::admin::server::Asked;
 use crate::layout::Layout;
 use crate::status::StatusView;
 
 /// Makes a one-time sign-in link's path for an account; whether it is an administrator's.
 pub type Mint = Box<dyn Fn(&str, bool) -> String + Send>;
+
+/// Gives everything in the store, as text; takes as long as the store is large.
+pub type Export = Arc<dyn Fn(Moment) -> Result<String, String> + Send + Sync>;
 
 /// What answering needs besides the loop.
 pub struct Services {
@@ -31,6 +35,8 @@ pub struct Services {
     pub site_dir: PathBuf,
     /// Where the inputs of rounds that do something are saved.
     pub record: Option<PathBuf>,
+    /// Everything in the store, as text.
+    pub export: Export,
 }
 
 /// Most bytes of a log that are handed out.
@@ -88,6 +94,7 @@ pub fn answer(control: &mut Control, peer: &Peer, request: Request, now: Moment)
             let link = (control.services.mint)(&peer.name, true);
             Ok(Answer::Text { text: link })
         }
+        Request::Export => Err("a store is exported beside the loop".to_owned()),
         Request::Record => control
             .reconciler
             .recorded(now)
@@ -95,6 +102,28 @@ pub fn answer(control: &mut Control, peer: &Peer, request: Request, now: Moment)
             .map_err(|error| error.to_string()),
     };
     done.unwrap_or_else(|message| Answer::Error { message, denied: false })
+}
+
+/// Answers an export on a thread of its own: the loop waits for no large store, and for nobody who reads slowly.
+pub(super) fn export(export: &Export, asked: Asked, now: Moment) {
+    let (Asked { peer, request, reply }, export) = (asked, Arc::clone(export));
+    let answer = move || {
+        let text = if rights::may(&peer, &request, &|_| None) {
+            export(now)
+        } else {
+            let message = format!("{} may not do this here", peer.name);
+            return Answer::Error { message, denied: true };
+        };
+        match text {
+            Ok(text) => Answer::State { text },
+            Err(message) => Answer::Error { message, denied: false },
+        }
+    };
+    let give = move || drop(reply.try_send(answer()));
+    if let Err(error) = std::thread::Builder::new().name("export".to_owned()).spawn(give) {
+        // Who asked hears that nobody answers.
+        tracing::warn!(%error, "the store was not exported");
+    }
 }
 
 fn start(

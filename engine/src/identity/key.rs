@@ -76,7 +76,11 @@ impl Key {
         }
     }
 
-    fn load(path: &Path) -> Result<Self, KeyError> {
+    /// Reads the key, and makes none.
+    ///
+    /// # Errors
+    /// [`KeyError`]; where there is none, `NotFound` is its source.
+    pub fn load(path: &Path) -> Result<Self, KeyError> {
         let failed = |source| KeyError::Failed { what: "read", path: path.to_owned(), source };
         let no_follow = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0);
         let file =
@@ -123,6 +127,12 @@ impl Key {
         linked.and(removed).map_err(failed)?;
         let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
         File::open(dir.unwrap_or(Path::new("."))).and_then(|dir| dir.sync_all()).map_err(failed)
+    }
+
+    /// What tells it from any other key, and says nothing of it.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        hex(&self.bytes_for("fingerprint")[..8])
     }
 
     /// 32 bytes for one purpose: what keys of another kind are made from.

@@ -4,6 +4,7 @@
 //! visible here. A store that cannot be written makes the records Unknown: starts are held, traffic goes on.
 
 mod approvals;
+pub mod audit;
 mod parts;
 mod people;
 mod seal;

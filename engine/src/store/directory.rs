@@ -9,6 +9,7 @@
 //! DIR/data/mark        the newest acknowledged version, so that a shortened log is noticed
 //! DIR.jsonl, .jsonl.1  snapshots, beside it so that they outlive it
 //! DIR.damaged-<ms>     a damaged DIR/data, moved aside
+//! DIR.replaced-<ms>    the one before an import
 //! ```
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
@@ -130,6 +131,34 @@ impl Directory {
         }
     }
 
+    /// One that is only looked at: nothing is made, and nothing checked.
+    pub(super) fn existing(dir: &Path) -> Self {
+        Self { dir: dir.to_path_buf() }
+    }
+
+    /// Keeps everybody from opening it for as long as the file lives, and writes nothing; none = it was never opened.
+    pub(super) fn hold(&self) -> Result<Option<File>, OpenError> {
+        let path = self.dir.join("lock");
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed("open", &path)(error)),
+        };
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => Ok(Some(file)),
+            Err(errno) if errno == rustix::io::Errno::WOULDBLOCK => Err(self.locked(&file)),
+            Err(errno) => Err(failed("lock", &path)(errno.into())),
+        }
+    }
+
+    /// Somebody else has it: who, where the lock file tells.
+    fn locked(&self, mut file: &File) -> OpenError {
+        let mut text = String::new();
+        // A lock file that cannot be read only costs the holder's name.
+        let _ = Read::by_ref(&mut file).take(32).read_to_string(&mut text);
+        OpenError::Locked { path: self.dir.clone(), pid: text.trim().parse().ok() }
+    }
+
     /// Itself.
     pub(super) fn path(&self) -> &Path {
         &self.dir
@@ -162,11 +191,7 @@ impl Directory {
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(errno) if errno == rustix::io::Errno::WOULDBLOCK => {
-                let mut text = String::new();
-                // A lock file that cannot be read only costs the holder's name.
-                let _ = (&file).take(32).read_to_string(&mut text);
-                let pid = text.trim().parse().ok();
-                return Err(OpenError::Locked { path: self.dir.clone(), pid });
+                return Err(self.locked(&file));
             }
             Err(errno) => return Err(failed("lock", &path)(errno.into())),
         }
@@ -216,12 +241,12 @@ impl Directory {
         write().map_err(failed("write", &path))
     }
 
-    /// Moves the data aside; nothing is ever deleted.
-    pub(super) fn move_aside(&self, now: Moment) -> Result<PathBuf, OpenError> {
+    /// Moves the data aside, as `DIR.<what>-<ms>`; nothing is ever deleted.
+    pub(super) fn move_aside(&self, what: &str, now: Moment) -> Result<PathBuf, OpenError> {
         let data = self.data();
         let named = |n: u32| match n {
-            0 => self.beside(&format!(".damaged-{}", now.0)),
-            n => self.beside(&format!(".damaged-{}-{n}", now.0)),
+            0 => self.beside(&format!(".{what}-{}", now.0)),
+            n => self.beside(&format!(".{what}-{}-{n}", now.0)),
         };
         let aside = (0..1000)
             .map(named)
@@ -419,7 +444,7 @@ mod tests {
             std::fs::create_dir(dir.data()).unwrap();
             std::fs::write(dir.data().join("db"), n.to_string()).unwrap();
             assert!(dir.has_data());
-            let aside = dir.move_aside(Moment(5)).unwrap();
+            let aside = dir.move_aside("damaged", Moment(5)).unwrap();
             assert_eq!(std::fs::read_to_string(aside.join("db")).unwrap(), n.to_string());
             assert!(!dir.has_data());
         }

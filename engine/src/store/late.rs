@@ -15,7 +15,7 @@ use grammar::value::Millis;
 use super::directory::OpenError;
 use super::recovery::Recovery;
 use super::sled::{Opened, SledStore};
-use super::snapshot::SnapshotError;
+use super::snapshot::{Image, SnapshotError};
 use crate::ports::{Batch, Clock, Store, StoreError, Version, Versioned};
 
 /// How long after a failed opening the next is tried.
@@ -82,6 +82,12 @@ impl LateStore {
         now: Moment,
     ) -> Result<Option<PathBuf>, SnapshotError> {
         self.opened.get().map(|opened| opened.store.write_snapshot(instance, now)).transpose()
+    }
+
+    /// As [`SledStore::image`]; none while it is not open.
+    #[must_use]
+    pub fn image(&self, instance: &str, now: Moment) -> Option<Image> {
+        self.opened.get().map(|opened| opened.store.image(instance, now))
     }
 
     fn attempt(&self) -> MutexGuard<'_, Attempt> {

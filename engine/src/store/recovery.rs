@@ -114,7 +114,7 @@ fn rebuild(directory: &Directory, reason: String, now: Moment) -> Result<Ready, 
     tracing::warn!(store = %directory.path().display(), reason, "the store is damaged");
     let (aside, acknowledged) = if directory.has_data() {
         let mark = Mark::open(&directory.data()).ok().and_then(|mark| mark.read());
-        (Some(directory.move_aside(now)?), mark.unwrap_or(0))
+        (Some(directory.move_aside("damaged", now)?), mark.unwrap_or(0))
     } else {
         (None, 0)
     };
@@ -143,7 +143,7 @@ fn table_of(image: &Image, acknowledged: u64) -> Table {
 }
 
 /// A new store that holds `table`, in one group: whole or not there.
-fn begin(
+pub(super) fn begin(
     directory: &Directory,
     table: Table,
     recovered: Option<Recovery>,
@@ -161,7 +161,7 @@ fn begin(
     Ok(Ready { disk, table, recovered })
 }
 
-fn refused(directory: &Directory, error: DiskError) -> OpenError {
+pub(super) fn refused(directory: &Directory, error: DiskError) -> OpenError {
     match error {
         DiskError::Newer(found) => {
             let path = directory.path().to_path_buf();
@@ -175,7 +175,7 @@ fn refused(directory: &Directory, error: DiskError) -> OpenError {
 }
 
 /// [`Disk::open`] with a limit; a call that never returns is damage.
-fn open_limited(data: &Path) -> Result<(Disk, Found), DiskError> {
+pub(super) fn open_limited(data: &Path) -> Result<(Disk, Found), DiskError> {
     let (done, opened) = sync_channel(1);
     let path = data.to_path_buf();
     let spawned = std::thread::Builder::new().name("store-open".to_owned()).spawn(move || {

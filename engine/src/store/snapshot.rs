@@ -44,6 +44,10 @@ pub struct Image {
     pub made_at: Moment,
     /// The newest commit in it.
     pub version: u64,
+    /// Which program wrote it; empty = it does not say.
+    pub by: String,
+    /// What tells the key that sealed its texts from any other; empty = it does not say.
+    pub key: String,
     /// Records, ordered by key.
     pub records: Vec<(String, Versioned)>,
     /// Leases by name, as the store keeps them; for their epochs.
@@ -134,6 +138,10 @@ struct Header {
     instance: String,
     made_at: Moment,
     version: u64,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    by: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    key: String,
     count: usize,
 }
 
@@ -169,7 +177,7 @@ pub(super) fn exists(path: &Path) -> bool {
     [path.to_path_buf(), previous(path)].iter().any(|path| fs::symlink_metadata(path).is_ok())
 }
 
-fn previous(path: &Path) -> PathBuf {
+pub(super) fn previous(path: &Path) -> PathBuf {
     beside(path, ".1")
 }
 
@@ -195,12 +203,7 @@ pub fn write(path: &Path, image: &Image) -> Result<(), SnapshotError> {
         Ok(()) | Err(_) => {}
     }
     let made = private().create_new(true).open(&fresh).map_err(io("create"))?;
-    let written = render(made, image).and_then(|file| file.sync_all());
-    if let Err(error) = written {
-        // On a full disk the half of it must not take the room that the store needs.
-        let _ = fs::remove_file(&fresh);
-        return Err(io("write")(error));
-    }
+    fill(made, &fresh, image).map_err(io("write"))?;
     match fs::rename(path, previous(path)) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(io("keep")(error)),
         Ok(()) | Err(_) => {}
@@ -210,7 +213,42 @@ pub fn write(path: &Path, image: &Image) -> Result<(), SnapshotError> {
     sync_directory(parent.unwrap_or(Path::new("."))).map_err(io("sync the directory of"))
 }
 
-fn render(to: File, image: &Image) -> io::Result<File> {
+/// Writes a copy at `path`, which nobody but this account may read from its first byte on.
+///
+/// # Errors
+/// It could not be written. Something is there already ([`ErrorKind::AlreadyExists`]), unless it is to be replaced.
+pub fn write_copy(path: &Path, image: &Image, replace: bool) -> Result<(), SnapshotError> {
+    let io = |what| move |source| SnapshotError::Io { what, path: path.to_path_buf(), source };
+    if !replace {
+        let made = private().create_new(true).open(path).map_err(io("create"))?;
+        return fill(made, path, image).map_err(io("write"));
+    }
+    let fresh = beside(path, ".new");
+    let made = private().create_new(true).open(&fresh).map_err(io("create"))?;
+    fill(made, &fresh, image).map_err(io("write"))?;
+    fs::rename(&fresh, path).map_err(io("put in place"))
+}
+
+/// Writes and syncs a file that was just made; on a full disk the half of it must not take the room that the
+/// store needs.
+fn fill(made: File, path: &Path, image: &Image) -> io::Result<()> {
+    let written = render(made, image).and_then(|file| file.sync_all());
+    if written.is_err() {
+        let _ = fs::remove_file(path);
+    }
+    written
+}
+
+/// A snapshot as bytes.
+///
+/// # Panics
+/// Never: memory takes every write, and the lines have string keys only.
+#[must_use]
+pub fn bytes(image: &Image) -> Vec<u8> {
+    render(Vec::new(), image).expect("memory takes every write")
+}
+
+fn render<W: Write>(to: W, image: &Image) -> io::Result<W> {
     let mut to = Summed { to: io::BufWriter::new(to), sum: Context::new(&SHA256) };
     let count = image.records.len() + image.leases.len();
     to.line(&Header {
@@ -219,6 +257,8 @@ fn render(to: File, image: &Image) -> io::Result<File> {
         instance: image.instance.clone(),
         made_at: image.made_at,
         version: image.version,
+        by: image.by.clone(),
+        key: image.key.clone(),
         count,
     })?;
     for (key, record) in &image.records {
@@ -296,9 +336,18 @@ pub fn load(path: &Path) -> Result<Image, SnapshotError> {
     let file = File::open(path).map_err(io("open"))?;
     let mut bytes = Vec::new();
     file.take(LARGEST).read_to_end(&mut bytes).map_err(io("read"))?;
-    parse(&bytes).map_err(|problem| match problem {
-        Problem::Newer(found) => SnapshotError::Newer { path: path.to_path_buf(), found },
-        Problem::Damaged(reason) => damaged(reason),
+    of_bytes(&bytes, path)
+}
+
+/// The snapshot that these bytes are, called `path` where they are none.
+///
+/// # Errors
+/// They are cut, changed, or of a newer program.
+pub fn of_bytes(bytes: &[u8], path: &Path) -> Result<Image, SnapshotError> {
+    let path = path.to_path_buf();
+    parse(bytes).map_err(|problem| match problem {
+        Problem::Newer(found) => SnapshotError::Newer { path, found },
+        Problem::Damaged(reason) => SnapshotError::Damaged { path, reason },
     })
 }
 
@@ -339,6 +388,8 @@ fn parse_lines(bytes: &[u8]) -> Result<Image, Problem> {
         instance: header.instance,
         made_at: header.made_at,
         version: header.version,
+        by: header.by,
+        key: header.key,
         ..Image::default()
     };
     let mut number = 1;

@@ -13,6 +13,8 @@ fn image() -> Image {
         instance: "main".to_owned(),
         made_at: Moment(1_760_000_000_000),
         version: 12,
+        by: "wharf 0.1.0".to_owned(),
+        key: "0123456789abcdef".to_owned(),
         records: vec![
             ("binary".to_owned(), record(3, b"\xff\0{")),
             ("empty".to_owned(), record(4, b"")),

@@ -1,0 +1,188 @@
+//! `wharf state export|import|check`: a copy of the store, a store made of a copy, and whether a store is whole.
+//!
+//! While an engine runs it is asked; without one the store is looked into, and nothing of it is changed.
+
+mod check;
+pub(super) mod directories;
+mod export;
+mod import;
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+
+use super::{FAILED, Global, Place, UNAVAILABLE, complain, serve};
+use crate::admin::client::{self, ClientError};
+use crate::admin::protocol::{Answer, Request};
+use crate::identity::Key;
+use crate::layout::Layout;
+use crate::ledger::Seal;
+use crate::store::look;
+use crate::store::snapshot::{self, Image};
+
+/// The version of the JSON objects' form.
+const FORMAT_VERSION: &str = "1.0";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum StateCommand {
+    /// A copy of everything in the store
+    Export(export::ExportArgs),
+    /// Make the store of a copy: only with the engine stopped
+    Import(import::ImportArgs),
+    /// Whether the store is whole, and agrees with the directories of sessions
+    Check(check::CheckArgs),
+}
+
+pub(super) fn run(global: &Global, command: &StateCommand) -> u8 {
+    let done = match command {
+        StateCommand::Export(args) => export::run(global, args),
+        StateCommand::Import(args) => import::run(global, args),
+        StateCommand::Check(args) => check::run(global, args),
+    };
+    done.unwrap_or_else(|code| code)
+}
+
+/// Where an instance keeps its things.
+pub(super) struct Kept {
+    pub(super) instance: String,
+    pub(super) layout: Layout,
+    pub(super) store: PathBuf,
+}
+
+impl Kept {
+    /// The instance that a command means: the one named, else that of `dir`, else that of this machine's files.
+    pub(super) fn find(global: &Global, dir: Option<&Path>) -> Result<Self, u8> {
+        match &global.instance {
+            Some(instance) => Ok(Self::of_instance(instance)),
+            None => Self::of_dir(global, dir),
+        }
+    }
+
+    fn of_dir(global: &Global, dir: Option<&Path>) -> Result<Self, u8> {
+        let start = serve::prepare(global, dir).map_err(|message| {
+            complain(&message);
+            FAILED
+        })?;
+        let store = start.store();
+        Ok(Self { instance: start.instance, layout: start.layout, store })
+    }
+
+    pub(super) fn of_instance(instance: &str) -> Self {
+        let layout = Place::here().layout(instance);
+        Self { instance: instance.to_owned(), store: layout.store(), layout }
+    }
+
+    /// The socket of its engine, whether or not one runs: without any word on which, the only one that runs is meant.
+    pub(super) fn socket(&self, global: &Global, dir: Option<&Path>) -> PathBuf {
+        let named = dir.is_some() || global.config.is_some() || global.instance.is_some();
+        let only = || Place::here().find_engine(global, None).ok();
+        let found = global.socket.clone().or_else(|| if named { None } else { only() });
+        found.unwrap_or_else(|| self.layout.admin_socket())
+    }
+
+    /// This instance's key, if there is one that this account can read.
+    fn key(&self) -> Option<Key> {
+        Key::load(&self.layout.state.join("key")).ok()
+    }
+
+    /// What opens its accepted files.
+    fn seal(&self) -> Option<Seal> {
+        self.key().map(|key| Seal::new(&key.bytes_for("stored files")))
+    }
+}
+
+/// Where what was read stood.
+enum From {
+    /// In a running engine.
+    Engine,
+    /// In the store itself, which nobody has open.
+    Store(PathBuf),
+    /// In a snapshot beside the store.
+    Snapshot(PathBuf),
+}
+
+impl From {
+    /// The word in JSON.
+    fn word(&self) -> &'static str {
+        match self {
+            From::Engine => "engine",
+            From::Store(_) => "store",
+            From::Snapshot(_) => "snapshot",
+        }
+    }
+
+    fn in_words(&self) -> String {
+        match self {
+            From::Engine => "the running engine".to_owned(),
+            From::Store(path) => format!("the store {} (no engine runs)", path.display()),
+            From::Snapshot(path) => format!("the snapshot {} (no engine runs)", path.display()),
+        }
+    }
+}
+
+/// A store as it was read.
+struct Read {
+    /// None: there is none, or nothing of it can be read.
+    image: Option<Image>,
+    from: From,
+    /// What is damaged.
+    damage: Vec<String>,
+    kept: Kept,
+}
+
+/// Asks the engine, or looks into the store that it left.
+fn read(global: &Global, dir: Option<&Path>) -> Result<Read, u8> {
+    let named = dir.is_some() || global.config.is_some();
+    let kept = Kept::find(global, dir)?;
+    let socket = match (&global.socket, named) {
+        (Some(socket), _) => socket.clone(),
+        // Without any word on which, the only one that runs is meant.
+        (None, false) => {
+            Place::here().find_engine(global, None).unwrap_or_else(|_| kept.layout.admin_socket())
+        }
+        (None, true) => kept.layout.admin_socket(),
+    };
+    match client::ask(&socket, Request::Export) {
+        Ok(Answer::State { text }) => of_engine(&text, &socket, kept),
+        Ok(Answer::Error { message, .. }) => Err(failed(&message)),
+        Ok(_) => Err(failed("the engine answered something else than was asked")),
+        Err(ClientError::NoEngine { .. }) => of_files(kept),
+        Err(error) => {
+            complain(&crate::chain(&error));
+            Err(UNAVAILABLE)
+        }
+    }
+}
+
+fn of_engine(text: &str, socket: &Path, kept: Kept) -> Result<Read, u8> {
+    let image = snapshot::of_bytes(text.as_bytes(), socket);
+    let image = image.map_err(|error| failed(&crate::chain(&error)))?;
+    let kept =
+        if image.instance == kept.instance { kept } else { Kept::of_instance(&image.instance) };
+    Ok(Read { image: Some(image), from: From::Engine, damage: Vec::new(), kept })
+}
+
+fn of_files(kept: Kept) -> Result<Read, u8> {
+    let looked = look::look(&kept.store, &kept.instance, super::now());
+    let looked = looked.map_err(|error| {
+        complain(&crate::chain(&error));
+        let locked = matches!(error, crate::store::OpenError::Locked { .. });
+        if locked { UNAVAILABLE } else { FAILED }
+    })?;
+    let is_store = looked.from.starts_with(&kept.store);
+    let from = if is_store { From::Store(looked.from) } else { From::Snapshot(looked.from) };
+    let key = kept.key().map(|key| key.fingerprint()).unwrap_or_default();
+    let by = format!("wharf {}", env!("CARGO_PKG_VERSION"));
+    let image = looked.image.map(|image| match from {
+        // A snapshot says itself who wrote it; the engine's own do not, and are this instance's.
+        From::Snapshot(_) if !image.key.is_empty() => image,
+        _ => Image { key, by, ..image },
+    });
+    let damage = looked.damage.into_iter().chain(looked.refused).collect();
+    Ok(Read { image, from, damage, kept })
+}
+
+fn failed(message: &str) -> u8 {
+    complain(message);
+    FAILED
+}
