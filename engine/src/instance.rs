@@ -122,7 +122,7 @@ async fn watch_signals(
         let event = tokio::select! {
             _ = term.recv() => Event::Stop,
             _ = int.recv() => Event::Stop,
-            _ = hup.recv() => Event::Files,
+            _ = hup.recv() => Event::LookAgain,
         };
         let stop = matches!(event, Event::Stop);
         if events.send(event).is_err() || stop {

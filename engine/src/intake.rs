@@ -9,12 +9,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use engine_core::accept::{Acceptance, Next, Refusal, Settle};
+use engine_core::accept::{Acceptance, Looks, Next, Refusal, Settle};
 use engine_core::ids::{Moment, SiteDigest};
 use engine_core::site::SiteFiles;
 use grammar::value::Millis;
 
-use crate::load::Loaded;
+use crate::load::{Loaded, Reader};
 use crate::watch::{ArmReport, WatchSet, Watcher};
 
 /// Places watches: the [`Watcher`], or what stands for it in a simulation.
@@ -29,8 +29,30 @@ impl Arm for Watcher {
     }
 }
 
-/// Reads the whole site: [`crate::load::load`] with its arguments, or a simulated one.
-pub type Read = Box<dyn FnMut(Moment) -> Loaded + Send>;
+/// Reads the whole site: a [`Reader`], or a simulated one.
+pub trait Read: Send {
+    /// One reading.
+    fn read(&mut self, now: Moment) -> Loaded;
+
+    /// The next reading believes nothing but what it reads itself: something may have changed without a trace.
+    fn forget(&mut self) {}
+}
+
+impl<F: FnMut(Moment) -> Loaded + Send> Read for F {
+    fn read(&mut self, now: Moment) -> Loaded {
+        self(now)
+    }
+}
+
+impl Read for Reader {
+    fn read(&mut self, now: Moment) -> Loaded {
+        Reader::read(self, now)
+    }
+
+    fn forget(&mut self) {
+        Reader::forget(self);
+    }
+}
 
 /// What came of a poll.
 #[derive(Clone, Debug)]
@@ -58,15 +80,17 @@ const READS: u32 = 3;
 /// Takes files in.
 pub struct Intake {
     watcher: Box<dyn Arm>,
-    read: Read,
+    read: Box<dyn Read>,
     acceptance: Acceptance,
     poll: Millis,
     watch: WatchSet,
     polled: BTreeMap<PathBuf, String>,
     last_read: Option<Moment>,
     latest: Option<Arc<SiteFiles>>,
-    /// Whether the set last checked is valid: asked once a set, not once a pass.
-    checked: Option<(SiteDigest, bool)>,
+    /// The set accepted last, if its files are known: what readings are held against.
+    in_force: Option<Arc<SiteFiles>>,
+    /// How the set last checked looks: asked once a set, not once a pass.
+    checked: Option<(SiteDigest, Looks)>,
 }
 
 impl Intake {
@@ -74,7 +98,7 @@ impl Intake {
     /// is how often directories are read that cannot be watched (`[site] poll`).
     pub fn start(
         watcher: Box<dyn Arm>,
-        read: Read,
+        read: Box<dyn Read>,
         settle: Settle,
         poll: Millis,
         accepted: Option<SiteDigest>,
@@ -91,12 +115,24 @@ impl Intake {
             polled: BTreeMap::new(),
             last_read: None,
             latest: None,
+            in_force: None,
             checked: None,
         }
     }
 
-    /// Something may have happened: call it for every [`crate::watch::Wake`], and for `wharf reload`.
+    /// Names the files of the set in force, where it is stored: what was there then is missed now.
+    pub fn hold_against(&mut self, in_force: Arc<SiteFiles>) {
+        self.in_force = Some(in_force);
+    }
+
+    /// Something may have happened: call it for every [`crate::watch::Wake`].
     pub fn wake(&mut self, now: Moment) {
+        self.acceptance.wake(now);
+    }
+
+    /// Somebody asks for a look at the files (`wharf reload`, SIGHUP): every file is read, whatever it was.
+    pub fn look_again(&mut self, now: Moment) {
+        self.read.forget();
         self.acceptance.wake(now);
     }
 
@@ -109,6 +145,12 @@ impl Intake {
     pub fn set_times(&mut self, settle: Settle, poll: Millis) {
         self.acceptance.set_settle(settle);
         self.poll = poll;
+    }
+
+    /// How long files must hold still.
+    #[must_use]
+    pub fn settle(&self) -> Settle {
+        self.acceptance.settle()
     }
 
     /// Corrects which set counts as accepted, where one could not be stored, say; wake it to have
@@ -144,23 +186,35 @@ impl Intake {
     /// The files as they are on disk now, for showing: while acceptance is held nothing else reads them.
     /// Nothing is decided by it.
     pub fn look(&mut self, now: Moment) -> SiteFiles {
-        let mut files = (self.read)(now).files;
+        let files = self.read.read(now).files;
+        self.held_against(files, now)
+    }
+
+    /// A reading beside what was read before and what is in force.
+    fn held_against(&self, mut files: SiteFiles, now: Moment) -> SiteFiles {
+        if let Some(in_force) = &self.in_force {
+            files.doubt(in_force, now);
+        }
         if let Some(latest) = &self.latest {
             files.take_over(latest);
         }
         files
     }
 
-    /// Reads if a reading is due, and says what is decided. `check` tells whether a set is valid; it
-    /// is asked once for each set, and never for one that is not readable, which is not.
+    /// Reads if a reading is due, and says what is decided. `check` tells how a set looks; it
+    /// is asked once for each set, and never for one that is not readable, which is broken.
     ///
     /// After anything but [`IntakeEvent::Nothing`] poll again at once: more may be due.
     pub fn poll(
         &mut self,
         now: Moment,
-        check: &mut dyn FnMut(&SiteFiles, SiteDigest) -> bool,
+        check: &mut dyn FnMut(&SiteFiles, SiteDigest) -> Looks,
     ) -> IntakeEvent {
         if self.next_full_read(now).is_some_and(|due| due <= now) {
+            if self.polled.is_empty() {
+                // The slow reading is for what leaves no event; it may leave no other trace either.
+                self.read.forget();
+            }
             self.acceptance.wake(now);
         }
         for _ in 0..READS {
@@ -181,7 +235,10 @@ impl Intake {
         IntakeEvent::Nothing { next: Some(now) }
     }
 
-    fn event(&self, decided: Next, now: Moment) -> IntakeEvent {
+    fn event(&mut self, decided: Next, now: Moment) -> IntakeEvent {
+        if let Next::Accept(_) | Next::Unchanged(_) = decided {
+            self.in_force.clone_from(&self.latest);
+        }
         match (decided, &self.latest) {
             (Next::Accept(digest), Some(files)) => IntakeEvent::Accepted(Arc::clone(files), digest),
             (Next::Refuse(digest, why), Some(files)) => {
@@ -194,30 +251,28 @@ impl Intake {
     }
 
     /// One pass over the whole site, with watches armed before it and for what it found.
-    fn read_site(&mut self, now: Moment, check: &mut dyn FnMut(&SiteFiles, SiteDigest) -> bool) {
+    fn read_site(&mut self, now: Moment, check: &mut dyn FnMut(&SiteFiles, SiteDigest) -> Looks) {
         self.watcher.arm(&self.watch);
-        let mut loaded = (self.read)(now);
+        let mut loaded = self.read.read(now);
         let mut unseen = self.arm_for(&loaded);
         for _ in 1..READS {
             if !unseen {
                 break;
             }
-            loaded = (self.read)(now);
+            loaded = self.read.read(now);
             unseen = self.arm_for(&loaded);
         }
-        let mut files = loaded.files;
-        if let Some(latest) = &self.latest {
-            files.take_over(latest);
-        }
+        let files = self.held_against(loaded.files, now);
         let digest = files.digest();
-        let valid = match self.checked {
-            Some((checked, valid)) if checked == digest => valid,
-            _ => files.is_readable() && check(&files, digest),
+        let looks = match self.checked {
+            Some((checked, looks)) if checked == digest => looks,
+            _ if !files.is_readable() => Looks::Broken,
+            _ => check(&files, digest),
         };
-        self.checked = Some((digest, valid));
+        self.checked = Some((digest, looks));
         self.latest = Some(Arc::new(files));
         self.last_read = Some(now);
-        self.acceptance.read_done(now, digest, valid);
+        self.acceptance.read_done(now, digest, looks);
         if unseen {
             self.acceptance.wake(now);
         }

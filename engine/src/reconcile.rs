@@ -215,6 +215,10 @@ impl Reconciler {
             && current.mark.digest == Some(digest)
         {
             current.problems = problems.into();
+            if current.files.mounts != files.mounts {
+                // Not part of what the files say, and part of what they are missed by.
+                (current.files, current.saved) = (files, false);
+            }
             return current.mark.generation;
         }
         let last = self.in_force.as_ref().map_or(Generation(0), |site| site.mark.generation);

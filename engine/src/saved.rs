@@ -34,6 +34,9 @@ pub struct SavedSite {
     pub cluster_files: Vec<SavedClusterFile>,
     /// `wharf.toml`.
     pub wharf: Known<SavedText>,
+    /// Directories that a file system was mounted on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mounts: Vec<String>,
     /// Our directories by name; one that is missing here is not managed.
     pub drop_ins: BTreeMap<String, Known<BTreeMap<String, Known<SavedText>>>>,
 }
@@ -128,6 +131,7 @@ impl SavedSite {
             root: files.root.to_string(),
             cluster_files: files.cluster_files.iter().map(saved_cluster_file).collect(),
             wharf: text_of(&files.wharf),
+            mounts: files.mounts.iter().map(ToString::to_string).collect(),
             drop_ins: drop_ins.collect(),
         }
     }
@@ -152,6 +156,7 @@ impl SavedSite {
         let mut files = SiteFiles::nothing(self.workbench_dir, self.own_dir);
         files.root = Arc::from(self.root);
         files.wharf = source_of(self.wharf);
+        files.mounts = self.mounts.into_iter().map(Arc::from).collect();
         for saved in self.cluster_files {
             // A kind that this program does not know is one that it would not read.
             let Some(kind) = FileKind::of_file_name(&saved.kind) else { continue };
@@ -214,6 +219,7 @@ mod tests {
             workbench: BTreeMap::new(),
             root: String::new(),
             cluster_files: Vec::new(),
+            mounts: Vec::new(),
             wharf: Known::Absent,
             drop_ins: BTreeMap::new(),
         };

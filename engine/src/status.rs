@@ -53,6 +53,8 @@ pub struct StatusView {
     pub refused: Option<Refusal>,
     /// What is wrong with single things of the set in force, in one line each.
     pub problems: Vec<String>,
+    /// Directories that cannot be watched, each with why: they are read every `poll` of `[site]`.
+    pub polled: BTreeMap<String, String>,
     /// No steps and no passing holds.
     pub settled: bool,
     /// Whether a person has paused reconciliation.
@@ -193,6 +195,8 @@ pub struct HoldView {
     pub because: Vec<String>,
     /// Whether it stays until a person, a start or an idle time ends it.
     pub standing: bool,
+    /// Whether it waits for a person's `wharf apply`.
+    pub approval: bool,
     /// Whether it only waits for a session's next start: the session is outdated, and nothing is held.
     pub outdated: bool,
 }
@@ -268,6 +272,7 @@ pub fn hold_view(hold: &Hold) -> HoldView {
         until: hold.until,
         because: hold.because.iter().map(ToString::to_string).collect(),
         standing: hold.kind() == HoldKind::Standing,
+        approval: matches!(hold.waiting_on, WaitingOn::Approval { .. }),
         outdated: matches!(hold.waiting_on, WaitingOn::NextStart { .. }),
     }
 }

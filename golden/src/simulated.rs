@@ -6,7 +6,7 @@ pub mod people;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use engine::control::lower_for_serving;
+use engine::control::{judge, lower_for_serving};
 use engine::intake::{Arm, Intake, IntakeEvent};
 use engine::reconcile::Reconciler;
 use engine::watch::{ArmReport, WatchSet};
@@ -41,11 +41,12 @@ impl Engine {
         for _ in 0..8 {
             let earlier = self.latest.as_ref().map(|(_, lowered)| lowered.pieces.clone());
             let earlier = earlier.unwrap_or_default();
+            let in_force = self.reconciler.in_force().map(|site| Arc::clone(&site.files));
             let mut lowered = None;
             let mut check = |files: &SiteFiles, digest: SiteDigest| {
-                let (site, acceptable) = lower_for_serving(files, ground, &earlier);
+                let (site, looks) = judge(files, ground, &earlier, in_force.as_deref());
                 lowered = Some((digest, Arc::new(site)));
-                acceptable
+                looks
             };
             let event = self.intake.poll(now, &mut check);
             self.latest = lowered.or(self.latest.take());

@@ -85,6 +85,7 @@ fn hold(resource: &str, wanted: &str, waiting: &str, standing: bool) -> HoldView
         until: (!standing).then(|| at(60)),
         because: vec!["launcher-env:3".to_owned(), "sessions.d/notebook.toml:1".to_owned()],
         standing,
+        approval: waiting.contains("wharf apply"),
         outdated: false,
     }
 }

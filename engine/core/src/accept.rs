@@ -1,8 +1,9 @@
 //! When a set of files counts as finished: the automaton between "something happened" and "this is in force".
 //!
 //! Pure: it is told of wake-ups and of readings with their times, and says when to read next and
-//! what is decided. It knows neither files nor problems, only a set's digest and whether it is
-//! valid. Rules of design.md §6. Read next: `intake` in the engine, which drives it.
+//! what is decided. It knows neither files nor problems, only a set's digest and how it [`Looks`]; that is
+//! said by [`SiteFiles::looks`](crate::site::SiteFiles::looks). Rules of design.md §6. Read next: `intake`
+//! in the engine, which drives it.
 //!
 //! | state | input | then |
 //! |---|---|---|
@@ -10,10 +11,12 @@
 //! | reading | pass: the set accepted last | `Unchanged`, asleep |
 //! | reading | pass: the set refused last | `Refuse` again, asleep |
 //! | reading | pass: another set than the pass before | `quiet` and `invalid` begin anew |
-//! | reading | pass: the same set, valid, for `quiet` | `Accept`, asleep |
+//! | reading | pass: the same set, whole, for `quiet` | `Accept`, asleep |
+//! | reading | pass: the same set, partial, for `invalid` | `Accept`, asleep |
 //! | reading | pass: the same set, with errors, for `invalid` | `Refuse`, asleep |
 //! | reading | pass at `max` or later: with errors | `Refuse`, asleep |
-//! | reading | pass at `max` or later: valid, but not yet for `quiet` | `Refuse` as unsettled, reading, `max` begins anew |
+//! | reading | pass at `max` or later: without errors for `quiet` | `Accept`, asleep |
+//! | reading | pass at `max` or later: without errors, but not yet for `quiet` | `Refuse` as unsettled, reading, `max` begins anew |
 //! | reading | wake after a pass | another pass, `quiet` later; past `max` decided all the same, then reading anew |
 //! | any | hold until T | asleep until T, then reading from the beginning |
 //!
@@ -28,10 +31,10 @@ use crate::ids::{Moment, SiteDigest};
 /// How long files must hold still (`[site] settle` of `wharf.toml`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settle {
-    /// A valid set is accepted after this long without a change of content.
+    /// A whole set is accepted after this long without a change of content.
     pub quiet: Millis,
-    /// A set with errors is refused after this long without a change of content: its other half
-    /// may still be on its way.
+    /// A set with errors is refused after this long without a change of content, and a partial one
+    /// accepted: its other half may still be on its way.
     pub invalid: Millis,
     /// It is decided this long after the first event at the latest.
     pub max: Millis,
@@ -53,6 +56,17 @@ impl Settle {
         let invalid = self.invalid.max(self.quiet);
         Self { quiet: self.quiet, invalid, max: self.max.max(invalid) }
     }
+}
+
+/// How finished a set looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Looks {
+    /// Nothing speaks against it.
+    Whole,
+    /// It could come into force, and something in it looks half written or half removed.
+    Partial,
+    /// It has errors: it never comes into force.
+    Broken,
 }
 
 /// Why a set is refused.
@@ -104,7 +118,7 @@ struct Episode {
 #[derive(Clone, Copy, Debug)]
 struct Reading {
     digest: SiteDigest,
-    valid: bool,
+    looks: Looks,
     since: Moment,
     last: Moment,
     passes: u32,
@@ -134,6 +148,12 @@ impl Acceptance {
     /// Takes new times up, from the next answer on.
     pub fn set_settle(&mut self, settle: Settle) {
         self.settle = settle.in_order();
+    }
+
+    /// The times that are kept to.
+    #[must_use]
+    pub fn settle(&self) -> Settle {
+        self.settle
     }
 
     /// Corrects which set counts as accepted: one accepted here that could not be stored is not.
@@ -179,18 +199,18 @@ impl Acceptance {
     }
 
     /// A pass over the whole set that began at `now` found this.
-    pub fn read_done(&mut self, now: Moment, digest: SiteDigest, valid: bool) {
+    pub fn read_done(&mut self, now: Moment, digest: SiteDigest, looks: Looks) {
         self.follow_clock(now);
         let Some(episode) = &mut self.episode else { return };
         episode.due = false;
         match &mut episode.reading {
             Some(reading) if reading.digest == digest => {
-                reading.valid = valid;
+                reading.looks = looks;
                 reading.last = now;
                 reading.passes = reading.passes.saturating_add(1);
             }
             reading => {
-                *reading = Some(Reading { digest, valid, since: now, last: now, passes: 1 });
+                *reading = Some(Reading { digest, looks, since: now, last: now, passes: 1 });
             }
         }
     }
@@ -230,14 +250,22 @@ impl Acceptance {
             return Next::Unchanged(digest);
         }
         let at_the_latest = reading.last >= deadline;
-        if reading.valid && reading.held_still(quiet) {
+        let broken = reading.looks == Looks::Broken;
+        let long_enough = match reading.looks {
+            Looks::Whole => reading.held_still(quiet),
+            Looks::Partial => {
+                reading.held_still(invalid) || at_the_latest && reading.held_still(quiet)
+            }
+            Looks::Broken => false,
+        };
+        if long_enough {
             self.episode = None;
             self.refused = None;
             self.accepted = Some(digest);
             return Next::Accept(digest);
         }
-        let refused_before = !reading.valid && self.refused == Some(digest);
-        if refused_before || !reading.valid && (reading.held_still(invalid) || at_the_latest) {
+        let refused_before = broken && self.refused == Some(digest);
+        if refused_before || broken && (reading.held_still(invalid) || at_the_latest) {
             self.episode = None;
             self.refused = Some(digest);
             return Next::Refuse(digest, Refusal::Invalid);

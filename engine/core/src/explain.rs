@@ -66,10 +66,13 @@ const OTHERS: &[(u16, &str)] = &[
     (609, "a directory cannot be read"),
     (610, "a file of ours stands in a Workbench directory"),
     (612, "nobody reads a file of this name"),
-    (613, "a file is gone from a self-contained directory"),
+    (613, "a file is gone that has to be there"),
     (614, "files beside the configuration are not read"),
     (615, "the name of a file is almost one that is read"),
     (616, "files belong to the product, and have no meaning here"),
+    (617, "the files do not hold still"),
+    (618, "a directory is empty, and nothing is mounted on it any more"),
+    (619, "a file is empty that said something in the set in force"),
 ];
 
 /// Every code that can be shown, in order, each once.

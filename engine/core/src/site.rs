@@ -4,7 +4,7 @@
 //! [`Known`]: unreadable is not absent, a missing directory is "not managed", an empty one "none
 //! wanted" (design.md §4). Read next: [`crate::accept`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use grammar::codes::UNKNOWN_OPTION;
@@ -17,6 +17,7 @@ use crate::ids::{Digest, Moment, SiteDigest};
 use crate::known::Known;
 
 mod cluster_files;
+mod doubt;
 mod problem;
 mod wanted;
 
@@ -119,6 +120,10 @@ pub struct SiteFiles {
     pub stray: Vec<Stray>,
     /// What could not be read, ordered by path.
     pub unreadable: Vec<FileProblem>,
+    /// The directories of the site, as shown, that a file system is mounted on.
+    pub mounts: BTreeSet<Arc<str>>,
+    /// Those that none is mounted on and that nothing is in, not even a file that nobody reads.
+    pub empty: BTreeSet<Arc<str>>,
     /// What is known of the machine around them.
     pub facts: Facts,
 }
@@ -141,6 +146,8 @@ impl SiteFiles {
             nodes: Managed::NotManaged,
             stray: Vec::new(),
             unreadable: Vec::new(),
+            mounts: BTreeSet::new(),
+            empty: BTreeSet::new(),
             facts: Facts::default(),
         }
     }

@@ -69,6 +69,8 @@ pub fn visible(peer: &Peer, mut status: StatusView) -> StatusView {
     status.overrides.clear();
     status.change_windows.clear();
     status.refused = None;
+    status.problems.clear();
+    status.polled.clear();
     status.gateways.clear();
     if let Some(incumbent) = &mut status.incumbent {
         incumbent.sessions = None;

@@ -87,7 +87,11 @@ pub(super) fn status(global: &Global) -> Result<StatusView, u8> {
 
 /// `wharf reload`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  wharf reload --wait      # what `systemctl reload` runs")]
+#[command(
+    after_help = "Exit codes: 0 told, with --wait: the files are in force; 1 refused, or no verdict in time; with\n\
+    --detailed-exitcode 2 a new generation is in force; 64 usage; 69 the engine does not answer.\n\n\
+    Examples:\n  wharf reload --wait      # what `systemctl reload` runs"
+)]
 pub(super) struct ReloadArgs {
     /// Wait for the verdict: 0 = in force, 1 = refused
     #[arg(long)]
@@ -105,8 +109,10 @@ pub(super) fn reload(global: &Global, args: &ReloadArgs) -> u8 {
         Ok(status) => status,
         Err(code) => return code,
     };
-    let code = simple(global, Request::Reload);
-    if code != OK || !args.wait {
+    if !args.wait {
+        return simple(global, Request::Reload);
+    }
+    if let Err(code) = engine(global, None, Request::Reload) {
         return code;
     }
     match wait_for_verdict(global, &before, Duration::from_secs(args.timeout)) {

@@ -32,7 +32,7 @@ use crate::launcher::workbench::LocalWorkbenches;
 use crate::launcher::workbench::discovery::Account;
 use crate::layout::Layout;
 use crate::ledger::{Ledger, Seal};
-use crate::load::{Remembered, SiteDirs, load, load_again, open_to_read};
+use crate::load::{Reader, SiteDirs, load, open_to_read};
 use crate::node::OneNode;
 use crate::ports::{Clock, Launcher, Warden};
 use crate::proxy::Limits;
@@ -305,17 +305,20 @@ fn open_store(start: &Start, clock: Arc<dyn Clock>) -> Result<Arc<LateStore>, St
 }
 
 fn intake(start: &Start, reconciler: &Reconciler, events: mpsc::Sender<Event>) -> Intake {
-    let mut dirs = start.dirs.clone();
-    dirs.pin();
     let watcher = Watcher::new(move |_| {
         let _ = events.send(Event::Files);
     });
-    let mut remembered = Remembered::default();
-    let read = Box::new(move |now| load_again(&dirs, &[], &open_to_read, now, &mut remembered));
+    let reader = Box::new(Reader::new(start.dirs.clone()));
     let in_force = reconciler.in_force();
     let digest = in_force.and_then(|site| site.mark.digest);
     let settle = in_force.map_or_else(Settle::default, |site| site.lowered.engine.settle);
-    Intake::start(Box::new(watcher), read, settle, POLL, digest, super::now())
+    let poll = in_force.and_then(|site| site.lowered.engine.poll).unwrap_or(POLL);
+    let watcher = Box::new(watcher);
+    let mut intake = Intake::start(watcher, reader, settle, poll, digest, super::now());
+    if let Some(site) = in_force {
+        intake.hold_against(Arc::clone(&site.files));
+    }
+    intake
 }
 
 /// Asks for a snapshot of the store after each generation, and every five minutes in which something changed.

@@ -36,12 +36,13 @@ pub(super) fn run(global: &Global, args: &StatusArgs) -> u8 {
     if is_healthy(&status) { OK } else { CHANGES }
 }
 
-/// Nothing refused, nothing pending; outdated alone is healthy.
+/// Nothing refused, nothing pending, nobody asked; outdated alone is healthy.
 fn is_healthy(status: &StatusView) -> bool {
     status.refused.is_none()
         && status.settled
         && !status.paused
         && status.acting.is_none()
+        && !status.holds.iter().any(|hold| hold.approval)
         && status.store_problem.is_none()
         && !status.sessions.iter().any(|session| session.state == "failed")
 }
@@ -95,6 +96,10 @@ pub(super) fn render(status: &StatusView) -> String {
     }
     for problem in &status.problems {
         let _ = writeln!(out, "  {problem}");
+    }
+    for (dir, why) in &status.polled {
+        let _ =
+            writeln!(out, "POLLED  {dir}: {why}; it is read every `poll` of [site] in wharf.toml");
     }
     if let Some(problem) = &status.store_problem {
         let _ = writeln!(out, "STORE   {problem}; starts are held");

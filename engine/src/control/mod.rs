@@ -16,7 +16,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use engine_core::accept::POLL;
+use engine_core::accept::{Looks, POLL, Refusal};
 use engine_core::desired::{self, Ground, Lowered, Pieces};
 use engine_core::ids::{Moment, SiteDigest};
 use engine_core::report::{About, Report};
@@ -39,6 +39,8 @@ const ROUNDS_AT_ONCE: u32 = 16;
 pub enum Event {
     /// The files may have changed.
     Files,
+    /// Somebody asks for a look at the files (SIGHUP).
+    LookAgain,
     /// The world may have changed; why, in a word.
     World(&'static str),
     /// A command asks.
@@ -165,11 +167,12 @@ impl Control {
         for _ in 0..8 {
             let ground = self.reconciler.ground().clone();
             let earlier = self.pieces();
+            let in_force = self.reconciler.in_force().map(|site| Arc::clone(&site.files));
             let mut lowered = None;
             let mut check = |files: &SiteFiles, digest: SiteDigest| {
-                let (site, acceptable) = lower_for_serving(files, &ground, &earlier);
+                let (site, looks) = judge(files, &ground, &earlier, in_force.as_deref());
                 lowered = Some((digest, Arc::new(site)));
-                acceptable
+                looks
             };
             let event = self.intake.poll(now, &mut check);
             if lowered.is_some() {
@@ -179,7 +182,9 @@ impl Control {
                 IntakeEvent::Nothing { next } => return next,
                 IntakeEvent::Unchanged(digest) => self.unchanged(digest, now),
                 IntakeEvent::Accepted(files, digest) => self.accept(&files, digest, now),
-                IntakeEvent::Refused(files, digest, _) => self.refuse(&files, digest, now),
+                IntakeEvent::Refused(files, digest, why) => {
+                    self.refuse(&files, digest, why, now);
+                }
             }
         }
         Some(now)
@@ -222,10 +227,13 @@ impl Control {
         }
     }
 
-    fn refuse(&mut self, files: &Arc<SiteFiles>, digest: SiteDigest, now: Moment) {
+    fn refuse(&mut self, files: &Arc<SiteFiles>, digest: SiteDigest, why: Refusal, now: Moment) {
         self.decided += 1;
         let lowered = self.lowered(files, digest);
-        let problems = serving_problems(files, &lowered);
+        let problems = match why {
+            Refusal::Invalid => serving_problems(files, &lowered),
+            Refusal::Unsettled => vec![files.unsettled(self.intake.settle())],
+        };
         let lines = short_lines(&problems, files);
         self.reconciler.refuse(lines.clone(), now);
         let status = self.publish();
@@ -289,6 +297,8 @@ impl Control {
         view.pid = self.identity.pid;
         view.site_dir.clone_from(&self.identity.site_dir);
         view.round_us = self.identity.round_us;
+        let polled = self.intake.polled().iter();
+        view.polled = polled.map(|(dir, why)| (dir.display().to_string(), why.clone())).collect();
         if view.site.is_empty() {
             view.site.clone_from(&self.identity.site);
         }
@@ -322,6 +332,10 @@ impl Control {
                 // A round follows once something is decided.
                 Heard::Nothing
             }
+            Event::LookAgain => {
+                self.intake.look_again(now);
+                Heard::Nothing
+            }
             Event::World(cause) => Heard::Something(cause),
             Event::Asked(asked) if matches!(asked.request, Request::Export) => {
                 requests::export(&self.services.export, asked, now);
@@ -347,6 +361,19 @@ pub fn lower_for_serving(files: &SiteFiles, ground: &Ground, earlier: &Pieces) -
     let readable = !files.problems(Severity::Error).iter().any(refuses);
     let acceptable = readable && lowered.is_acceptable();
     (lowered, acceptable)
+}
+
+/// The same, and how finished the set looks beside the one in force.
+#[must_use]
+pub fn judge(
+    files: &SiteFiles,
+    ground: &Ground,
+    earlier: &Pieces,
+    in_force: Option<&SiteFiles>,
+) -> (Lowered, Looks) {
+    let (lowered, acceptable) = lower_for_serving(files, ground, earlier);
+    let looks = files.looks(in_force, acceptable, &serving_problems(files, &lowered));
+    (lowered, looks)
 }
 
 /// Everything that is wrong with a set that is to be served.

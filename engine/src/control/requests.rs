@@ -61,7 +61,7 @@ pub fn answer(control: &mut Control, peer: &Peer, request: Request, now: Moment)
         Request::Diff { from, to, verbose } => differences::diff(control, from, to, verbose, now),
         Request::Rounds { after } => Ok(planning::rounds(control, after)),
         Request::Reload => {
-            control.intake.wake(now);
+            control.intake.look_again(now);
             Ok(Answer::Done { what: "looking at the files".to_owned() })
         }
         Request::Pause { reason, for_ms } => {
@@ -229,7 +229,8 @@ fn tail_of(path: &std::path::Path, bytes: u64) -> std::io::Result<String> {
 fn tell_why(control: &Control, thing: &str, status: &StatusView) -> Result<Answer, String> {
     let origins = control.reconciler.in_force().map(|site| site.lowered.origins.clone());
     let origins = origins.unwrap_or_default();
-    let told = why::why(thing, status, &origins, control.reconciler.rounds());
+    let told =
+        why::why(thing, status, &origins, control.reconciler.rounds(), control.services.when);
     let (lines, because) = told.ok_or_else(|| format!("there is nothing called `{thing}`"))?;
     Ok(Answer::Why { lines, because })
 }

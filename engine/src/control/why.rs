@@ -1,22 +1,24 @@
 //! Why a thing is as it is: told from the status, the origins and the last rounds.
 
 use engine_core::desired::Origins;
+use engine_core::ids::Moment;
 use engine_core::plan::Because;
 
 use crate::reconcile::Round;
 use crate::status::{SessionView, StatusView};
 
-/// Lines for people and causes for scripts; none if there is no such thing.
+/// Lines for people and causes for scripts; none if there is no such thing. `when` writes a moment as people read it.
 #[must_use]
 pub fn why<'a>(
     thing: &str,
     status: &StatusView,
     origins: &Origins,
     rounds: impl Iterator<Item = &'a Round>,
+    when: fn(Moment) -> String,
 ) -> Option<(Vec<String>, Vec<Because>)> {
     let session = status.session(thing);
     if let Some(session) = session {
-        return Some(why_session(session, status, origins, rounds));
+        return Some(why_session(session, status, origins, rounds, when));
     }
     let resources = [format!("node/{thing}"), format!("gateway/{thing}"), thing.to_owned()];
     let known = resources.iter().find(|name| {
@@ -28,7 +30,7 @@ pub fn why<'a>(
     let mut lines = vec![describe(thing, status)];
     let because = origins.of(known).iter().map(Because::from).collect::<Vec<_>>();
     lines.extend(because.iter().map(|because| format!("  asked for by {because}")));
-    lines.extend(holds(status, &resources));
+    lines.extend(holds(status, &resources, when));
     Some((lines, because))
 }
 
@@ -52,9 +54,21 @@ fn describe(thing: &str, status: &StatusView) -> String {
     }
 }
 
-fn holds<'a>(status: &'a StatusView, resources: &'a [String]) -> impl Iterator<Item = String> + 'a {
+/// What is wanted of it and waits, with the line that asks for it.
+fn holds<'a>(
+    status: &'a StatusView,
+    resources: &'a [String],
+    when: fn(Moment) -> String,
+) -> impl Iterator<Item = String> + 'a {
     let of = status.holds.iter().filter(|hold| resources.contains(&hold.resource));
-    of.map(|hold| format!("  {}: {}", hold.wanted, hold.waiting))
+    of.filter(|hold| !hold.outdated).map(move |hold| {
+        let until = hold.until.map(|until| format!(" until {}", when(until)));
+        let because = match &hold.because[..] {
+            [] => String::new(),
+            because => format!(", because {}", because.join(", ")),
+        };
+        format!("  {}: {}{}{because}", hold.wanted, hold.waiting, until.unwrap_or_default())
+    })
 }
 
 fn why_session<'a>(
@@ -62,6 +76,7 @@ fn why_session<'a>(
     status: &StatusView,
     origins: &Origins,
     rounds: impl Iterator<Item = &'a Round>,
+    when: fn(Moment) -> String,
 ) -> (Vec<String>, Vec<Because>) {
     let id = &session.id;
     let place =
@@ -74,9 +89,11 @@ fn why_session<'a>(
         Some(because) => lines.push(format!("  {because} asks for it")),
         None => lines.push("  no file in force asks for it".to_owned()),
     }
-    if !session.reason.is_empty() {
+    let held: Vec<String> = holds(status, &[format!("session/{id}")], when).collect();
+    if !session.reason.is_empty() && !held.iter().any(|hold| hold.contains(&session.reason)) {
         lines.push(format!("  {}", session.reason));
     }
+    lines.extend(held);
     for what in &session.outdated {
         let places = origins.of(&format!("session/{id}/{what}"));
         let at = places.first().map(|at| format!(" in {}:{}", at.file, at.line));

@@ -32,7 +32,7 @@ pub(super) fn end(control: &mut Control, id: Option<&str>, now: Moment) -> Resul
     let ledger = control.reconciler.ledger();
     let window = ledger.windows().end(id, now).map_err(|error| error.to_string())?.clone();
     ledger.end_window(&window.id).map_err(|error| crate::chain(&error))?;
-    control.intake.wake(now);
+    control.intake.look_again(now);
     Ok(Answer::Windows { windows: vec![window] })
 }
 

@@ -70,10 +70,9 @@ impl Site {
         let event = self.intake.poll(self.now, &mut |files, _| {
             let workbench = files.workbench.values().chain([&files.wharf]);
             let own = files.sessions.files().map(|(_, file)| file);
-            !workbench
-                .chain(own)
-                .filter_map(Known::present)
-                .any(|source| source.text.contains("broken"))
+            let mut present = workbench.chain(own).filter_map(Known::present);
+            let broken = present.any(|source| source.text.contains("broken"));
+            if broken { Looks::Broken } else { Looks::Whole }
         });
         if let IntakeEvent::Accepted(..) = event {
             self.accepted += 1;
@@ -386,7 +385,7 @@ fn recorded(reports: &[bool]) -> (Intake, Arc<Mutex<Vec<&'static str>>>) {
 #[test]
 fn watches_are_armed_before_reading_and_what_went_unseen_is_read_again() {
     let (mut intake, calls) = recorded(&[false, true, false]);
-    let event = intake.poll(Moment(0), &mut |_, _| true);
+    let event = intake.poll(Moment(0), &mut |_, _| Looks::Whole);
     assert!(matches!(event, IntakeEvent::Nothing { next: Some(Moment(100)) }));
     assert_eq!(*calls.lock().unwrap(), ["arm", "read", "arm", "read", "arm"]);
 }
@@ -443,7 +442,7 @@ fn blind(texts: &Arc<Mutex<&'static str>>, poll: Millis, polled: bool) -> Intake
 /// Polls whenever the intake asks for it, until something is decided; says when.
 fn decided(intake: &mut Intake, mut now: Moment) -> (Moment, IntakeEvent) {
     for _ in 0..100 {
-        match intake.poll(now, &mut |_, _| true) {
+        match intake.poll(now, &mut |_, _| Looks::Whole) {
             IntakeEvent::Nothing { next: Some(next) } => now = next,
             IntakeEvent::Nothing { next: None } => panic!("asleep for ever"),
             IntakeEvent::Unchanged(_) => {}
@@ -486,7 +485,7 @@ fn a_set_is_checked_once_however_often_it_is_read() {
     for _ in 0..10 {
         let event = intake.poll(now, &mut |_, _| {
             checks += 1;
-            false
+            Looks::Broken
         });
         if let IntakeEvent::Nothing { next: Some(next) } = event {
             now = next;

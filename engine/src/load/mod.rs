@@ -31,7 +31,7 @@ pub use self::dirs::{Own, SearchDir, SiteDirs, Workbench, process_env};
 pub use self::overlay::{OverlayError, overlay};
 use self::read::{Found, read_file};
 pub use self::read::{Open, open_to_read};
-pub use self::remembered::Remembered;
+pub use self::remembered::{Reader, Remembered};
 use crate::watch::WatchSet;
 
 /// What one reading found.
@@ -308,7 +308,14 @@ impl<'a> Pass<'a> {
         self.watch.watch_dir(dir);
         self.seen.push((dir.to_owned(), identity(dir)));
         match std::fs::metadata(dir) {
-            Ok(meta) if meta.is_dir() => Dir::There,
+            Ok(meta) if meta.is_dir() => {
+                if is_mounted(dir) {
+                    self.files.mounts.insert(shown(dir));
+                } else if std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none()) {
+                    self.files.empty.insert(shown(dir));
+                }
+                Dir::There
+            }
             Ok(_) => {
                 Dir::Unreadable(FileProblemKind::DirectoryUnreadable("not a directory".to_owned()))
             }
@@ -378,6 +385,13 @@ fn shown(path: &Path) -> Arc<str> {
 /// Which directory this is now.
 fn identity(dir: &Path) -> Option<(u64, u64)> {
     std::fs::metadata(dir).ok().map(|meta| (meta.dev(), meta.ino()))
+}
+
+/// Whether a file system is mounted on a directory; false also where the kernel cannot tell (before 5.8).
+fn is_mounted(dir: &Path) -> bool {
+    use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
+    statx(CWD, dir, AtFlags::empty(), StatxFlags::empty())
+        .is_ok_and(|found| found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
 }
 
 /// The names in a directory, in order. Listed anew when an entry came or went meanwhile: a file

@@ -15,10 +15,13 @@ use engine_core::ids::Moment;
 use grammar::source::Source;
 use grammar::value::Millis;
 
+use super::{Loaded, SiteDirs, load_again, open_to_read};
+
 /// A change that is not older than this when a file is read may be followed by one with the same times.
 const TICK_NS: i128 = 1_000_000_000;
 
-/// Everything is read again this often all the same: a mapped file can change without any new time.
+/// Everything is read again this often all the same: a mapped file can change without any new time. Where all
+/// directories are watched, this is also how often everything is looked at (see `intake`).
 const FORGET_AFTER: Millis = Millis(300_000);
 
 /// File systems that keep times themselves (magic numbers of statfs(2)).
@@ -99,6 +102,31 @@ fn stamp_of(meta: &Metadata) -> Stamp {
     let ns = |s: i64, ns: i64| i128::from(s) * 1_000_000_000 + i128::from(ns);
     let written = ns(meta.mtime(), meta.mtime_nsec());
     (meta.dev(), meta.ino(), meta.len(), written, ns(meta.ctime(), meta.ctime_nsec()))
+}
+
+/// The directories of a site, with what was read of them.
+pub struct Reader {
+    dirs: SiteDirs,
+    remembered: Remembered,
+}
+
+impl Reader {
+    /// Nothing was read yet. What is there now has to be there from now on.
+    #[must_use]
+    pub fn new(mut dirs: SiteDirs) -> Self {
+        dirs.pin();
+        Self { dirs, remembered: Remembered::default() }
+    }
+
+    /// One reading, with this account's rights.
+    pub fn read(&mut self, now: Moment) -> Loaded {
+        load_again(&self.dirs, &[], &open_to_read, now, &mut self.remembered)
+    }
+
+    /// The next reading opens every file.
+    pub fn forget(&mut self) {
+        self.remembered = Remembered::default();
+    }
 }
 
 #[cfg(test)]

@@ -7,10 +7,12 @@
 //! happens between the loss and the next `arm` is seen by the load that follows.
 //!
 //! Watched are directories, never files: a file written anew by rename is another file. Opening and
-//! reading wake nobody (our own reading would), neither does a write before the file is closed. What
-//! raises no event at all, as a file system mounted or unmounted, a file never closed by its writer,
-//! or `truncate(2)`, is found by the slow full reading that `intake` does in any case.
+//! reading wake nobody (our own reading would), neither does a write before the file is closed. File
+//! systems that are mounted or unmounted wake by another way (`mounts`). What raises no event at all, as
+//! a file never closed by its writer, one written through a mapping or by another of its names, or
+//! `truncate(2)`, is found by the slow full reading that `intake` does in any case.
 
+mod mounts;
 mod network;
 mod set;
 
@@ -23,6 +25,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{ErrorKind, EventKind, RecursiveMode};
 
+use self::mounts::MountWatch;
 pub(crate) use self::network::network_file_system;
 pub use self::set::WatchSet;
 
@@ -80,21 +83,25 @@ pub struct Watcher {
     /// a directory, whatever paths lead to it, and taking it from one path takes it from all.
     armed: BTreeMap<DirId, PathBuf>,
     interest: Arc<Mutex<WatchSet>>,
+    /// Ends with the watcher.
+    _mounts: Option<MountWatch>,
 }
 
 impl Watcher {
-    /// Watches nothing yet. `sink` is called on a thread of the watcher; it must neither block nor
+    /// Watches nothing yet. `sink` is called on threads of the watcher; it must neither block nor
     /// call the watcher.
     pub fn new(sink: impl Fn(Wake) + Send + Sync + 'static) -> Self {
         let interest = Arc::new(Mutex::new(WatchSet::default()));
         let sink = Arc::new(sink);
         let wanted = Arc::clone(&interest);
+        let wake = Arc::clone(&sink);
+        let mounts = MountWatch::start(Arc::clone(&interest), move || wake(Wake::Files)).ok();
         let make = move || Notify::make(Arc::clone(&sink), Arc::clone(&wanted));
-        Self::with(Box::new(make), interest)
+        Self { _mounts: mounts, ..Self::with(Box::new(make), interest) }
     }
 
     fn with(make: MakePlace, interest: Arc<Mutex<WatchSet>>) -> Self {
-        Self { make, place: None, armed: BTreeMap::new(), interest }
+        Self { make, place: None, armed: BTreeMap::new(), interest, _mounts: None }
     }
 
     /// Watches exactly the directories of `set`; those that it has already stay watched throughout.

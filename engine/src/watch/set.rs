@@ -119,6 +119,19 @@ impl WatchSet {
         }
     }
 
+    /// Whether a look-up passes through `path`, or would: what is mounted there is seen, and hides the rest.
+    pub(super) fn passes_through(&self, path: &Path) -> bool {
+        let by_name = || {
+            let names = &self.dirs.get(path.parent()?)?.names;
+            Some(
+                names
+                    .as_ref()
+                    .is_none_or(|names| path.file_name().is_some_and(|name| names.contains(name))),
+            )
+        };
+        self.dirs.contains_key(path) || by_name().unwrap_or(false)
+    }
+
     fn look_up(&mut self, dir: &Path, name: &OsStr, needed: bool) {
         let fresh = || Interest { names: Some(BTreeSet::new()), needed: false };
         let interest = self.dirs.entry(dir.to_owned()).or_insert_with(fresh);
@@ -209,6 +222,25 @@ mod tests {
         symlink("x/y", root.join("link")).unwrap();
         let mut set = WatchSet::default();
         assert_eq!(set.follow(&root.join("link/../../z")), root.join("z"));
+    }
+
+    #[test]
+    fn a_mount_matters_on_the_way_to_what_is_watched_and_over_a_file_in_it() {
+        let (_keep, root) = real_dir();
+        std::fs::create_dir_all(root.join("a/conf")).unwrap();
+        let mut set = WatchSet::default();
+        set.watch_dir(&root.join("a/conf"));
+        for (path, matters) in [
+            ("a", true),
+            ("a/conf", true),
+            ("a/conf/f", true),
+            ("b", false),
+            ("a/b", false),
+            ("a/conf/f/g", false),
+        ] {
+            assert_eq!(set.passes_through(&root.join(path)), matters, "{path}");
+        }
+        assert!(set.passes_through(Path::new("/")));
     }
 
     #[test]

@@ -9,6 +9,17 @@ fn digest(n: u8) -> SiteDigest {
     SiteDigest(Digest::of(&[n]))
 }
 
+/// Sets from this number on look partial where they are valid.
+const PARTIAL: u8 = 200;
+
+fn looks(n: u8, valid: bool) -> Looks {
+    match (valid, n >= PARTIAL) {
+        (false, _) => Looks::Broken,
+        (true, true) => Looks::Partial,
+        (true, false) => Looks::Whole,
+    }
+}
+
 /// Files that change at given times, and the automaton that is asked every millisecond.
 struct World {
     acceptance: Acceptance,
@@ -28,9 +39,9 @@ impl World {
         }
     }
 
-    fn at(&self, t: i64) -> (SiteDigest, bool) {
+    fn at(&self, t: i64) -> (SiteDigest, Looks) {
         let entry = self.disk.iter().rev().find(|(from, ..)| *from <= t);
-        entry.map_or((digest(0), true), |&(_, n, valid)| (digest(n), valid))
+        entry.map_or((digest(0), Looks::Whole), |&(_, n, valid)| (digest(n), looks(n, valid)))
     }
 
     /// Runs to `end`, waking at every change and at `touches`.
@@ -48,9 +59,9 @@ impl World {
         for _ in 0..10 {
             match self.acceptance.next(Moment(t)) {
                 Next::ReadAgainAt(at) if at <= Moment(t) => {
-                    let (digest, valid) = self.at(t);
+                    let (digest, looks) = self.at(t);
                     self.reads.push((t, digest));
-                    self.acceptance.read_done(Moment(t), digest, valid);
+                    self.acceptance.read_done(Moment(t), digest, looks);
                 }
                 Next::ReadAgainAt(_) | Next::Sleep(_) => return,
                 said => self.said.push((t, said)),
@@ -129,6 +140,23 @@ fn errors_that_stay_are_refused() {
 }
 
 #[test]
+fn a_partial_set_is_given_the_same_time_and_then_accepted() {
+    let accepted = Next::Accept(digest(PARTIAL));
+    check(&[(10, PARTIAL, true)], &[], &[(2_010, accepted)]);
+    // Its other half arrives.
+    check(&[(10, PARTIAL, true), (1_500, 2, true)], &[], &[(1_600, Next::Accept(digest(2)))]);
+    // It was only away for a moment.
+    check(&[(10, PARTIAL, true), (1_500, 0, true)], &[], &[(1_500, Next::Unchanged(digest(0)))]);
+}
+
+#[test]
+fn a_partial_set_that_held_still_late_is_accepted_at_the_latest_moment() {
+    let disk: Vec<(i64, u8, bool)> =
+        (0..5u8).map(|n| (10 + 900 * i64::from(n), PARTIAL + n, true)).collect();
+    check(&disk, &[], &[(5_010, Next::Accept(digest(PARTIAL + 4)))]);
+}
+
+#[test]
 fn a_refused_set_is_read_a_few_times_only() {
     let mut world = World::new(Settle::default(), Some(0), &[(10, 1, false)]);
     world.run(3_000, &[]);
@@ -194,7 +222,7 @@ fn events_after_every_pass_put_no_decision_off_and_none_is_forgotten() {
         match acceptance.next(now) {
             Next::ReadAgainAt(at) => {
                 now = now.max(at);
-                acceptance.read_done(now, digest(1), true);
+                acceptance.read_done(now, digest(1), Looks::Whole);
                 acceptance.wake(now);
             }
             said => break said,
@@ -253,9 +281,9 @@ fn settle_times_out_of_order_are_put_in_order() {
 fn a_clock_that_jumps_back_neither_delays_nor_hastens() {
     let mut acceptance = Acceptance::new(Settle::default(), None);
     acceptance.wake(Moment(1_000_000));
-    acceptance.read_done(Moment(1_000_000), digest(1), true);
+    acceptance.read_done(Moment(1_000_000), digest(1), Looks::Whole);
     assert_eq!(acceptance.next(Moment(5)), Next::ReadAgainAt(Moment(105)));
-    acceptance.read_done(Moment(105), digest(1), true);
+    acceptance.read_done(Moment(105), digest(1), Looks::Whole);
     assert_eq!(acceptance.next(Moment(105)), Next::Accept(digest(1)));
 }
 
@@ -281,16 +309,17 @@ fn a_set_that_could_not_be_stored_is_offered_again() {
 proptest! {
     #[test]
     fn whatever_happens_only_a_set_that_held_still_is_accepted_and_all_is_decided_in_time(
-        steps in prop::collection::vec((1i64..400, 0u8..5), 0..60),
+        steps in prop::collection::vec((1i64..400, 0u8..7), 0..60),
         touches in prop::collection::vec(0i64..8_000, 0..40),
-        invalid in prop::collection::vec(any::<bool>(), 5),
+        invalid in prop::collection::vec(any::<bool>(), 7),
     ) {
         let mut t = 0;
         let disk: Vec<(i64, u8, bool)> = steps
             .iter()
             .map(|&(wait, n)| {
                 t += wait;
-                (t, n, n == 0 || !invalid[n as usize])
+                let number = if n > 4 { PARTIAL + n } else { n };
+                (t, number, n == 0 || !invalid[n as usize])
             })
             .collect();
         let settle = Settle { quiet: Millis(100), invalid: Millis(600), max: Millis(1_500) };
@@ -323,8 +352,8 @@ proptest! {
             }
         }
         // In the end the last word fits what is on disk.
-        let (on_disk, valid) = world.at(end);
-        if valid {
+        let (on_disk, looks) = world.at(end);
+        if looks != Looks::Broken {
             prop_assert_eq!(world.acceptance.accepted(), Some(on_disk));
         } else {
             let last = world.said.last().map(|&(_, said)| said);

@@ -1,4 +1,4 @@
-//! What can be wrong with a file as a file, before anybody reads its text: codes WH0601 to WH0616.
+//! What can be wrong with a file as a file, before anybody reads its text: codes WH0601 to WH0619.
 //!
 //! Knows nothing of contents; the words are for people, the codes are stable. WH0611 is a rule
 //! between files and not here.
@@ -66,7 +66,7 @@ pub enum FileProblemKind {
     Dangling,
     /// It was there and was gone when it was opened, again and again.
     Vanished,
-    /// It does not exist though the directory is self-contained, which means: holds it.
+    /// It does not exist though it has to be there: the directory is self-contained, or the set in force has it.
     Gone,
     /// The system's words for why not.
     Unreadable(String),
@@ -74,6 +74,10 @@ pub enum FileProblemKind {
     DirectoryMissing,
     /// A directory could not be read, in the system's words.
     DirectoryUnreadable(String),
+    /// It is empty, and said something in the set in force.
+    Emptied,
+    /// A directory that a file system was mounted on when the set in force was read; none is now, and it is empty.
+    Unmounted,
 }
 
 impl FileProblemKind {
@@ -87,10 +91,14 @@ impl FileProblemKind {
             Self::Denied => "permission denied".to_owned(),
             Self::Dangling => "is a symbolic link to a file that does not exist".to_owned(),
             Self::Vanished => "vanishes and comes back while it is read".to_owned(),
-            Self::Gone => "is gone from a self-contained directory".to_owned(),
+            Self::Gone => "is gone, and has to be there".to_owned(),
             Self::Unreadable(reason) => format!("cannot be read: {reason}"),
             Self::DirectoryMissing => "the directory does not exist".to_owned(),
             Self::DirectoryUnreadable(reason) => format!("the directory cannot be read: {reason}"),
+            Self::Emptied => "is empty, and said something before".to_owned(),
+            Self::Unmounted => {
+                "the directory is empty, and nothing is mounted on it any more".to_owned()
+            }
         }
     }
 
@@ -108,6 +116,8 @@ impl FileProblemKind {
             Self::DirectoryMissing => 608,
             Self::DirectoryUnreadable(_) => 609,
             Self::Gone => 613,
+            Self::Unmounted => 618,
+            Self::Emptied => 619,
         })
     }
 
@@ -119,10 +129,16 @@ impl FileProblemKind {
             Self::Denied => "run as an account that may read it, or change its mode",
             Self::Dangling => "create the target, or remove the link",
             Self::Vanished => "something removes and writes it all the time; write it by rename",
-            Self::Gone => "put it back; an empty one will do",
+            Self::Gone => "put it back; if it is to say nothing, one with a comment in it will do",
             Self::Unreadable(_) => "the files in force stay until it can be read",
             Self::DirectoryMissing => "a directory that is gone is never read as \"no files\"",
             Self::DirectoryUnreadable(_) => "the files in force stay until it can be read",
+            Self::Emptied => {
+                "write it anew; if it is to say nothing from now on, write a comment into it"
+            }
+            Self::Unmounted => {
+                "mount it; if it is to be empty from now on, put any file into it that nobody reads (`.empty`)"
+            }
         }
     }
 }
