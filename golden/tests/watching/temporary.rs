@@ -1,0 +1,156 @@
+//! What is in a directory and is no configuration: temporary files of editors and tools, things that are no regular
+//! files, names that nobody can have meant. None of it is read as ours; what is a mistake is named, and its
+//! thing stays as it is.
+
+use std::os::unix::net::UnixListener;
+
+use golden::real::Site;
+use golden::real::engine::{is, session};
+
+use super::{Bench, Connected, NEVER, text, wharf_toml};
+
+/// Done in `sessions.d`, `D`; the name there of a thing that exists is `demo.toml`. Each has a text that would be a
+/// session if anybody read it.
+const NOTHING: &[(&str, &str)] = &[
+    (
+        "vim's swap and backup files",
+        r#"cp "$T" "$D/.demo.toml.swp"; cp "$T" "$D/.demo.toml.swx"; cp "$T" "$D/demo.toml~""#,
+    ),
+    ("vim's trial", r#"touch "$D/4913""#),
+    (
+        "emacs' lock, which leads nowhere, and autosave",
+        r##"ln -s me@here.1:2 "$D/.#demo.toml"; cp "$T" "$D/#demo.toml#""##,
+    ),
+    (
+        "Kate's and GNOME's",
+        r#"cp "$T" "$D/.demo.toml.kate-swp"; cp "$T" "$D/.goutputstream-A1B2C3""#,
+    ),
+    (
+        "rsync's and Ansible's, before the rename",
+        r#"cp "$T" "$D/.demo.toml.aB3dEf"; cp "$T" "$D/.ansible_tmpk3xdemo.toml""#,
+    ),
+    ("Puppet's and sed's", r#"cp "$T" "$D/demo.toml20261126-7-1ab"; cp "$T" "$D/sedAb12Cd""#),
+    (
+        "what package managers keep",
+        r#"for e in rpmsave rpmnew rpmorig dpkg-old dpkg-new dpkg-dist ucf-dist; do cp "$T" "$D/demo.toml.$e"; done"#,
+    ),
+    (
+        "copies by hand",
+        r#"cp "$T" "$D/demo.toml.bak"; cp "$T" "$D/demo.toml.orig"; cp "$T" "$D/demo.toml.2026-11-26@10:00~""#,
+    ),
+    (
+        "a version control's directory, and others",
+        r#"mkdir "$D/.git" "$D/old" "$D/..2026_11_26"; cp "$T" "$D/old/x.toml""#,
+    ),
+    ("an explanation", r#"cp "$T" "$D/README""#),
+    (
+        "the same content, once more",
+        r#"cat "$D/demo.toml" >"$O/x"; cat "$O/x" >"$D/demo.toml"; touch "$D/demo.toml"; mv "$O/x" "$D/demo.toml""#,
+    ),
+    (
+        "another mode and other times",
+        r#"chmod 600 "$D/demo.toml"; touch -d 2020-01-01 "$D/demo.toml"; chmod 644 "$D/demo.toml""#,
+    ),
+];
+
+#[test]
+fn what_nobody_means_is_not_read_and_changes_nothing() {
+    let site = Site::demo();
+    site.write("wharf.toml", &wharf_toml(NEVER, "60s"));
+    let mut bench = Bench::new(site);
+    let mut demo = Connected::to(&mut bench.engine, &["demo"]);
+    let before = bench.reload();
+    let sessions = bench.engine.site.path("sessions.d");
+    let other = bench.outside("other");
+    std::fs::create_dir(&other).expect("it is ours");
+    let meant = other.join("meant");
+    std::fs::write(&meant, "workbench = \"demo\"\n").expect("it is ours");
+    for (what, script) in NOTHING {
+        super::sh(script, &[("D", &sessions), ("O", &other), ("T", &meant)]);
+        let after = bench.reload();
+        assert_eq!(after.generation, before.generation, "{what}");
+        assert!(after.problems.is_empty() && after.refused.is_none(), "{what}: {after:?}");
+        assert_eq!(after.sessions.len(), 1, "{what}: {:?}", after.sessions);
+    }
+    is(&bench.engine.admin(&["check", &bench.engine.site.dir().display().to_string()]), 0, "");
+    demo.are_known_to(&mut bench.engine);
+}
+
+/// A name in `sessions.d`, what is put there, and what is said of it.
+const MISTAKES: &[(&str, &str, &str)] = &[
+    ("demo.toml", r#"rm "$F"; mkfifo "$F""#, "is a FIFO"),
+    ("demo.toml", r#"rm "$F"; mkdir "$F""#, "is a directory"),
+    ("demo.toml", r#"ln -sf /dev/zero "$F""#, "is a device"),
+    ("demo.toml", r#"ln -sf nowhere "$F""#, "is a symbolic link to a file that does not exist"),
+    ("demo.toml", r#"ln -sf demo.toml "$F""#, "cannot be read"),
+    ("demo.toml", r#"head -c 9437184 /dev/zero | tr '\0' '#' >"$F""#, "has 9437184 bytes"),
+    ("demo.toml", r#"printf '\377' >"$F""#, "is not UTF-8 at 1:1"),
+    ("demo.toml", r#"printf 'workbench = "de' >"$F""#, "demo.toml:1"),
+    ("demo.toml", r#": >"$F""#, "demo.toml"),
+    ("de.mo.toml", r#"echo 'workbench = "demo"' >"$F""#, "de.mo"),
+    ("de_mo.toml", r#"echo 'workbench = "demo"' >"$F""#, "de_mo"),
+];
+
+#[test]
+fn a_mistake_in_one_things_file_is_named_and_leaves_it_and_the_others_alone() {
+    let site = Site::demo();
+    site.write("wharf.toml", &wharf_toml(NEVER, "0s"));
+    site.write("sessions.d/demo.toml", "workbench = \"demo\"\non-removal = \"stop\"\n");
+    let mut bench = Bench::new(site);
+    let mut demo = Connected::to(&mut bench.engine, &["demo"]);
+    let good = "workbench = \"demo\"\non-removal = \"stop\"\n";
+    for (name, script, said) in MISTAKES {
+        let file = bench.engine.site.path("sessions.d").join(name);
+        super::sh(script, &[("F", &file)]);
+        let status = bench.engine.wait_status(said, |status| {
+            let problem =
+                status.problems.iter().find(|line| line.contains(name) && line.contains(said));
+            problem.map(|_| status.clone())
+        });
+        assert_eq!(session(&status, "demo").map(|demo| demo.state.as_str()), Some("running"));
+        super::sh(r#"rm -rf "$F""#, &[("F", &file)]);
+        bench.engine.site.replace("sessions.d/demo.toml", good);
+        assert!(bench.reload().problems.is_empty(), "{said}");
+        demo.are_known_to(&mut bench.engine);
+    }
+    let socket = bench.engine.site.path("sessions.d/demo.toml");
+    std::fs::remove_file(&socket).expect("it is there");
+    let _listener = UnixListener::bind(&socket).expect("a short path");
+    bench.engine.wait_status("a socket", |status| {
+        status.problems.iter().any(|line| line.contains("is a socket")).then_some(())
+    });
+    // Others go on.
+    std::fs::write(bench.file(), text(11)).expect("it is ours");
+    bench.in_force(11);
+    demo.are_untouched();
+}
+
+/// Root reads whatever it likes: for it there is another test, with a link that leads to itself.
+#[test]
+fn permission_lost_and_regained() {
+    let root = rustix::process::geteuid().is_root();
+    let site = Site::demo();
+    site.write("wharf.toml", &wharf_toml(NEVER, "0s"));
+    site.write("launcher-env", "A=1\n");
+    let mut bench = Bench::new(site);
+    let mut demo = Connected::to(&mut bench.engine, &["demo"]);
+    let generation = bench.reload().generation;
+    for path in ["launcher-env", "nodes.d", "sessions.d", "."] {
+        let path = bench.engine.site.path(path);
+        if root {
+            println!("NOT RUN for {}: root may read it whatever its mode", path.display());
+            continue;
+        }
+        super::sh(r#"chmod 000 "$F""#, &[("F", &path)]);
+        bench.engine.wait_status("it is refused", |status| {
+            let refused = status.refused.as_ref()?;
+            refused.problems.iter().any(|line| line.contains("WH0604")).then_some(())
+        });
+        demo.are_untouched();
+        super::sh(r#"chmod 755 "$F""#, &[("F", &path)]);
+        bench.engine.wait_status("it is read again", |status| {
+            (status.refused.is_none() && status.generation == generation).then_some(())
+        });
+    }
+    demo.are_known_to(&mut bench.engine);
+}
