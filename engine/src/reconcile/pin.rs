@@ -35,8 +35,9 @@ impl Reconciler {
     /// Takes up what the store says of a pin: given, taken away, run out, or there since before the start.
     pub(super) fn follow_pin(&mut self, now: Moment) {
         let wanted = self.ledger.pinned(now);
-        let known = self.pin.as_ref().filter(|pin| pin.lowered.is_some());
-        if wanted != known.map(|pin| pin.generation) {
+        // One that could not be read is tried again, and goes when it is taken away.
+        let known = self.pin.as_ref().map(|pin| (pin.generation, pin.lowered.is_some()));
+        if known != wanted.map(|generation| (generation, true)) {
             self.pin =
                 wanted.map(|generation| Pin { generation, lowered: self.lowered_of(generation) });
         }
