@@ -9,8 +9,8 @@ use engine_core::observed::Observed;
 use engine_core::plan::{Action, On, Plan, Step};
 use engine_core::predict;
 
-use crate::ledger::Ledger;
-use crate::ports::{Launcher, Routes, Secrets, Workbenches};
+use crate::ledger::{Ledger, Write};
+use crate::ports::{Launcher, Routes, Secrets, StoreError, Workbenches};
 
 /// The ports that steps act on.
 pub struct Hands<'a> {
@@ -53,41 +53,114 @@ pub fn is_ours(step: &Step, node: &NodeId, site: bool) -> bool {
 }
 
 /// Carries out every step that is this node's; those that come after a failed one are left out and reported as such.
+///
+/// In waves: all steps whose `after` are over. What the steps of a wave have to write down first is written as one
+/// group, with one flush of the store, and then they act in the order of the plan.
 pub fn execute(plan: &Plan, hands: &mut Hands<'_>, now: Moment) -> Vec<Outcome> {
-    let mut failed: BTreeSet<&str> = BTreeSet::new();
-    let mut outcomes = Vec::with_capacity(plan.steps.len());
-    for step in &plan.steps {
-        if !is_ours(step, &hands.node, hands.site) {
-            continue;
+    let mut over: BTreeMap<&str, Result<(), String>> = BTreeMap::new();
+    let ours = |step: &&Step| is_ours(step, &hands.node, hands.site);
+    let mut left: Vec<&Step> = plan.steps.iter().filter(ours).collect();
+    let order: Vec<&str> = left.iter().map(|step| step.id.as_str()).collect();
+    while !left.is_empty() {
+        let (wave, later) = next_wave(left);
+        left = later;
+        let (out, wave): (Vec<&Step>, Vec<&Step>) =
+            wave.into_iter().partition(|step| failed_before(step, &over).is_some());
+        for step in out {
+            let before = failed_before(step, &over).unwrap_or_default();
+            let left_out = Err(format!("left out, since {before} failed"));
+            over.insert(&step.id, left_out);
         }
-        let before = step.after.iter().find(|before| failed.contains(before.as_str()));
-        let result = match before {
-            Some(before) => Err(format!("left out, since {before} failed")),
-            None => record_harm(step, hands, now).and_then(|()| carry_out(step, hands, now)),
-        };
-        if result.is_err() {
-            failed.insert(&step.id);
-        }
-        outcomes.push(Outcome { step: step.id.clone(), error: result.err() });
+        take(&wave, hands, now, &mut over);
     }
-    outcomes
+    let outcome = |id: &str| {
+        let error = over.remove(id).and_then(Result::err);
+        Outcome { step: id.to_owned(), error }
+    };
+    order.into_iter().map(outcome).collect()
 }
 
-/// Harm is written down before it is done: a crash between the two counts one too many, never too few.
-fn record_harm(step: &Step, hands: &mut Hands<'_>, now: Moment) -> Result<(), String> {
-    match predict::counted_harm(hands.observed, step) {
-        Some(session) => {
-            hands.ledger.record_harm(session, now).map_err(|error| crate::chain(&error))
+/// The steps that wait for no other of them, and the rest. A plan is in an order in which it can be taken.
+fn next_wave(left: Vec<&Step>) -> (Vec<&Step>, Vec<&Step>) {
+    let waited_for: BTreeSet<&str> = left.iter().map(|step| step.id.as_str()).collect();
+    let waits = |step: &Step| step.after.iter().any(|before| waited_for.contains(before.as_str()));
+    let (wave, later): (Vec<&Step>, Vec<&Step>) = left.into_iter().partition(|step| !waits(step));
+    if wave.is_empty() { (later, wave) } else { (wave, later) }
+}
+
+fn failed_before<'a>(step: &'a Step, over: &BTreeMap<&str, Result<(), String>>) -> Option<&'a str> {
+    let failed = |before: &&String| over.get(before.as_str()).is_some_and(Result::is_err);
+    step.after.iter().find(failed).map(String::as_str)
+}
+
+/// Takes the steps of a wave: first what they write, then what they do.
+fn take<'a>(
+    wave: &[&'a Step],
+    hands: &mut Hands<'_>,
+    now: Moment,
+    over: &mut BTreeMap<&'a str, Result<(), String>>,
+) {
+    let (mut writes, mut writers) = (Vec::new(), Vec::new());
+    for step in wave {
+        match write_first(step, hands, now) {
+            None => {}
+            Some(Ok(write)) => {
+                writes.push(write);
+                writers.push(step.id.as_str());
+            }
+            Some(Err(error)) => drop(over.insert(&step.id, Err(crate::chain(&error)))),
         }
-        None => Ok(()),
+    }
+    if !writes.is_empty() {
+        let results = hands.ledger.write(writes);
+        let failed = writers
+            .into_iter()
+            .zip(results)
+            .filter_map(|(id, result)| Some((id, Err(crate::chain(&result.err()?)))));
+        over.extend(failed);
+    }
+    for step in wave {
+        if !over.contains_key(step.id.as_str()) {
+            let result = carry_out(step, hands, now);
+            over.insert(&step.id, result);
+        }
     }
 }
 
+/// What a step has to have written down before it acts.
+fn write_first(step: &Step, hands: &Hands<'_>, now: Moment) -> Option<Result<Write, StoreError>> {
+    let ledger = &hands.ledger;
+    Some(match &step.action {
+        Action::Place { incarnation, node } => ledger.placing(incarnation, node, now),
+        Action::RecordEnd { session, end } => ledger.failing(session, end.clone()),
+        // An exit that is removed before it is recorded would be lost.
+        Action::Forget { incarnation, end } => ledger.ending(incarnation, end.clone()),
+        Action::Retire { session } => Ok(ledger.retiring(session)),
+        Action::Remember { session, terms } => ledger.remembering(session, terms),
+        Action::Lease { gateway, port, session } => ledger.leasing(gateway, *port, session),
+        Action::Release { gateway, port } => Ok(ledger.releasing(gateway, *port)),
+        // A crash between the two counts one too many, never too few.
+        Action::End { .. } => ledger.harming(predict::counted_harm(hands.observed, step)?, now),
+        Action::Start(_)
+        | Action::Provide { .. }
+        | Action::SetRoute(_)
+        | Action::DropRoute { .. }
+        | Action::Listen { .. }
+        | Action::Unlisten { .. }
+        | Action::Lead { .. }
+        | Action::Balance { .. } => return None,
+    })
+}
+
+/// What a step does once it is written down.
 fn carry_out(step: &Step, hands: &mut Hands<'_>, now: Moment) -> Result<(), String> {
     match &step.action {
-        Action::Place { incarnation, node } => {
-            hands.ledger.place(incarnation, node, now).map_err(|e| crate::chain(&e))
-        }
+        Action::Place { .. }
+        | Action::RecordEnd { .. }
+        | Action::Retire { .. }
+        | Action::Remember { .. }
+        | Action::Lease { .. }
+        | Action::Release { .. } => Ok(()),
         Action::Start(order) => {
             let secrets = hands.secrets;
             let launcher = launcher(hands, order.launch.cluster.as_str())?;
@@ -97,18 +170,9 @@ fn carry_out(step: &Step, hands: &mut Hands<'_>, now: Moment) -> Result<(), Stri
             let told = hands.launchers.values_mut().map(|l| l.end(incarnation, stop, now));
             any(told)
         }
-        Action::RecordEnd { session, end } => {
-            hands.ledger.record_end(session, end.clone()).map_err(|e| crate::chain(&e))
-        }
-        Action::Forget { incarnation, end } => {
-            // Written down first: an exit that is removed before it is recorded would be lost.
-            hands.ledger.ended(incarnation, end.clone()).map_err(|e| crate::chain(&e))?;
+        Action::Forget { incarnation, .. } => {
             let forgotten = hands.launchers.values_mut().map(|l| l.forget(incarnation));
             any(forgotten)
-        }
-        Action::Retire { session } => hands.ledger.retire(session).map_err(|e| crate::chain(&e)),
-        Action::Remember { session, terms } => {
-            hands.ledger.remember(session, terms).map_err(|e| crate::chain(&e))
         }
         Action::Provide { workbench } => {
             let spec = hands.desired.workbenches.get(workbench).cloned().unwrap_or_default();
@@ -128,12 +192,6 @@ fn carry_out(step: &Step, hands: &mut Hands<'_>, now: Moment) -> Result<(), Stri
         Action::Unlisten { listener } => {
             hands.routes.unlisten(listener);
             Ok(())
-        }
-        Action::Lease { gateway, port, session } => {
-            hands.ledger.lease(gateway, *port, session).map_err(|e| crate::chain(&e))
-        }
-        Action::Release { gateway, port } => {
-            hands.ledger.release(gateway, *port).map_err(|e| crate::chain(&e))
         }
         Action::Lead { gateway, port, session } => {
             hands.routes.lead(gateway, *port, session.as_ref());

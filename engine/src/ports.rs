@@ -257,6 +257,11 @@ pub trait Store: Send + Sync {
     /// A compared version differs, or the store cannot be written; then nothing was written, or
     /// ([`StoreError::Unknown`]) nobody knows.
     fn commit(&self, batch: &Batch) -> Result<Version, StoreError>;
+    /// Commits each of these as [`Store::commit`] does, in order, as one group where the store can: each has its
+    /// own answer, and all of them may be durable with one flush.
+    fn commit_all(&self, batches: &[Batch]) -> Vec<Result<Version, StoreError>> {
+        batches.iter().map(|batch| self.commit(batch)).collect()
+    }
     /// Takes or renews a lease. A new holder gets a higher epoch; the old one's renewal is refused.
     ///
     /// # Errors

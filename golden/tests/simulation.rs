@@ -24,8 +24,8 @@ use engine::reconcile::{Adapters, Reconciler};
 use engine::store::memory::{Fault, MemoryStore, Write};
 use engine::watch::WatchSet;
 use engine_core::accept::Settle;
-use engine_core::desired::Ground;
-use engine_core::ids::{Moment, NodeId, SessionId, UserName};
+use engine_core::desired::{Effect, Ground, Override};
+use engine_core::ids::{Generation, Moment, NodeId, SessionId, UserName};
 use engine_core::known::Known;
 use engine_core::observed::Phase;
 use golden::simulated::{Engine, NoWatches, people};
@@ -478,6 +478,35 @@ fn one_node_survives_chaos_and_settles_in_calm() {
 #[test]
 fn two_nodes_survive_chaos_and_settle_in_calm() {
     sweep(2);
+}
+
+/// Found by seed 40: the pin was given, could not be read once, and was still obeyed after it was cleared.
+#[test]
+fn a_pin_that_cannot_be_read_is_over_once_it_is_cleared() {
+    let mut run = Run::new(1, 1);
+    let node = run.nodes[0].clone();
+    let rounds = |run: &mut Run, count| {
+        for _ in 0..count {
+            lock(&run.world).pass(Millis(2_000));
+            run.take_in();
+            run.tell_world();
+            run.round();
+        }
+    };
+    rounds(&mut run, 4);
+    let now = lock(&run.world).now;
+    let pin = Override::new(Effect::Pin { generation: Generation(1) }, "ann", "", now, None);
+    // Another generation is in force, so that the pinned one has to be read.
+    run.write_session(5, "stop", "running", 0);
+    run.wake();
+    rounds(&mut run, 1);
+    run.engines[0].reconciler.ledger().put_override(&pin).unwrap();
+    lock(&run.world).cut.insert(node.clone(), now.plus(Millis(1_000_000)));
+    rounds(&mut run, 1);
+    lock(&run.world).cut.clear();
+    run.engines[0].reconciler.ledger().clear_override(&pin.id).unwrap();
+    rounds(&mut run, 4);
+    run.check_arrival();
 }
 
 #[test]

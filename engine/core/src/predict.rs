@@ -66,12 +66,13 @@ fn apply(world: &mut Observed, step: &Step, now: Moment) {
         }
         Action::End { incarnation, .. } => end(world, incarnation, now),
         Action::RecordEnd { session, end } => records(world, |records| {
-            push_end(records, session, end.clone());
+            push_end(records.ends.entry(session.clone()).or_default(), end.clone());
         }),
         Action::Forget { incarnation, end } => {
             world.incarnations.remove(incarnation);
             records(world, |records| {
-                push_end(records, &incarnation.session, end.clone());
+                let ends = records.ends.entry(incarnation.session.clone()).or_default();
+                push_end(ends, end.clone());
                 // A number that the world knows and the store does not (it was lost) is taken for good.
                 let number = records.numbers.entry(incarnation.session.clone()).or_default();
                 *number = incarnation.n.max(*number);
@@ -134,8 +135,7 @@ fn records(world: &mut Observed, change: impl FnOnce(&mut Records)) {
 }
 
 /// Adds an end to what is remembered of a session; the oldest go.
-pub fn push_end(records: &mut Records, session: &SessionId, end: EndRecord) {
-    let ends = records.ends.entry(session.clone()).or_default();
+pub fn push_end(ends: &mut Vec<EndRecord>, end: EndRecord) {
     // The same end told twice (a crash between writing it down and removing its traces) is one end.
     if !ends.contains(&end) {
         ends.push(end);

@@ -11,19 +11,20 @@ mod seal;
 mod sites;
 mod windows;
 mod wire;
+mod writes;
 
 pub use seal::Seal;
 pub use sites::Saved;
+pub use writes::Write;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use engine_core::approval::Approval;
 use engine_core::desired::{Override, Request};
-use engine_core::ids::{GatewayId, Generation, Incarnation, Moment, NodeId, SessionId};
+use engine_core::ids::{Generation, Moment, NodeId, SessionId};
 use engine_core::known::Known;
-use engine_core::observed::{EndRecord, Placed, Records, Terms};
-use engine_core::predict::push_end;
+use engine_core::observed::Records;
 use engine_core::window::ChangeWindows;
 use grammar::value::Millis;
 use serde::Serialize;
@@ -171,161 +172,11 @@ impl Ledger {
         }
     }
 
-    /// Takes an incarnation's number and writes the intent to start it on a node.
-    ///
-    /// # Errors
-    /// Somebody else has taken the number, or the store cannot be written.
-    pub fn place(
-        &mut self,
-        incarnation: &Incarnation,
-        node: &NodeId,
-        now: Moment,
-    ) -> Result<(), StoreError> {
-        let session = &incarnation.session;
-        let (number, placement) = (keys::number(session), keys::placement(session));
-        let placed = Placed { n: incarnation.n, node: node.clone(), at: now };
-        let record =
-            wire::PlacementRecord { n: placed.n, node: placed.node.clone(), at: placed.at };
-        let batch = Batch {
-            expect: self.expect([&number, &placement]),
-            put: vec![
-                (number, encoded(&wire::NumberRecord { n: incarnation.n })?),
-                (placement, encoded(&record)?),
-            ],
-            remove: Vec::new(),
-        };
-        self.commit(batch)?;
-        self.records.numbers.insert(session.clone(), incarnation.n);
-        self.records.placements.insert(session.clone(), placed);
-        Ok(())
-    }
-
-    /// Writes a failure down.
-    ///
-    /// # Errors
-    /// The store cannot be written.
-    pub fn record_end(&mut self, session: &SessionId, end: EndRecord) -> Result<(), StoreError> {
-        let mut after = self.records.clone();
-        push_end(&mut after, session, end);
-        let put = vec![self.ends_of(&after, session)?];
-        let expect = self.expect([&keys::ends(session)]);
-        self.commit(Batch { expect, put, remove: Vec::new() })?;
-        self.records = after;
-        Ok(())
-    }
-
-    /// Writes an incarnation's end down and drops its intent.
-    ///
-    /// # Errors
-    /// The store cannot be written.
-    pub fn ended(&mut self, incarnation: &Incarnation, end: EndRecord) -> Result<(), StoreError> {
-        let session = &incarnation.session;
-        let mut after = self.records.clone();
-        push_end(&mut after, session, end);
-        let mut batch = Batch {
-            expect: self.expect([&keys::ends(session)]),
-            put: vec![self.ends_of(&after, session)?],
-            remove: Vec::new(),
-        };
-        let placed = after.placements.get(session);
-        if placed.is_some_and(|placed| placed.n == incarnation.n) {
-            batch.expect.extend(self.expect([&keys::placement(session)]));
-            batch.remove.push(keys::placement(session));
-            after.placements.remove(session);
-        }
-        // A number that the world knows and the store does not (it was lost) is taken for good.
-        if after.numbers.get(session).is_none_or(|n| *n < incarnation.n) {
-            let number = wire::NumberRecord { n: incarnation.n };
-            batch.put.push((keys::number(session), encoded(&number)?));
-            after.numbers.insert(session.clone(), incarnation.n);
-        }
-        self.commit(batch)?;
-        self.records = after;
-        Ok(())
-    }
-
-    /// Drops what is remembered of a session; its number stays.
-    ///
-    /// # Errors
-    /// The store cannot be written.
-    pub fn retire(&mut self, session: &SessionId) -> Result<(), StoreError> {
-        let remove = vec![
-            keys::placement(session),
-            keys::ends(session),
-            keys::terms(session),
-            keys::request(session),
-        ];
-        self.commit(Batch { expect: Vec::new(), put: Vec::new(), remove })?;
-        self.records.placements.remove(session);
-        self.records.ends.remove(session);
-        self.records.terms.remove(session);
-        self.requests.retain(|request| &request.spec.id != session);
-        Ok(())
-    }
-
-    /// Remembers what a session's file says of its end.
-    ///
-    /// # Errors
-    /// The store cannot be written.
-    pub fn remember(&mut self, session: &SessionId, terms: &Terms) -> Result<(), StoreError> {
-        let record = wire::TermsRecord { terms: terms.clone() };
-        self.put(keys::terms(session), &record)?;
-        self.records.terms.insert(session.clone(), terms.clone());
-        Ok(())
-    }
-
-    /// Gives a gateway's port to a session.
-    ///
-    /// # Errors
-    /// Somebody else has it, or the store cannot be written.
-    pub fn lease(
-        &mut self,
-        gateway: &GatewayId,
-        port: u16,
-        session: &SessionId,
-    ) -> Result<(), StoreError> {
-        let key = keys::port_lease(gateway, port);
-        let bytes = encoded(&wire::PortRecord { session: session.clone() })?;
-        let expect = vec![(key.clone(), None)];
-        self.commit(Batch { expect, put: vec![(key, bytes)], remove: Vec::new() })?;
-        self.records.leases.insert((gateway.clone(), port), session.clone());
-        Ok(())
-    }
-
-    /// Takes a gateway's port back.
-    ///
-    /// # Errors
-    /// The store cannot be written.
-    pub fn release(&mut self, gateway: &GatewayId, port: u16) -> Result<(), StoreError> {
-        self.remove(keys::port_lease(gateway, port))?;
-        self.records.leases.remove(&(gateway.clone(), port));
-        Ok(())
-    }
-
     /// Sessions hurt by changes of files within the time that counts together.
     pub fn harmed(&mut self, now: Moment) -> Vec<(Moment, SessionId)> {
         self.now = now;
         self.refresh();
         self.harmed.iter().filter(|(at, _)| now.since(*at) <= BRAKE_WINDOW).cloned().collect()
-    }
-
-    /// Writes down that a change of files hurts a session, and drops what does not count any more.
-    ///
-    /// # Errors
-    /// The store cannot be written: then nobody may be hurt.
-    pub fn record_harm(&mut self, session: &SessionId, now: Moment) -> Result<(), StoreError> {
-        let (kept, old): (Vec<_>, Vec<_>) =
-            self.harmed.iter().cloned().partition(|(at, _)| now.since(*at) <= BRAKE_WINDOW);
-        let record = wire::HarmRecord { at: now, session: session.clone() };
-        let batch = Batch {
-            expect: Vec::new(),
-            put: vec![(keys::harmed(now, session), encoded(&record)?)],
-            remove: old.iter().map(|(at, session)| keys::harmed(*at, session)).collect(),
-        };
-        self.commit(batch)?;
-        self.harmed = kept;
-        self.harmed.push((now, session.clone()));
-        Ok(())
     }
 
     /// Forgets a session's ends, so that it starts again whatever they were.
@@ -336,15 +187,6 @@ impl Ledger {
         self.remove(keys::ends(session))?;
         self.records.ends.remove(session);
         Ok(())
-    }
-
-    fn ends_of(
-        &self,
-        records: &Records,
-        session: &SessionId,
-    ) -> Result<(String, Vec<u8>), StoreError> {
-        let ends = records.ends.get(session).cloned().unwrap_or_default();
-        Ok((keys::ends(session), encoded(&wire::EndsRecord { ends })?))
     }
 
     fn put<T: Serialize>(&mut self, key: String, record: &T) -> Result<(), StoreError> {
@@ -369,7 +211,17 @@ impl Ledger {
 
     /// Writes; what is here follows only what was acknowledged.
     fn commit(&mut self, batch: Batch) -> Result<(), StoreError> {
-        match self.store.commit(&batch) {
+        let result = self.store.commit(&batch);
+        self.took(batch, result)
+    }
+
+    /// Follows what the store said of a batch.
+    fn took(
+        &mut self,
+        batch: Batch,
+        result: Result<Version, StoreError>,
+    ) -> Result<(), StoreError> {
+        match result {
             Ok(version) => {
                 for (key, _) in batch.put {
                     self.versions.insert(key, version);

@@ -23,6 +23,7 @@ pub fn conformance(make: &dyn Fn() -> Box<dyn Store>) {
     compare_and_swap_refuses_what_changed(&*make());
     a_batch_is_all_or_nothing(&*make());
     a_batch_that_writes_nothing_only_compares(&*make());
+    each_of_a_group_has_its_own_answer(&*make());
     removes_come_before_puts(&*make());
     scans_are_ordered_and_end_at_their_prefix(&*make());
     big_values_come_back(&*make());
@@ -57,6 +58,23 @@ fn assert_conflict(answer: &Result<Version, StoreError>, key: &str) {
         Err(StoreError::Conflict { key: named }) => assert_eq!(named, key, "the key at fault"),
         other => panic!("a conflict at {key} was expected, not {other:?}"),
     }
+}
+
+fn each_of_a_group_has_its_own_answer(store: &dyn Store) {
+    let group = [
+        put("a", b"1"),
+        expecting("a", None, put("b", b"2")),
+        expecting("c", None, put("c", b"3")),
+        put("a", b"4"),
+    ];
+    let mut answers = store.commit_all(&group);
+    assert_conflict(&answers.remove(1), "a");
+    let versions: Vec<Version> = answers.into_iter().map(|answer| answer.expect("done")).collect();
+    assert!(versions.is_sorted() && versions.len() == 3, "in order: {versions:?}");
+    let stored = ["a", "b", "c"].map(|key| bytes(store, key));
+    assert_eq!(stored, [Some(b"4".to_vec()), None, Some(b"3".to_vec())]);
+    assert_eq!(version(store, "a"), versions.last().copied());
+    assert!(store.commit_all(&[]).is_empty());
 }
 
 fn records_come_back_with_growing_versions(store: &dyn Store) {

@@ -133,6 +133,13 @@ impl Store for LateStore {
         self.store()?.commit(batch)
     }
 
+    fn commit_all(&self, batches: &[Batch]) -> Vec<Result<Version, StoreError>> {
+        match self.store() {
+            Ok(store) => store.commit_all(batches),
+            Err(_) => batches.iter().map(|batch| self.commit(batch)).collect(),
+        }
+    }
+
     fn lease(
         &self,
         name: &str,

@@ -139,6 +139,15 @@ impl Store for SledStore {
         self.ask(|reply| Ask::Commit(batch.clone(), reply))
     }
 
+    fn commit_all(&self, batches: &[Batch]) -> Vec<Result<Version, StoreError>> {
+        let all = self.ask(|reply| Ask::CommitAll(batches.to_vec(), reply));
+        all.unwrap_or_else(|error| {
+            // Told once, and true of each: nobody knows which of them were written.
+            let reason = crate::chain(&error);
+            batches.iter().map(|_| Err(StoreError::Unknown { reason: reason.clone() })).collect()
+        })
+    }
+
     fn lease(
         &self,
         name: &str,

@@ -35,6 +35,8 @@ pub(super) type Reply<T> = SyncSender<Result<T, StoreError>>;
 pub(super) enum Ask {
     /// [`crate::ports::Store::commit`].
     Commit(Batch, Reply<Version>),
+    /// [`crate::ports::Store::commit_all`]; of one group, however many they are.
+    CommitAll(Vec<Batch>, Reply<Vec<Result<Version, StoreError>>>),
     /// [`crate::ports::Store::lease`].
     Lease {
         /// Which.
@@ -200,6 +202,13 @@ impl Ask {
     fn stage(self, staged: &mut Staged<'_>) -> Waiting {
         match self {
             Ask::Commit(batch, reply) => waiting(staged.commit(&batch), reply),
+            Ask::CommitAll(batches, reply) => {
+                let all: Vec<_> = batches.iter().map(|batch| staged.commit(batch)).collect();
+                Box::new(move |outcome| {
+                    let told = |one| outcome.map_err(Failure::error).and(one);
+                    send(&reply, Ok(all.into_iter().map(told).collect()));
+                })
+            }
             Ask::Lease { name, holder, now, ttl, reply } => {
                 waiting(staged.lease(&name, &holder, now, ttl), reply)
             }
@@ -210,6 +219,9 @@ impl Ask {
     fn refuse(self, failure: &Failure) {
         match self {
             Ask::Commit(_, reply) => send(&reply, Err(failure.error())),
+            Ask::CommitAll(batches, reply) => {
+                send(&reply, Ok(batches.iter().map(|_| Err(failure.error())).collect()));
+            }
             Ask::Lease { reply, .. } => send(&reply, Err(failure.error())),
             Ask::Release { reply, .. } => send(&reply, Err(failure.error())),
         }
