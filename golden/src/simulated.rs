@@ -2,6 +2,7 @@
 //! puts them together, without its thread. Read next: `tests/simulation.rs`.
 
 pub mod people;
+pub mod run;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
