@@ -19,6 +19,7 @@ pub mod layout;
 pub mod ledger;
 pub mod load;
 pub mod logging;
+pub mod name_service;
 pub mod node;
 pub mod observe;
 pub mod ports;

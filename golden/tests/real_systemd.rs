@@ -50,6 +50,76 @@ fn the_settings_that_are_shipped_only_observe() {
     is(&ran(check.arg("check").arg(site.dir())), 0, "no problems");
 }
 
+/// Makes an archive of `program` in `out`: its path.
+fn tarball(program: &Path, out: &Path) -> PathBuf {
+    let script = samples().join("../package/tarball");
+    let mut made = Command::new(script);
+    made.args(["--target", "gnu", "--program"]).arg(program).arg("--out").arg(out);
+    let made = ran(&mut made);
+    assert_eq!(made.code, Some(0), "{made:?}");
+    PathBuf::from(made.stdout.trim_end())
+}
+
+#[test]
+fn the_archive_has_what_an_installation_needs_and_twice_the_same_bytes() {
+    let dir = tempfile::tempdir().expect("a directory");
+    // What debugging needs is most of a program that is not optimised.
+    let program = dir.path().join("wharf");
+    is(&ran(Command::new("strip").arg("-o").arg(&program).arg(wharf())), 0, "");
+    let archives = ["a", "b"].map(|out| tarball(&program, &dir.path().join(out)));
+    let [first, second] = archives.clone().map(|path| std::fs::read(path).expect("it was made"));
+    assert!(first == second, "two runs differ");
+    let sums = |out: &str| {
+        Command::new("sha256sum")
+            .arg("--check")
+            .arg("--status")
+            .current_dir(dir.path().join(out))
+            .arg(archives[0].with_extension("gz.sha256").file_name().expect("it has a name"))
+            .status()
+    };
+    assert!(sums("a").expect("sha256sum runs").success());
+
+    let untar =
+        ["xzf", &archives[0].display().to_string(), "--strip-components=1"].map(str::to_owned);
+    is(&ran(Command::new("tar").args(untar).current_dir(dir.path())), 0, "");
+    let at = |name: &str| dir.path().join(name);
+    let list = std::fs::read_to_string(at("share/wharf/files")).expect("it lists its files");
+    for name in [
+        "bin/wharf",
+        "lib/systemd/system/wharf.service",
+        "lib/systemd/system-preset/90-wharf.preset",
+        "share/man/man1/wharf-plan.1",
+        "share/man/man5/rserver.conf.5",
+        "share/bash-completion/completions/wharf",
+        "share/zsh/site-functions/_wharf",
+        "share/fish/vendor_completions.d/wharf.fish",
+        "share/wharf/schema/session.schema.json",
+        "share/wharf/samples/ansible/wharf.yml",
+        "share/wharf/samples/puppet/modules/wharf_site/lib/puppet/type/wharf_plan.rb",
+        "share/doc/wharf/LICENSE",
+        "share/doc/wharf/LICENSES-of-dependencies.txt",
+    ] {
+        assert!(list.lines().any(|line| line == name) && at(name).is_file(), "{name}: {list}");
+    }
+    assert!(list.lines().all(|name| at(name).is_file()), "{list}");
+    let licences = std::fs::read_to_string(at("share/doc/wharf/LICENSES-of-dependencies.txt"));
+    let licences = licences.expect("it is there");
+    let without = |line: &&str| line.split("  ").nth(1).is_none_or(str::is_empty);
+    assert_eq!(licences.lines().skip(1).find(without), None);
+    assert!(licences.contains("ring v0.17") && !licences.contains(env!("CARGO_MANIFEST_DIR")));
+    let own = std::fs::read_to_string(at("etc/wharf/wharf.toml")).expect("it is there");
+    assert!(own.contains("\nmode   = \"observe\""), "{own}");
+
+    let unit =
+        std::fs::read_to_string(at("lib/systemd/system/wharf.service")).expect("it is there");
+    let unit = unit.replace("/usr/bin/wharf", &at("bin/wharf").display().to_string());
+    std::fs::write(at("lib/systemd/system/wharf.service"), unit).expect("the directory is ours");
+    let mut verify = Command::new("systemd-analyze");
+    verify.args(["verify", "--man=no"]).arg(at("lib/systemd/system/wharf.service"));
+    let verified = ran(&mut verify);
+    assert_eq!((verified.code, verified.stderr.as_str()), (Some(0), ""), "{verified:?}");
+}
+
 /// What the engine has told so far.
 fn told(socket: &UnixDatagram, before: &mut Vec<String>) {
     let mut buffer = [0; 4096];

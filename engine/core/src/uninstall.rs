@@ -9,6 +9,9 @@ use serde::Serialize;
 
 use crate::desired::Mode;
 
+/// The list of what an archive installs, below its prefix.
+pub const FILES: &str = "share/wharf/files";
+
 /// What was found of an instance on this machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Installed {
@@ -26,6 +29,8 @@ pub struct Installed {
     pub units: Vec<String>,
     /// The program, its pages and whatever else an installation puts beside them.
     pub programs: Vec<String>,
+    /// Prefixes below which an archive was unpacked: each has the list of its files, [`FILES`].
+    pub prefixes: Vec<String>,
     /// Where it listens for people: `127.0.0.1:8787`.
     pub listens: Vec<String>,
     /// The directory of its state, if it is there.
@@ -111,10 +116,22 @@ fn stays(found: &Installed) -> Vec<Thing> {
             "sockets, and the directories of sessions with their logs; gone at the next boot",
         );
     }
-    for path in found.units.iter().chain(&found.programs) {
+    for prefix in &found.prefixes {
+        add(prefix, &format!("what {prefix}/{FILES} lists"));
+    }
+    for path in installed(found) {
         add(path, "installed");
     }
     stays
+}
+
+/// What is installed beside the files of archives.
+fn installed(found: &Installed) -> impl Iterator<Item = &String> {
+    let listed = |path: &&String| {
+        let below = |prefix: &String| path.strip_prefix(prefix.as_str())?.strip_prefix('/');
+        found.prefixes.iter().any(|prefix| below(prefix).is_some())
+    };
+    found.units.iter().chain(&found.programs).filter(move |path| !listed(path))
 }
 
 fn commands(found: &Installed) -> Vec<Do> {
@@ -146,8 +163,11 @@ fn commands(found: &Installed) -> Vec<Do> {
         (true, Some(pid)) => to(format!("kill {pid}"), &frees(found)),
         (true, None) => {}
     }
-    let installed: Vec<&str> =
-        found.units.iter().chain(&found.programs).map(String::as_str).collect();
+    for prefix in &found.prefixes {
+        let command = format!("(cd {prefix} && xargs -d '\\n' rm -f <{FILES})");
+        to(command, "the program and what came with it");
+    }
+    let installed: Vec<&str> = installed(found).map(String::as_str).collect();
     if !installed.is_empty() {
         to(format!("rm -r {}", installed.join(" ")), "the program and what came with it");
     }
@@ -240,6 +260,15 @@ mod tests {
         );
         let stop = plan(&serving()).commands.remove(2);
         assert!(stop.note.contains("0.0.0.0:8787 is free again: start what served before"));
+    }
+
+    #[test]
+    fn what_an_archive_brought_goes_by_its_list() {
+        let mut found = Installed { prefixes: vec!["/usr".to_owned()], ..serving() };
+        found.programs.push("/opt/wharf".to_owned());
+        let commands = typed(&found);
+        assert_eq!(commands[3], r"(cd /usr && xargs -d '\n' rm -f <share/wharf/files)");
+        assert_eq!(commands[4], "rm -r /etc/systemd/system/wharf.service /opt/wharf");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use engine_core::desired::Mode;
 use engine_core::doctor::state::DirectorySeen;
-use engine_core::uninstall::{Do, Installed, Living, Uninstall, plan};
+use engine_core::uninstall::{Do, FILES, Installed, Living, Uninstall, plan};
 use serde_json::json;
 
 use super::state::Kept;
@@ -98,6 +98,7 @@ fn look(global: &Global, dir: Option<&Path>, kept: &Kept) -> Installed {
         foreign: status.as_ref().map_or(0, |status| foreign(status)),
         units: files(root, UNITS),
         programs: programs(root),
+        prefixes: prefixes(root),
         listens: status.map_or_else(Vec::new, |status| status.listeners.into_values().collect()),
         state: there(&kept.layout.state),
         store: there(&kept.store).filter(|_| is_apart),
@@ -168,6 +169,14 @@ const PROGRAMS: &[&str] = &[
 
 /// Directories of manual pages.
 const PAGES: &[&str] = &["/usr/share/man/man1", "/usr/local/share/man/man1"];
+
+/// Where an archive may have been unpacked.
+fn prefixes(root: Option<&Path>) -> Vec<String> {
+    let all = ["/usr", "/usr/local"].iter().map(|prefix| below(root, prefix));
+    all.filter(|prefix| prefix.join(FILES).is_file())
+        .map(|prefix| prefix.display().to_string())
+        .collect()
+}
 
 fn below(root: Option<&Path>, path: &str) -> PathBuf {
     match root {

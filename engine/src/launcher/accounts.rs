@@ -66,6 +66,9 @@ impl Accounts for SystemAccounts {
 }
 
 fn look_up(name: &UserName) -> Known<UserSeen> {
+    if let Some(reason) = crate::name_service::is_blind() {
+        return Known::Unknown { since: Moment::default(), reason: reason.to_owned() };
+    }
     match User::from_name(name.as_str()) {
         Ok(Some(user)) => Known::Present(describe(&user)),
         // POSIX lets a system say "no such account" by these, too (getpwnam(3)).
