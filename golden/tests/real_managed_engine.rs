@@ -104,6 +104,7 @@ impl Managed {
             temporary: files_below(&around.join("tmp")),
             around: names_in(around).into_iter().filter(|path| !is_a_tools(path)).collect(),
             processes: all_of(around),
+            store: self.store(),
             generation: status.generation.0,
             holds: format!("{:?}", status.holds),
             rest: format!(
@@ -111,6 +112,13 @@ impl Managed {
                 status.change_windows, status.overrides, status.refused
             ),
         }
+    }
+
+    fn store(&self) -> Vec<String> {
+        let export = self.engine.admin(&["state", "export"]);
+        is(&export, 0, "store snapshot");
+        let records = export.stdout.lines().filter(|line| line.starts_with("{\"key\""));
+        records.map(str::to_owned).collect()
     }
 
     /// The steps that were taken since the newest generation is in force, once nothing is left to do.
@@ -144,6 +152,8 @@ struct Seen {
     /// Names beside the site.
     around: BTreeSet<PathBuf>,
     processes: BTreeSet<Process>,
+    /// Each record of the store with its version; leases are renewed all the time.
+    store: Vec<String>,
     generation: u64,
     holds: String,
     rest: String,
