@@ -58,7 +58,7 @@ impl Port {
     }
 
     fn take(number: u16) -> Option<Self> {
-        let uid = rustix::process::geteuid().as_raw();
+        let uid = outer_uid();
         let dir = std::env::temp_dir().join(format!("wharf-golden-ports-{uid}"));
         std::fs::create_dir_all(&dir).ok()?;
         let file = dir.join(number.to_string());
@@ -67,6 +67,22 @@ impl Port {
         TcpListener::bind((Ipv4Addr::LOCALHOST, number)).ok()?;
         Some(Self { number, _lock: lock })
     }
+}
+
+/// This account as it is called outside of any namespace of users: whose files it makes.
+fn outer_uid() -> u32 {
+    let uid = rustix::process::geteuid().as_raw();
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let ranges = map.lines().filter_map(|line| {
+        let mut numbers = line.split_whitespace().map(str::parse::<u32>);
+        let (inside, outside, count) = (numbers.next()?, numbers.next()?, numbers.next()?);
+        Some((inside.ok()?, outside.ok()?, count.ok()?))
+    });
+    let own = |(inside, outside, count): (u32, u32, u32)| {
+        let at = uid.checked_sub(inside).filter(|at| *at < count)?;
+        Some(outside + at)
+    };
+    ranges.filter_map(own).next().unwrap_or(uid)
 }
 
 #[cfg(test)]
