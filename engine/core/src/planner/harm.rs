@@ -33,8 +33,13 @@ pub(super) fn settle(input: &Input<'_>, draft: Draft) -> Plan {
         let wanted = before
             .filter(|before| before.impact >= impact)
             .unwrap_or(HarmWanted { since: input.now, impact });
-        harm_since.insert(harm.resource.clone(), wanted);
-        match waits(input, &harm, wanted.since, braked.as_deref()) {
+        let waiting = waits(input, &harm, wanted.since, braked.as_deref());
+        // What waited for a person waits for its delay anew once it need not: whoever puts lost files back one by
+        // one, and so releases the brake, still has the others to come.
+        let asks = matches!(waiting, Some((WaitingOn::Approval { .. }, _)));
+        let since = if asks { input.now } else { wanted.since };
+        harm_since.insert(harm.resource.clone(), HarmWanted { since, ..wanted });
+        match waiting {
             None => plan.steps.push(harm.step),
             Some((waiting_on, until)) => {
                 plan.unchanged.sessions += 1;

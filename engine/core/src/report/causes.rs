@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Held, Report};
-use crate::plan::{Because, Mark, Resource};
+use crate::plan::{Because, Hold, Impact, Mark, Resource};
 use crate::settings::{OptionChange, Takes};
 
 /// Where none of the changed lines speaks of a thing, so many of them are named.
@@ -25,16 +25,26 @@ impl Report {
             .iter()
             .map(|act| ((&act.resource, act.mark, act.what.as_str()), &act.because))
             .collect();
+        // Harm that the files in force ask for and that waits there is not asked for by the new ones, where there
+        // is less of it than the brake holds back; nor the other way round, where there is more.
+        let held_harms: Harms<'_> = harms(before.held.iter().map(|held| &held.hold));
         for act in &mut self.acts {
-            if let Some(because) = acts.get(&(&act.resource, act.mark, act.what.as_str())) {
+            let known = acts.get(&(&act.resource, act.mark, act.what.as_str()));
+            let because = known.or_else(|| held_harms.get(&(&act.resource, act.impact)));
+            if let Some(because) = because {
                 act.pending = true;
                 act.because.clone_from(because);
             }
         }
         let waits: BTreeMap<Wait<'_>, &Vec<Because>> =
             before.held.iter().map(|held| (wait(held), &held.hold.because)).collect();
+        let acts = before.acts.iter().filter(|act| act.impact.is_harm());
+        let harms: Harms<'_> =
+            acts.map(|act| ((&act.resource, act.impact), &act.because)).collect();
         for held in &mut self.held {
-            if let Some(because) = waits.get(&wait(held)).map(|because| (*because).clone()) {
+            let harm = || harms.get(&(&held.hold.resource, held.hold.impact));
+            let because = waits.get(&wait(held)).or_else(harm);
+            if let Some(because) = because.map(|because| (*because).clone()) {
                 held.pending = true;
                 held.hold.because = because;
             }
@@ -59,6 +69,14 @@ impl Report {
         let outdated = self.outdated.iter_mut().map(|o| &mut o.because);
         acts.chain(held).chain(outdated).for_each(|because| changed.name(because));
     }
+}
+
+/// Harms by what they are the same by, with their causes.
+type Harms<'a> = BTreeMap<(&'a Resource, Impact), &'a Vec<Because>>;
+
+fn harms<'a>(holds: impl Iterator<Item = &'a Hold>) -> Harms<'a> {
+    let harms = holds.filter(|hold| hold.impact.is_harm());
+    harms.map(|hold| ((&hold.resource, hold.impact), &hold.because)).collect()
 }
 
 fn wait(held: &Held) -> Wait<'_> {
