@@ -105,7 +105,7 @@ fn a_hangup_at_a_refused_set_is_another_verdict_and_in_a_change_window_none() {
 fn files_that_do_not_hold_still_say_so() {
     let site = site();
     let policy = wharf_toml(NEVER, "60s");
-    let short = policy.replace("250ms", "900ms").replace("500ms", "1s").replace("20s", "2s");
+    let short = policy.replace("200ms", "900ms").replace("500ms", "1s").replace("20s", "2s");
     site.write("wharf.toml", &short);
     let mut bench = Bench::new(site);
     let mut n = 2;

@@ -21,7 +21,7 @@ pub(crate) fn wharf_toml(poll: &str, harm_delay: &str) -> String {
     format!(
         "instance = \"t\"\n\
          [site]\n\
-         settle = {{ quiet = \"250ms\", invalid = \"500ms\", max = \"20s\" }}\n\
+         settle = {{ quiet = \"200ms\", invalid = \"500ms\", max = \"20s\" }}\n\
          poll = \"{poll}\"\n\
          [policy]\n\
          harm-delay = \"{harm_delay}\"\n"

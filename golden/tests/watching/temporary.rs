@@ -5,7 +5,7 @@
 use std::os::unix::net::UnixListener;
 
 use golden::real::Site;
-use golden::real::engine::{is, session};
+use golden::real::engine::is;
 
 use super::{Bench, Connected, NEVER, text, wharf_toml};
 
@@ -76,53 +76,68 @@ fn what_nobody_means_is_not_read_and_changes_nothing() {
     demo.are_known_to(&mut bench.engine);
 }
 
-/// A name in `sessions.d`, what is put there, and what is said of it.
-const MISTAKES: &[(&str, &str, &str)] = &[
-    ("demo.toml", r#"rm "$F"; mkfifo "$F""#, "is a FIFO"),
-    ("demo.toml", r#"rm "$F"; mkdir "$F""#, "is a directory"),
-    ("demo.toml", r#"ln -sf /dev/zero "$F""#, "is a device"),
-    ("demo.toml", r#"ln -sf nowhere "$F""#, "is a symbolic link to a file that does not exist"),
-    ("demo.toml", r#"ln -sf demo.toml "$F""#, "cannot be read"),
-    ("demo.toml", r#"head -c 9437184 /dev/zero | tr '\0' '#' >"$F""#, "has 9437184 bytes"),
-    ("demo.toml", r#"printf '\377' >"$F""#, "is not UTF-8 at 1:1"),
-    ("demo.toml", r#"printf 'workbench = "de' >"$F""#, "demo.toml:1"),
-    ("demo.toml", r#": >"$F""#, "demo.toml"),
-    ("de.mo.toml", r#"echo 'workbench = "demo"' >"$F""#, "de.mo"),
-    ("de_mo.toml", r#"echo 'workbench = "demo"' >"$F""#, "de_mo"),
+/// What is put in the place `F` of a session's file, and what is said of it.
+const MISTAKES: &[(&str, &str)] = &[
+    (r#"rm "$F"; mkfifo "$F""#, "is a FIFO"),
+    (r#"rm "$F"; mkdir "$F""#, "is a directory"),
+    (r#"ln -sf /dev/zero "$F""#, "is a device"),
+    (r#"ln -sf nowhere "$F""#, "is a symbolic link to a file that does not exist"),
+    (r#"rm "$F"; ln -s "$F" "$F""#, "cannot be read"),
+    (r#"head -c 9437184 /dev/zero | tr '\0' '#' >"$F""#, "has 9437184 bytes"),
+    (r#"printf '\377' >"$F""#, "is not UTF-8 at 1:1"),
+    (r#"printf 'workbench = "de' >"$F""#, ".toml:1"),
+    (r#": >"$F""#, "workbench"),
 ];
+
+/// Names that no session can have.
+const NAMES: &[&str] = &["de.mo.toml", "de_mo.toml"];
 
 #[test]
 fn a_mistake_in_one_things_file_is_named_and_leaves_it_and_the_others_alone() {
     let site = Site::demo();
     site.write("wharf.toml", &wharf_toml(NEVER, "0s"));
-    site.write("sessions.d/demo.toml", "workbench = \"demo\"\non-removal = \"stop\"\n");
+    let good = "workbench = \"demo\"\non-removal = \"stop\"\n";
+    site.write("sessions.d/demo.toml", good);
+    let file = |n: usize| format!("sessions.d/m{n}.toml");
+    for n in 0..MISTAKES.len() {
+        site.write(&file(n), &format!("{good}state = \"stopped\"\n"));
+    }
     let mut bench = Bench::new(site);
     let mut demo = Connected::to(&mut bench.engine, &["demo"]);
-    let good = "workbench = \"demo\"\non-removal = \"stop\"\n";
-    for (name, script, said) in MISTAKES {
-        let file = bench.engine.site.path("sessions.d").join(name);
-        super::sh(script, &[("F", &file)]);
-        let status = bench.engine.wait_status(said, |status| {
-            let problem =
-                status.problems.iter().find(|line| line.contains(name) && line.contains(said));
-            problem.map(|_| status.clone())
-        });
-        assert_eq!(session(&status, "demo").map(|demo| demo.state.as_str()), Some("running"));
-        super::sh(r#"rm -rf "$F""#, &[("F", &file)]);
-        bench.engine.site.replace("sessions.d/demo.toml", good);
-        assert!(bench.reload().problems.is_empty(), "{said}");
-        demo.are_known_to(&mut bench.engine);
+    for (n, (script, _)) in MISTAKES.iter().enumerate() {
+        super::sh(script, &[("F", &bench.engine.site.path(&file(n)))]);
     }
-    let socket = bench.engine.site.path("sessions.d/demo.toml");
-    std::fs::remove_file(&socket).expect("it is there");
+    let socket = bench.engine.site.path("sessions.d/socket.toml");
     let _listener = UnixListener::bind(&socket).expect("a short path");
-    bench.engine.wait_status("a socket", |status| {
-        status.problems.iter().any(|line| line.contains("is a socket")).then_some(())
-    });
+    for name in NAMES {
+        bench.engine.site.write(&format!("sessions.d/{name}"), good);
+    }
     // Others go on.
     std::fs::write(bench.file(), text(11)).expect("it is ours");
-    bench.in_force(11);
-    demo.are_untouched();
+    let status = bench.in_force(11);
+    let said = |name: &str, said: &str| {
+        let named = status.problems.iter().any(|line| line.contains(name) && line.contains(said));
+        assert!(named, "{name} {said}: {:#?}", status.problems);
+    };
+    for (n, (_, words)) in MISTAKES.iter().enumerate() {
+        said(&file(n), words);
+    }
+    said("sessions.d/socket.toml", "is a socket");
+    NAMES.iter().for_each(|name| said(name, "is no session id"));
+    demo.are_known_to(&mut bench.engine);
+
+    // The file of a session that runs.
+    for (script, words) in [MISTAKES[0], MISTAKES[7]] {
+        super::sh(script, &[("F", &bench.engine.site.path("sessions.d/demo.toml"))]);
+        bench.engine.wait_status(words, |status| {
+            let of = |line: &&String| line.contains("sessions.d/demo.toml") && line.contains(words);
+            status.problems.iter().find(of).map(|_| ())
+        });
+        demo.are_known_to(&mut bench.engine);
+        bench.engine.site.replace("sessions.d/demo.toml", good);
+        bench.reload();
+    }
+    demo.are_known_to(&mut bench.engine);
 }
 
 /// Root reads whatever it likes: that a file cannot be read is a link to itself then (`real_failures`).
