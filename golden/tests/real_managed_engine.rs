@@ -15,6 +15,7 @@ use golden::real::engine::{is, ran};
 use golden::real::process::all_of;
 use golden::real::site::wharf_toml;
 use golden::real::{Engine, Process, Ran, Site, Socket, wait_for, wharf};
+use rustix::process::Signal;
 
 /// Files by their names in the site.
 type Files<'a> = BTreeMap<&'a str, String>;
@@ -274,6 +275,7 @@ fn promises(managed: &mut Managed, tool: &Tool) -> Ran {
         println!("turn {turn}: changed, then unchanged; {}", managed.generation());
     }
     refuses(managed, tool);
+    writes_without_an_engine(managed, tool);
     shown.expect("there is at least one turn")
 }
 
@@ -340,6 +342,19 @@ fn puppet_writes_for_a_live_engine() {
         failed: |ran| !matches!(ran.code, Some(0 | 2)),
     };
     promises(&mut managed, &tool);
+}
+
+/// Files for a machine on which no engine runs yet: written, and nothing to do in the next run.
+#[track_caller]
+fn writes_without_an_engine(managed: &mut Managed, tool: &Tool) {
+    managed.engine.end(Signal::TERM);
+    let files = Files::from([("launcher-env", "JobType: session\nEnvironment: A=b\n".to_owned())]);
+    let first = (tool.run)(managed, &files, &[]);
+    assert!((tool.changed)(&first) && !(tool.failed)(&first), "{first:?}");
+    let second = (tool.run)(managed, &files, &[]);
+    assert!(!(tool.changed)(&second) && !(tool.failed)(&second), "{second:?}");
+    assert!(managed.path("launcher-env").exists());
+    managed.engine.restart();
 }
 
 #[test]

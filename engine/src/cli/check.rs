@@ -165,7 +165,7 @@ fn checked(files: &SiteFiles, args: &CheckArgs) -> Checked {
 }
 
 /// `--as PATH=STAGED` alone checks the directory that PATH is in.
-fn dir_of(overlays: &[(PathBuf, PathBuf)]) -> Option<PathBuf> {
+pub(super) fn dir_of(overlays: &[(PathBuf, PathBuf)]) -> Option<PathBuf> {
     let (path, _) = overlays.first()?;
     let dir = path.parent()?;
     let drop_in = dir.extension().is_some_and(|extension| extension == "d");

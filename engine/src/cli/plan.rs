@@ -3,6 +3,8 @@
 //! Reads the files with its own rights and asks the engine, which plans with the one function there is.
 //! Without an engine it plans from what can be read without writing, and says so. Writes nothing.
 
+mod offline;
+
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -164,38 +166,47 @@ fn read(
     dir: Option<&Path>,
     overlays: &[(PathBuf, PathBuf)],
 ) -> Result<SiteFiles, u8> {
+    staged(global, dir, overlays).map_err(|message| {
+        complain(&message);
+        FAILED
+    })
+}
+
+/// The files with staged ones in their places.
+fn staged(
+    global: &Global,
+    dir: Option<&Path>,
+    overlays: &[(PathBuf, PathBuf)],
+) -> Result<SiteFiles, String> {
     let given = dir.or(global.config.as_deref());
     let dirs = global.site_dirs(given);
     let now = super::now();
     let mut files = load(&dirs, &[], &open_to_read, now).files;
     for (path, staged) in overlays {
-        overlay(&mut files, path, staged, &open_to_read, now).map_err(|error| {
-            complain(&crate::chain(&error));
-            FAILED
-        })?;
+        overlay(&mut files, path, staged, &open_to_read, now)
+            .map_err(|error| crate::chain(&error))?;
     }
     Ok(files)
 }
 
-/// Plans without an engine: everything that is asked for is to start; beside a product that runs on the files
-/// a staged file is held against those in place.
+/// Plans without an engine: everything that is asked for is to start; a staged file is held against those in place.
 fn without_engine(
     global: &Global,
     args: &PlanArgs,
     overlays: &[(PathBuf, PathBuf)],
 ) -> Result<Answer, u8> {
-    let files = read(global, args.dir.as_deref(), overlays)?;
-    let about = against(args, overlays);
+    let given = args.dir.as_deref().or(global.config.as_deref()).map(Path::to_owned);
+    // Where nobody says which site, it is that of the machine, or else the one that the path lies in.
+    let of_path = || super::check::dir_of(overlays).filter(|dir| dir.is_dir());
+    let elsewhere = if given.is_none() { of_path() } else { None };
+    let dir = elsewhere.filter(|_| staged(global, None, overlays).is_err()).or(given);
+    let files = read(global, dir.as_deref(), overlays)?;
     let in_place = match overlays {
         [] => None,
-        _ => Some(read(global, args.dir.as_deref(), &[])?),
+        _ => Some(read(global, dir.as_deref(), &[])?),
     };
-    let around = super::serve::Around { in_place: in_place.as_ref(), root: global.root.as_deref() };
-    let answer = super::serve::plan_offline(&files, &about, wish(global, args), &around);
-    answer.map_err(|message| {
-        complain(&message);
-        FAILED
-    })
+    let around = offline::Around { in_place: in_place.as_ref(), root: global.root.as_deref() };
+    Ok(offline::plan(&files, &against(args, overlays), wish(global, args), &around))
 }
 
 fn show(args: &PlanArgs, answer: Answer) -> u8 {

@@ -11,16 +11,11 @@ use std::sync::mpsc;
 use arc_swap::ArcSwap;
 use clap::Args;
 use engine_core::accept::{POLL, Settle};
-use engine_core::desired::{Ground, Lowered, Mode};
+use engine_core::desired::{Ground, Lowered};
 use engine_core::ids::{Digest, Moment, UserName};
-use engine_core::report::About;
-use engine_core::report::incumbent::{IncumbentPlan, serving};
-use engine_core::site::SiteFiles;
 
 use super::{FAILED, Global, OK, Place, complain};
-use crate::admin::protocol::Answer;
 use crate::admin::server::Server;
-use crate::control::planning::{self, Wish};
 use crate::control::requests::Services;
 use crate::control::{Control, Event, Told, narrate};
 use crate::identity::{Identity, Key, Person, SystemGroups};
@@ -233,7 +228,7 @@ fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
     Ok(())
 }
 
-fn cores() -> usize {
+pub(super) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
@@ -364,77 +359,4 @@ fn mint(identity: &Identity, user: &str, admin: bool) -> String {
     let Ok(user) = UserName::new(user) else { return String::new() };
     let minted = identity.links.mint(&Person { user, admin }, super::now());
     minted.unwrap_or_default()
-}
-
-/// What there is around files that are planned for without an engine.
-pub(super) struct Around<'a> {
-    /// The files in place, where what is planned for is staged over them.
-    pub(super) in_place: Option<&'a SiteFiles>,
-    /// What goes before absolute paths: a copy of a machine.
-    pub(super) root: Option<&'a Path>,
-}
-
-/// Plans without an engine, from what can be read without writing: the world is taken as empty, but for the
-/// product that runs on the same files.
-pub(super) fn plan_offline(
-    files: &SiteFiles,
-    against: &str,
-    wish: Wish,
-    around: &Around<'_>,
-) -> Result<Answer, String> {
-    let ground = super::ground_for_check(files);
-    let (lowered, acceptable) =
-        crate::control::lower_for_serving(files, &ground, &engine_core::desired::Pieces::default());
-    let problems = crate::control::serving_problems(files, &lowered);
-    if !acceptable {
-        return Ok(planning::refused(&problems, files, None, 0, super::when));
-    }
-    let in_place = around.in_place.filter(|_| lowered.desired.mode != Mode::Serve);
-    let from = in_place.map(|files| engine_core::desired::lower(files, &ground).settings);
-    let remark = match from {
-        Some(_) => "No engine runs: held against the files in place, and what runs here.",
-        None => "No engine runs: planned from the files alone, everything is to start.",
-    };
-    let about = About {
-        site: files.workbench_dir.to_string(),
-        against: against.to_owned(),
-        remark: remark.to_owned(),
-        ..About::default()
-    };
-    let now = super::now();
-    let mut observed = engine_core::observed::Observed::empty(ground.node.clone());
-    observed.cores = u32::try_from(cores()).unwrap_or(1);
-    observed.in_force.digest = Some(files.digest());
-    let mut accounts = SystemAccounts::new();
-    let mut workbenches = LocalWorkbenches::new(Path::new("/nonexistent"), None);
-    crate::observe::look_around(
-        &mut observed,
-        &mut accounts,
-        &mut workbenches,
-        &lowered.desired,
-        now,
-    );
-    let forecast =
-        engine_core::forecast::forecast(&lowered.desired, &lowered.origins, &observed, now);
-    if let Some(questions) = crate::reconcile::questions(&lowered, &ground) {
-        let procfs = around.root.unwrap_or(Path::new("/")).join("proc");
-        let living = around.root.is_none();
-        observed.incumbent = crate::incumbent::look(&procfs, &questions, living, now);
-    }
-    let options = from.clone().unwrap_or_default().changes(&lowered.settings);
-    let warnings = planning::rendered_each(&problems, files);
-    let mut report = engine_core::report::Report::new(
-        about,
-        options,
-        &lowered.desired,
-        &observed,
-        &forecast,
-        warnings,
-    );
-    let (to, desired) = (&lowered.settings, &lowered.desired);
-    if let Some(mut plan) = IncumbentPlan::new(&report, from.as_ref(), to, desired, &observed) {
-        plan.serving = in_place.map(|old| serving(old, files, &ground, &observed, now));
-        report.incumbent = Some(Box::new(plan));
-    }
-    Ok(planning::answer(report, wish, files.digest(), now, super::when, Some(&observed)))
 }
