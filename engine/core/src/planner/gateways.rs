@@ -30,6 +30,23 @@ pub(super) fn plan_gateways(input: &Input<'_>, draft: &mut Draft) {
         kept.filter(|(id, _)| leases.keys().any(|(gateway, _)| gateway == *id)).count();
 }
 
+/// Paused: each leased port that is closed is opened again and leads where it did; no port changes hands.
+pub(super) fn keep_open(input: &Input<'_>, draft: &mut Draft) {
+    let Some(records) = input.observed.records.present() else { return };
+    for (key, session) in &records.leases {
+        let (gateway, port) = key;
+        let listener = ListenerId::Gateway { gateway: gateway.clone(), port: *port };
+        let Some(spec) = input.desired.gateways.get(gateway) else { continue };
+        if listen::is_open(input, &listener) {
+            continue;
+        }
+        if !input.observed.leads.contains_key(key) {
+            lead_to(input, draft, key, Some(session));
+        }
+        listen_on(input, draft, listener, gateway, &ListenAddress { ip: spec.ip, port: *port });
+    }
+}
+
 /// Gives a session its port, if it has none yet.
 fn lease(
     input: &Input<'_>,
@@ -188,19 +205,40 @@ fn lead(input: &Input<'_>, draft: &mut Draft, leases: &Leases) {
         if leads.get(key) == session {
             continue;
         }
-        let (gateway, port) = (key.0.clone(), key.1);
-        let because = match session {
-            Some(session) => seen(format!("port {port} of {gateway} is {session}'s")),
-            None => seen(format!("port {port} of {gateway} is nobody's")),
-        };
-        draft.step(
-            format!("lead/{gateway}/{port}"),
-            on_here(input),
-            Action::Lead { gateway, port, session: session.cloned() },
-            Impact::None,
-            because,
-        );
+        lead_to(input, draft, key, session);
     }
+}
+
+/// Leads a port to a session; none = nowhere.
+fn lead_to(
+    input: &Input<'_>,
+    draft: &mut Draft,
+    (gateway, port): &(GatewayId, u16),
+    session: Option<&SessionId>,
+) {
+    let because = match session {
+        Some(session) => seen(format!("port {port} of {gateway} is {session}'s")),
+        None => seen(format!("port {port} of {gateway} is nobody's")),
+    };
+    draft.step(
+        format!("lead/{gateway}/{port}"),
+        on_here(input),
+        Action::Lead { gateway: gateway.clone(), port: *port, session: session.cloned() },
+        Impact::None,
+        because,
+    );
+}
+
+/// Listens on a port of a gateway.
+fn listen_on(
+    input: &Input<'_>,
+    draft: &mut Draft,
+    listener: ListenerId,
+    gateway: &GatewayId,
+    address: &ListenAddress,
+) {
+    let because = input.origins.because(&format!("gateway/{gateway}"), "gateway");
+    listen::bind(input, draft, listener, address, because);
 }
 
 /// Listens on every leased port of a gateway that is asked for, and on no other.
@@ -218,8 +256,7 @@ fn listen_for(input: &Input<'_>, draft: &mut Draft, leases: &Leases) {
         wanted.insert(listener.clone());
         let open = input.observed.listeners.get(&listener).and_then(|known| known.present());
         if open != Some(&address) {
-            let because = input.origins.because(&format!("gateway/{gateway}"), "gateway");
-            listen::bind(input, draft, listener, &address, because);
+            listen_on(input, draft, listener, gateway, &address);
         }
     }
     let open = input.observed.listeners.iter().filter(|(_, known)| known.present().is_some());

@@ -48,6 +48,20 @@ pub(super) fn close_all(input: &Input<'_>, draft: &mut Draft) {
     }
 }
 
+/// Paused: traffic goes on, also where the engine itself was started again meanwhile. What listens stays as it is.
+pub(super) fn keep_open(input: &Input<'_>, draft: &mut Draft) {
+    if let Some(wanted) = &input.desired.listen
+        && !is_open(input, &ListenerId::Www)
+    {
+        bind(input, draft, ListenerId::Www, wanted, causes(input));
+    }
+}
+
+/// Whether something listens for it, wherever.
+pub(super) fn is_open(input: &Input<'_>, listener: &ListenerId) -> bool {
+    input.observed.listeners.get(listener).is_some_and(|known| known.present().is_some())
+}
+
 pub(super) fn plan_www(input: &Input<'_>, draft: &mut Draft) {
     let listener = ListenerId::Www;
     match (&input.desired.listen, input.observed.listeners.get(&listener)) {

@@ -44,14 +44,19 @@ pub struct Input<'a> {
 
 impl Input<'_> {
     /// Whether the planner may only adopt, route and observe: nothing was ever accepted, a person
-    /// has paused it, the mode is `observe` (which closes listeners, too), or the product holds the port that its
-    /// own files name.
+    /// has paused it (what listened does so again), the mode is `observe` (which closes listeners), or the product
+    /// holds the port that its own files name.
     #[must_use]
     pub fn is_inert(&self) -> bool {
         self.observed.in_force.digest.is_none()
             || self.observed.memory.paused
             || self.desired.mode == Mode::Observe
             || in_the_way(self.desired, self.observed).is_some()
+    }
+
+    /// Whether it is inert because a person has paused it: then traffic goes on.
+    fn is_paused(&self) -> bool {
+        self.observed.memory.paused && self.observed.in_force.digest.is_some()
     }
 
     /// Whether it is inert because the files ask for no more than observing: then it lets nobody in either.
@@ -74,6 +79,9 @@ pub fn plan(input: &Input<'_>) -> Plan {
         listen::close_all(input, &mut draft);
     } else if let Some(held) = in_the_way(input.desired, input.observed) {
         listen::hold_for_incumbent(input, &mut draft, held);
+    } else if input.is_paused() {
+        listen::keep_open(input, &mut draft);
+        gateways::keep_open(input, &mut draft);
     }
     routes::plan_routes(input, &mut draft);
     hold_newer_files(input, &mut draft);
