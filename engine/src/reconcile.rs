@@ -284,11 +284,12 @@ impl Reconciler {
     /// # Errors
     /// They cannot be written as JSON.
     pub fn recorded(&mut self, at: Moment) -> Result<serde_json::Value, serde_json::Error> {
-        let (observed, requests, overrides) = match self.inputs.take() {
-            Some(inputs) => inputs,
+        let last = self.ring.back().map(|round| crate::recorded::lines(&round.plan));
+        let ((observed, requests, overrides), planned) = match self.inputs.take() {
+            Some(inputs) => (inputs, last),
             None => {
                 let (requests, overrides) = self.people(at);
-                (self.look(at), requests, overrides)
+                ((self.look(at), requests, overrides), None)
             }
         };
         let site = self.in_force.as_ref();
@@ -299,12 +300,14 @@ impl Reconciler {
             pinned: self.pinned_files(),
             requests,
             overrides,
+            former: self.lowered().origins.former(),
             site: site.map(|site| SavedSite::from(&*site.files)),
             node: self.ground.node.clone(),
             default_user: self.ground.default_user.clone(),
             self_contained: self.ground.self_contained,
             observed,
             now: at,
+            planned,
         })
     }
 

@@ -6,11 +6,12 @@ use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
-use engine_core::desired::{self, Ground, Override, Request};
+use engine_core::desired::{self, Former, Ground, Override, Request};
 use engine_core::ids::{Moment, NodeId, UserName};
 use engine_core::observed::Observed;
 use engine_core::plan::Plan;
 use engine_core::planner::{self, Input};
+use engine_core::report::text;
 use serde::{Deserialize, Serialize};
 
 use crate::saved::SavedSite;
@@ -38,6 +39,9 @@ pub struct Recorded {
     /// Commands that hide a line of a file.
     #[serde(default)]
     pub overrides: Vec<Override>,
+    /// Where things last stood that no file speaks of any more, of what acts and of what waits: causes name it.
+    #[serde(default)]
+    pub former: [Former; 2],
     /// This node.
     pub node: NodeId,
     /// The account of sessions whose file names none.
@@ -48,6 +52,16 @@ pub struct Recorded {
     pub observed: Observed,
     /// When.
     pub now: Moment,
+    /// What the engine planned from it, in the lines of [`lines`]; none where there was no round.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planned: Option<Vec<String>>,
+}
+
+/// A plan in lines that are the same wherever they are written.
+#[must_use]
+pub fn lines(plan: &Plan) -> Vec<String> {
+    let text = text::steps(plan, &|at| format!("{} ms", at.0));
+    text.lines().map(str::to_owned).collect()
 }
 
 /// Why a recorded round cannot be planned again.
@@ -67,17 +81,25 @@ pub enum RecordedError {
     Site(#[from] crate::saved::SavedError),
 }
 
-/// Writes a recorded round into `dir` as `round-N.json`, readable by the engine's account only: the files
-/// in it hold secrets in clear.
+/// Writes a recorded round into `dir` as `MILLISECONDS-round-N.json`, so that an engine which starts again keeps what
+/// it wrote before; readable by its account only: the files in it hold secrets in clear.
 ///
 /// # Errors
 /// The directory or the file cannot be made.
-pub fn save(dir: &Path, number: u64, recorded: &serde_json::Value) -> std::io::Result<()> {
+pub fn save(
+    dir: &Path,
+    at: Moment,
+    number: u64,
+    recorded: &serde_json::Value,
+) -> std::io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-    let path = dir.join(format!("round-{number}.json"));
+    let name = format!("{}-round-{number}.json", at.0);
+    // Whole under its name, or not there: the engine may be killed while it writes.
+    let beside = dir.join(format!(".{name}.new"));
     let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    file.write_all(recorded.to_string().as_bytes())
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    file.write_all(recorded.to_string().as_bytes())?;
+    std::fs::rename(beside, dir.join(name))
 }
 
 impl Recorded {
@@ -115,6 +137,7 @@ impl Recorded {
         } else if self.observed.in_force.acting.is_some() {
             lowered = desired::act_on(&lower(self.acting)?, &lowered);
         }
+        lowered.origins.recall(self.former);
         let desired = desired::merge(lowered.desired, &self.requests, &self.overrides, self.now);
         let input = Input {
             desired: &desired,

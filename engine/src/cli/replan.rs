@@ -1,33 +1,47 @@
-//! `wharf replan FILE`: plan again from a recorded round.
+//! `wharf replan FILE...`: plan again from recorded rounds, and hold that against what was planned then.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::{FAILED, OK, complain, print};
-use crate::recorded::Recorded;
+use crate::recorded::{self, Recorded};
 
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  wharf replan rounds/1795667544355-round-12.json\n  wharf replan rounds/*.json\n\n\
+    Exit codes: 0 planned as then; 1 planned otherwise than the engine did then, or no recorded round; 64 usage."
+)]
 pub(super) struct ReplanArgs {
-    /// A file that `wharf serve --record DIR` wrote
-    file: PathBuf,
+    /// Files that `wharf serve --record DIR` wrote
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
 }
 
 pub(super) fn run(args: &ReplanArgs) -> u8 {
-    let text = match std::fs::read_to_string(&args.file) {
-        Ok(text) => text,
-        Err(error) => {
-            complain(&format!("{}: {error}", args.file.display()));
-            return FAILED;
+    let mut code = OK;
+    for file in &args.files {
+        if args.files.len() > 1 {
+            print(&format!("{}:\n", file.display()));
         }
-    };
-    let plan = match Recorded::parse(&text).and_then(Recorded::replan) {
-        Ok(plan) => plan,
-        Err(error) => {
-            complain(&format!("{}: {}", args.file.display(), crate::chain(&error)));
-            return FAILED;
+        if let Err(message) = replan(file) {
+            complain(&format!("{}: {message}", file.display()));
+            code = FAILED;
         }
-    };
+    }
+    code
+}
+
+fn replan(file: &Path) -> Result<(), String> {
+    let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
+    let recorded = Recorded::parse(&text).map_err(|error| crate::chain(&error))?;
+    let then = recorded.planned.clone();
+    let plan = recorded.replan().map_err(|error| crate::chain(&error))?;
     print(&engine_core::report::text::steps(&plan, &super::when));
-    OK
+    match then {
+        Some(then) if then != recorded::lines(&plan) => {
+            Err(format!("the engine planned otherwise then:\n{}", then.join("\n")))
+        }
+        _ => Ok(()),
+    }
 }

@@ -283,7 +283,8 @@ impl Control {
         };
         let saved = self.reconciler.recorded(round.at).map_err(|error| error.to_string());
         let saved = saved.and_then(|recorded| {
-            crate::recorded::save(&dir, round.number, &recorded).map_err(|error| error.to_string())
+            crate::recorded::save(&dir, round.at, round.number, &recorded)
+                .map_err(|error| error.to_string())
         });
         if let Err(error) = saved {
             tracing::warn!(error, dir = %dir.display(), "the round was not recorded");

@@ -8,13 +8,15 @@ mod session;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use self::session::{GoneVariables, SESSION};
 pub use self::session::{SessionOrigins, Variables};
 use crate::ids::SessionId;
 use crate::plan::Because;
 
-/// A line of a file that asks for something.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// A line of a file that asks for something. As JSON it is part of a recorded round.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Origin {
     /// The file's short name: `launcher-env`, `sessions.d/demo.toml`.
     pub file: Arc<str>,
@@ -24,6 +26,9 @@ pub struct Origin {
     pub option: String,
 }
 
+/// Where things last stood that no file speaks of any more.
+pub type Former = Arc<BTreeMap<String, Vec<Origin>>>;
+
 /// Origins by what they are the origin of: `listen`, `balancer`, `session/demo`,
 /// `session/demo/env LC_ALL`, `node/n3/weight`, `gateway/lab`. Cheap to copy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,7 +36,7 @@ pub struct Origins {
     map: Arc<BTreeMap<String, Vec<Origin>>>,
     sessions: Arc<BTreeMap<SessionId, Arc<SessionOrigins>>>,
     /// Where things last stood that no file speaks of any more.
-    former: Arc<BTreeMap<String, Vec<Origin>>>,
+    former: Former,
     /// Those of what waits for approval; see [`super::Desired::waiting`].
     pub(crate) waiting: Option<Arc<Origins>>,
 }
@@ -111,6 +116,21 @@ impl Origins {
             }
         }
         self.former = Arc::new(former);
+    }
+
+    /// Where things last stood, of what is there and of what waits: no set of files has it.
+    #[must_use]
+    pub fn former(&self) -> [Former; 2] {
+        let waiting = self.waiting.as_ref().map(|waiting| Arc::clone(&waiting.former));
+        [Arc::clone(&self.former), waiting.unwrap_or_default()]
+    }
+
+    /// Takes up where things last stood, as [`Origins::former`] gave it.
+    pub fn recall(&mut self, [own, waiting]: [Former; 2]) {
+        self.former = own;
+        if let Some(of_waiting) = &mut self.waiting {
+            Arc::make_mut(of_waiting).former = waiting;
+        }
     }
 
     /// Whether `what` is a part of a session of which nothing is known any more.
