@@ -9,6 +9,7 @@ use engine_core::observed::Observed;
 use engine_core::plan::{Action, On, Plan, Step};
 use engine_core::predict;
 
+use crate::boundary;
 use crate::ledger::{Ledger, Write};
 use crate::ports::{Launcher, Routes, Secrets, StoreError, Workbenches};
 
@@ -121,7 +122,10 @@ fn take<'a>(
     }
     for step in wave {
         if !over.contains_key(step.id.as_str()) {
+            let kind = step.id.split('/').next().unwrap_or_default();
+            boundary::reached("before", kind);
             let result = carry_out(step, hands, now);
+            boundary::reached("after", kind);
             over.insert(&step.id, result);
         }
     }

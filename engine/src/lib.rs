@@ -3,6 +3,7 @@
 //! Read `engine/ARCHITECTURE.md` first; then `ports`, then `reconcile`.
 
 pub mod admin;
+pub mod boundary;
 pub mod cli;
 pub mod control;
 pub mod demo;

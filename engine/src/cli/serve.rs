@@ -52,6 +52,14 @@ pub(super) struct ServeArgs {
     /// Save the inputs of each round that does something into this directory, for `replan`
     #[arg(long, value_name = "DIR")]
     record: Option<PathBuf>,
+    /// Debug builds: write each boundary that is reached into this file
+    #[cfg(debug_assertions)]
+    #[arg(long, hide = true, value_name = "FILE")]
+    boundaries: Option<PathBuf>,
+    /// Debug builds: die at the boundary with this number
+    #[cfg(debug_assertions)]
+    #[arg(long, hide = true, value_name = "N", requires = "boundaries")]
+    die_at: Option<u64>,
 }
 
 /// The system's clock.
@@ -113,6 +121,10 @@ pub(super) fn prepare(global: &Global, dir: Option<&Path>) -> Result<Start, Stri
 
 fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
     crate::logging::start(global.verbose);
+    #[cfg(debug_assertions)]
+    if let Some(log) = &args.boundaries {
+        crate::boundary::tell(log, args.die_at).map_err(|error| crate::chain(&error))?;
+    }
     crate::instance::raise_descriptor_limit();
     let mut start = prepare(global, args.dir.as_deref())?;
     let plain = |error: &dyn std::error::Error| crate::chain(error);
@@ -120,6 +132,9 @@ fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
     start.layout = warden.layout().clone();
     let _lock = crate::instance::lock(&start.layout).map_err(|error| plain(&error))?;
     let warden: Arc<dyn Warden> = Arc::new(warden);
+    if let Err(error) = warden.call(&Call::FinishRemovals) {
+        tracing::warn!(error = crate::chain(&error), "directories of ended sessions stay behind");
+    }
     let (account, home) = make_home(&*warden, &start)?;
     let key = Key::load_or_create(&start.layout.state.join("key")).map_err(|e| plain(&e))?;
     start.ground.digest_key = key.bytes_for("secret digests").to_vec();

@@ -16,6 +16,7 @@ use super::directory::OpenError;
 use super::recovery::Recovery;
 use super::sled::{Opened, SledStore};
 use super::snapshot::{Image, SnapshotError};
+use crate::boundary;
 use crate::ports::{Batch, Clock, Store, StoreError, Version, Versioned};
 
 /// How long after a failed opening the next is tried.
@@ -130,12 +131,21 @@ impl Store for LateStore {
     }
 
     fn commit(&self, batch: &Batch) -> Result<Version, StoreError> {
-        self.store()?.commit(batch)
+        let store = self.store()?;
+        boundary::reached("before", "store-commit");
+        let done = store.commit(batch);
+        boundary::reached("after", "store-commit");
+        done
     }
 
     fn commit_all(&self, batches: &[Batch]) -> Vec<Result<Version, StoreError>> {
         match self.store() {
-            Ok(store) => store.commit_all(batches),
+            Ok(store) => {
+                boundary::reached("before", "store-group");
+                let done = store.commit_all(batches);
+                boundary::reached("after", "store-group");
+                done
+            }
             Err(_) => batches.iter().map(|batch| self.commit(batch)).collect(),
         }
     }

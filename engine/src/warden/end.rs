@@ -1,8 +1,9 @@
 //! Ending an incarnation, killing what a dead keeper left, and removing what is over.
 
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use engine_core::ids::Incarnation;
 use rustix::fs::{AtFlags, OFlags};
 
 use super::{InProcess, refused, system};
+use crate::boundary;
 use crate::keeper;
 use crate::keeper::protocol::{Answer, Request, ask};
 use crate::keeper::record::{self, EXIT, ExitRecord, IDENTITY, Identity, SPEC, Spec};
@@ -91,28 +93,67 @@ impl InProcess {
         remove_dir(&self.bounds.layout.sessions(), incarnation)
             .map_err(|source| system(what(), source))
     }
+
+    /// Removes what is left of directories whose removal a crash has cut short.
+    pub(super) fn finish_removals(&self) -> Result<(), WardenError> {
+        let finish = || -> io::Result<()> {
+            let sessions = record::open_dir(&self.bounds.layout.sessions())?;
+            for session in names_in(&sessions)? {
+                let Ok(parent) = open_session(&sessions, Path::new(&session)) else { continue };
+                let gone = names_in(&parent)?;
+                for name in gone.iter().filter(|name| name.to_string_lossy().ends_with(GONE)) {
+                    remove_all(&parent, name)?;
+                }
+                let _ = rustix::fs::unlinkat(&sessions, &session, AtFlags::REMOVEDIR);
+            }
+            Ok(())
+        };
+        finish().map_err(|source| system("finish removals of directories", source))
+    }
 }
+
+/// How the name of a directory ends that is being removed.
+const GONE: &str = ".gone";
 
 /// Renamed before it is emptied: half a directory must not look like an incarnation that never began.
 fn remove_dir(sessions: &Path, incarnation: &Incarnation) -> io::Result<()> {
     let session = Path::new(incarnation.session.as_str());
     let sessions = record::open_dir(sessions)?;
-    let flags = OFlags::DIRECTORY | OFlags::RDONLY;
-    let parent = record::open_below(sessions.as_fd(), session, flags)?;
-    let gone = format!(".{}.gone", incarnation.n);
-    let held = format!("/proc/self/fd/{}/{gone}", parent.as_raw_fd());
-    match std::fs::remove_dir_all(&held) {
+    let parent = open_session(&sessions, session)?;
+    let gone = OsString::from(format!(".{}{GONE}", incarnation.n));
+    match remove_all(&parent, &gone) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
     rustix::fs::renameat(&parent, incarnation.n.to_string(), &parent, &gone)?;
     rustix::fs::fsync(&parent)?;
-    // Of the standard library: follows no symlink, whatever the session's user has put there.
-    std::fs::remove_dir_all(&held)?;
+    boundary::reached("after", "directory-renamed");
+    remove_all(&parent, &gone)?;
     // The session's own directory goes with its last incarnation.
     let _ = rustix::fs::unlinkat(&sessions, session, AtFlags::REMOVEDIR);
     Ok(())
+}
+
+/// The directory of a session's incarnations, held.
+fn open_session(sessions: &OwnedFd, session: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::DIRECTORY | OFlags::RDONLY;
+    record::open_below(sessions.as_fd(), session, flags)
+}
+
+/// A directory in a held one, with all that is in it. By the standard library, which follows no symlink, whatever
+/// the session's user has put there.
+fn remove_all(parent: &OwnedFd, name: &OsStr) -> io::Result<()> {
+    std::fs::remove_dir_all(held(parent).join(name))
+}
+
+/// The names in a held directory.
+fn names_in(dir: &OwnedFd) -> io::Result<Vec<OsString>> {
+    std::fs::read_dir(held(dir))?.map(|entry| Ok(entry?.file_name())).collect()
+}
+
+fn held(dir: &OwnedFd) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", dir.as_raw_fd()))
 }
 
 fn is_over(dir: &OwnedFd) -> Result<bool, WardenError> {

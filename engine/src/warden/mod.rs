@@ -142,6 +142,7 @@ impl Warden for InProcess {
             }
             Call::KillLeftovers { incarnation } => self.kill_leftovers(incarnation).map(done),
             Call::Remove { incarnation } => self.remove(incarnation).map(done),
+            Call::FinishRemovals => self.finish_removals().map(done),
             Call::Bind { address } => {
                 bind::listen(address).map(|fd| (Answer::Descriptor, vec![fd]))
             }

@@ -46,6 +46,8 @@ pub enum Call {
         /// Which.
         incarnation: Incarnation,
     },
+    /// Remove what is left of directories whose removal was cut short; asked once, by who holds the instance's lock.
+    FinishRemovals,
     /// Bind a TCP address and listen; the descriptor comes with the answer.
     Bind {
         /// Where.

@@ -15,6 +15,7 @@ use nix::unistd::User;
 use rustix::fs::{MemfdFlags, Mode, SealFlags};
 
 use super::{InProcess, directory, refused, system};
+use crate::boundary;
 use crate::keeper;
 use crate::keeper::child::Environment;
 use crate::keeper::record::{self, EXIT, ExitRecord, FORMAT, SPEC, Spec, USER_DIR};
@@ -35,6 +36,7 @@ impl InProcess {
         let environment = seal_environment(env).map_err(|source| system("hold secrets", source))?;
         let boot_id = keeper::process::boot_id().map_err(|source| system("read /proc", source))?;
         let dir = self.fence(order)?;
+        boundary::reached("after", "directory-made");
         let spec = Spec {
             format: FORMAT,
             boot_id,
@@ -46,6 +48,7 @@ impl InProcess {
         };
         record::write(dir.as_fd(), SPEC, &spec, self.bounds.group())
             .map_err(|source| system(what(), source))?;
+        boundary::reached("after", "spec-written");
         let path = self.bounds.layout.incarnation(incarnation);
         let started = keeper::start(&self.bounds.exe, &path, Stdio::from(environment));
         started.map_err(|source| {

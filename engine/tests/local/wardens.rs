@@ -135,6 +135,25 @@ fn a_session_full_of_traps_is_removed_and_nothing_else() {
 }
 
 #[test]
+fn a_removal_that_was_cut_short_is_finished_and_no_other_directory_is_touched() {
+    both(|world, warden| {
+        let order = world.order("cut", 2, "/bin/true", &[]);
+        call(warden, &start(&order)).unwrap();
+        wait_for_exit(world, &order.incarnation);
+        let sessions = world.layout.sessions();
+        for cut in ["cut/.1.gone/u", "over/.7.gone/u", "never-begun"] {
+            std::fs::create_dir_all(sessions.join(cut)).unwrap();
+        }
+        call(warden, &Call::FinishRemovals).unwrap();
+        let names = |dir: &Path| -> Vec<_> {
+            std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+        };
+        assert_eq!(names(&sessions), ["cut"]);
+        assert_eq!(names(&sessions.join("cut")), ["2"]);
+    });
+}
+
+#[test]
 fn only_files_below_the_directories_of_its_start_are_opened() {
     both(|world, warden| {
         let etc = world.dir.path().join("etc");

@@ -81,6 +81,24 @@ impl Engine {
         engine
     }
 
+    /// Tells `serve` this from its next start on, and nothing that it was told before.
+    pub fn told(&mut self, args: &[&str]) {
+        self.args = args.iter().map(ToString::to_string).collect();
+    }
+
+    /// Whether it has ended by itself, or was never started; if it has, it may be started again.
+    ///
+    /// # Panics
+    /// The system does not know its own child.
+    pub fn is_over(&mut self) -> bool {
+        let Some(child) = &mut self.child else { return true };
+        let over = child.try_wait().expect("it is ours").is_some();
+        if over {
+            self.child = None;
+        }
+        over
+    }
+
     /// Starts it again.
     ///
     /// # Panics

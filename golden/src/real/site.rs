@@ -82,12 +82,13 @@ impl Site {
         fs::write(&path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     }
 
-    /// Writes it beside and renames it over, as Ansible and Puppet do.
+    /// Writes it beside and renames it over, as Ansible and Puppet do; makes its directory.
     ///
     /// # Panics
     /// It cannot.
     pub fn replace(&self, name: &str, text: &str) {
         let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("it has a directory")).expect("it is ours");
         let beside = path.with_extension("new~");
         fs::write(&beside, text).expect("the directory is ours");
         fs::rename(&beside, &path).expect("the same directory");

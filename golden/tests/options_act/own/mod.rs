@@ -175,9 +175,6 @@ impl Editor {
     }
 
     fn write(&self, file: &str) {
-        let path = self.busy.engine.site.path(file);
-        let dir = path.parent().expect("it has a directory");
-        std::fs::create_dir_all(dir).expect("the directory is ours");
         self.busy.engine.site.replace(file, &text_of(&self.files[file]));
     }
 
