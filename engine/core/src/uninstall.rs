@@ -290,6 +290,56 @@ mod tests {
     }
 
     #[test]
+    fn what_stays_is_named_with_what_it_holds() {
+        let found = Installed {
+            foreign: 1,
+            homes: vec!["/var/lib/wharf/homes/nobody".to_owned()],
+            store: Some("/srv/wharf/store".to_owned()),
+            ..serving()
+        };
+        let planned = plan(&found);
+        let stays: Vec<String> =
+            planned.stays.iter().map(|of| format!("{}: {}", of.what, of.note)).collect();
+        assert_eq!(
+            stays,
+            [
+                "1 session of the product: they were shown only",
+                "/etc/rstudio: what people wrote; nothing of ours ever wrote there",
+                "/var/lib/wharf/homes/nobody: a home that the engine made, with what people keep in it",
+                "/var/lib/wharf: generations, requests, overrides; sealed files, and the key that opens them",
+                "/srv/wharf/store: the store, kept apart from the state",
+                "/run/wharf: sockets, and the directories of sessions with their logs; gone at the next boot",
+                "/etc/systemd/system/wharf.service: installed",
+                "/usr/bin/wharf: installed",
+            ]
+        );
+        let notes: Vec<String> =
+            planned.commands.iter().map(|of| format!("{}: {}", of.command, of.note)).collect();
+        assert_eq!(
+            notes[5..],
+            [
+                "rm -r /var/lib/wharf: for good: what is known of sessions, the key of sealed files, and the homes in it",
+                "rm -r /srv/wharf/store: for good",
+                "rm -r /run/wharf: once no session lives any more",
+            ]
+        );
+        assert!(notes[1].ends_with(": ends 3 sessions: they outlive the engine"), "{notes:?}");
+    }
+
+    #[test]
+    fn an_engine_without_a_unit_is_killed_and_frees_its_port() {
+        for mode in [None, Some(Mode::Observe), Some(Mode::Beside)] {
+            let found =
+                Installed { mode, units: Vec::new(), sessions: BTreeMap::new(), ..serving() };
+            let stop = plan(&found).commands.remove(1);
+            assert_eq!(stop.command, "kill 812");
+            assert_eq!(stop.note, "the engine stops; 0.0.0.0:8787 is free again");
+        }
+        let found = Installed { units: Vec::new(), listens: Vec::new(), ..serving() };
+        assert_eq!(plan(&found).commands[2].note, "the engine stops");
+    }
+
+    #[test]
     fn where_nothing_is_nothing_is_to_be_done() {
         let none = plan(&Installed::default());
         assert!(none.commands.is_empty() && none.stays.is_empty() && none.ends.is_empty());

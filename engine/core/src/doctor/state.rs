@@ -154,6 +154,40 @@ mod tests {
         (code, lines.map(|of| format!("{} {}: {}", of.verdict.word(), of.area, of.text)).collect())
     }
 
+    #[test]
+    fn the_summary_counts_what_lives() {
+        let said = |directories: &[(&str, DirectorySeen)], numbers: &[&str]| {
+            let mut records = Records::default();
+            for session in numbers {
+                records.numbers.insert(session.parse().unwrap(), 9);
+            }
+            let all = directories.iter().map(|(text, seen)| (incarnation(text), seen.clone()));
+            let node: NodeId = "n1".parse().unwrap();
+            let found = compare(&records, &all.collect(), &node, true);
+            let summary = found.last().unwrap();
+            assert_eq!((summary.area.as_str(), summary.verdict), ("directories", Verdict::Ok));
+            summary.text.clone()
+        };
+        assert_eq!(
+            said(&[("a#1", LIVES)], &["a"]),
+            "1 directory, 1 of them with a living session; the store knows 1 session"
+        );
+        assert_eq!(
+            said(&[("a#1", LIVES), ("b#2", DirectorySeen::Over)], &["a", "b"]),
+            "2 directories, 1 of them with a living session; the store knows 2 sessions"
+        );
+    }
+
+    #[test]
+    fn an_intent_on_another_node_is_not_ours_to_miss() {
+        let node: NodeId = "n1".parse().unwrap();
+        let mut records = Records::default();
+        let placed = Placed { n: 1, node: "n2".parse().unwrap(), at: Moment(0) };
+        records.placements.insert("a".parse().unwrap(), placed);
+        records.numbers.insert("a".parse().unwrap(), 1);
+        assert_eq!(compare(&records, &BTreeMap::new(), &node, false).len(), 1);
+    }
+
     const LIVES: DirectorySeen = DirectorySeen::Lives { pid: 4711 };
 
     #[test]

@@ -53,3 +53,47 @@ pub(super) fn mark_pending(steps: &mut [PlannedStep], before: &[PlannedStep]) {
         step.pending = before.contains(step.id.as_str());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::forecast::Round;
+    use crate::ids::Moment;
+    use crate::observed::Observed;
+    use crate::plan::{Action, Plan, Step};
+
+    fn round(ids: &[&str]) -> Round {
+        let step = |id: &&str| Step {
+            id: (*id).to_owned(),
+            on: On::Site,
+            action: Action::Retire { session: "a".parse().unwrap() },
+            after: Vec::new(),
+            because: Vec::new(),
+            impact: Impact::None,
+        };
+        let plan = Plan { steps: ids.iter().map(step).collect(), ..Plan::default() };
+        Round { at: Moment(0), plan }
+    }
+
+    fn planned(rounds: &[&[&str]]) -> Vec<PlannedStep> {
+        let rounds = rounds.iter().map(|ids| round(ids)).collect();
+        let world = Observed::empty("n1".parse().unwrap());
+        steps(&Forecast { rounds, world, arrived: true })
+    }
+
+    #[test]
+    fn each_step_is_told_once_in_the_round_in_which_it_comes_first() {
+        let told = planned(&[&["start/a#1", "route/a#1"], &[], &["route/a#1", "end/b#1"], &[]]);
+        let told: Vec<(&str, usize)> = told.iter().map(|of| (of.id.as_str(), of.round)).collect();
+        // A round in which time passes and nothing is done is none.
+        assert_eq!(told, [("start/a#1", 1), ("route/a#1", 1), ("end/b#1", 2)]);
+    }
+
+    #[test]
+    fn a_step_that_is_taken_anyway_is_pending() {
+        let mut told = planned(&[&["start/a#1", "end/b#1"]]);
+        mark_pending(&mut told, &planned(&[&["end/b#1", "balance"]]));
+        let pending: Vec<bool> = told.iter().map(|of| of.pending).collect();
+        assert_eq!(pending, [false, true]);
+    }
+}

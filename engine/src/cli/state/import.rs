@@ -124,7 +124,7 @@ fn examine(args: &ImportArgs, image: &Image, kept: &Kept) -> Result<(), u8> {
             args.file.display()
         )));
     }
-    let seal = if opens { kept.seal() } else { None };
+    let seal = if opens && !args.other_key { kept.seal() } else { None };
     let audit = audit(&image.records, seal.as_ref());
     let bad = audit.findings.iter().filter(|finding| finding.verdict == Verdict::Failed);
     let bad: Vec<String> = bad.map(|of| format!("{}: {}", of.area, of.text)).collect();
