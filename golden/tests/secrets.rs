@@ -227,6 +227,9 @@ fn look_at_answers(search: &mut Search, engine: &Engine, when: &str) {
     for question in questions {
         search.look_ran(&format!("wharf {} ({when})", question.join(" ")), &engine.admin(question));
     }
+    for made in [kept, archive, copy] {
+        assert!(Path::new(&made).is_file(), "{made} was not made ({when})");
+    }
 }
 
 #[test]
@@ -308,6 +311,10 @@ fn secrets_are_in_the_sessions_that_they_are_for_and_nowhere_else() {
 
     // Killed, and started again from what it has stored.
     engine.kill_9();
+    let archive = engine.site.around().join("state/without an engine.tar").display().to_string();
+    let made = ran(engine.command().args(["support", "--out", &archive]).arg(engine.site.dir()));
+    assert_eq!(made.code, Some(0), "{made:?}");
+    search.look_ran("wharf support (without an engine)", &made);
     engine.restart();
     look_at_answers(&mut search, &engine, "started again");
     assert!(demo.is_alive());

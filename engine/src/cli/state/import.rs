@@ -24,7 +24,8 @@ use crate::store::snapshot::{self, Image};
 pub(in crate::cli) struct ImportArgs {
     /// What `wharf state export` wrote
     file: PathBuf,
-    /// The configuration directory, as `serve` is given it [default: that of the instance in FILE]
+    /// The configuration directory, as `serve` is given it; needed where its `wharf.toml` names another store
+    /// [default: the state directory of the instance in FILE]
     dir: Option<PathBuf>,
     /// Take the place of a store that is there; it is moved aside, not deleted
     #[arg(long)]
