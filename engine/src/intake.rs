@@ -17,6 +17,10 @@ use grammar::value::Millis;
 use crate::load::{Loaded, Reader};
 use crate::watch::{ArmReport, WatchSet, Watcher};
 
+mod patient;
+
+pub use patient::{PATIENCE, Patient, PatientRead};
+
 /// Places watches: the [`Watcher`], or what stands for it in a simulation.
 pub trait Arm: Send {
     /// Watches exactly the directories of `set`.

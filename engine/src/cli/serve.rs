@@ -20,7 +20,7 @@ use crate::control::requests::Services;
 use crate::control::{Control, Event, Told, narrate};
 use crate::identity::{Identity, Key, Person, SystemGroups};
 use crate::incumbent::IncumbentWatch;
-use crate::intake::Intake;
+use crate::intake::{Intake, PATIENCE, Patient};
 use crate::launcher::accounts::{SystemAccounts, fallback_user};
 use crate::launcher::local::LocalLauncher;
 use crate::launcher::workbench::LocalWorkbenches;
@@ -193,7 +193,7 @@ fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
     if args.record.is_some() {
         reconciler.keep_inputs();
     }
-    let intake = intake(&start, &reconciler, events.clone());
+    let intake = intake(&start, &reconciler, events.clone())?;
     let mint_identity = Arc::clone(&identity);
     let services = Services {
         status: Arc::clone(&status),
@@ -314,21 +314,31 @@ fn open_store(start: &Start, clock: Arc<dyn Clock>) -> Result<Arc<LateStore>, St
     Ok(Arc::new(store))
 }
 
-fn intake(start: &Start, reconciler: &Reconciler, events: mpsc::Sender<Event>) -> Intake {
+fn intake(
+    start: &Start,
+    reconciler: &Reconciler,
+    events: mpsc::Sender<Event>,
+) -> Result<Intake, String> {
+    let wake = events.clone();
     let watcher = Watcher::new(move |_| {
         let _ = events.send(Event::Files);
     });
     let reader = Box::new(Reader::new(start.dirs.clone()));
+    let dirs = start.dirs.clone();
+    let (watcher, reader) = Patient::start(Box::new(watcher), reader, dirs, PATIENCE, move || {
+        let _ = wake.send(Event::Files);
+    })
+    .map_err(|error| format!("cannot look at the files: {error}"))?;
+    let (watcher, reader) = (Box::new(watcher), Box::new(reader));
     let in_force = reconciler.in_force();
     let digest = in_force.and_then(|site| site.mark.digest);
     let settle = in_force.map_or_else(Settle::default, |site| site.lowered.engine.settle);
     let poll = in_force.and_then(|site| site.lowered.engine.poll).unwrap_or(POLL);
-    let watcher = Box::new(watcher);
     let mut intake = Intake::start(watcher, reader, settle, poll, digest, super::now());
     if let Some(site) = in_force {
         intake.hold_against(Arc::clone(&site.files));
     }
-    intake
+    Ok(intake)
 }
 
 /// Asks for a snapshot of the store after each generation, and every five minutes in which something changed.

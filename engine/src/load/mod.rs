@@ -72,7 +72,8 @@ pub fn load_again(
             break loaded;
         }
         if tries == TRIES {
-            break Pass::unsteady(dirs, loaded, now);
+            // A site whose directories do not hold still says nothing.
+            break nobody_knows(dirs, "it is replaced while it is read", loaded.watch, now);
         }
         tries += 1;
     };
@@ -141,21 +142,6 @@ impl<'a> Pass<'a> {
         pass.files.unreadable.sort();
         pass.files.unreadable.dedup();
         (Loaded { files: pass.files, watch: pass.watch }, steady)
-    }
-
-    /// A site whose directories do not hold still says nothing.
-    fn unsteady(dirs: &SiteDirs, loaded: Loaded, now: Moment) -> Loaded {
-        let kind = FileProblemKind::DirectoryUnreadable("it is replaced while it is read".into());
-        let mut files = nothing(dirs);
-        let file = Arc::clone(&files.workbench_dir);
-        let unknown = unknown(&kind, now);
-        files.workbench.values_mut().for_each(|known| *known = unknown.clone());
-        files.wharf = unknown;
-        for drop_in in DropIn::ALL {
-            *files.managed_mut(drop_in) = Managed::Unknown { since: now, reason: kind.reason() };
-        }
-        files.unreadable.push(FileProblem { file, kind });
-        Loaded { files, watch: loaded.watch }
     }
 
     fn read_workbench(&mut self, dirs: &SiteDirs) {
@@ -354,6 +340,21 @@ impl<'a> Pass<'a> {
         self.files.unreadable.push(FileProblem { file: shown(path), kind: kind.clone() });
         unknown(kind, self.now)
     }
+}
+
+/// A site of which nobody can say anything, and why.
+pub(crate) fn nobody_knows(dirs: &SiteDirs, why: &str, watch: WatchSet, now: Moment) -> Loaded {
+    let kind = FileProblemKind::DirectoryUnreadable(why.to_owned());
+    let mut files = nothing(dirs);
+    let file = Arc::clone(&files.workbench_dir);
+    let unknown = unknown(&kind, now);
+    files.workbench.values_mut().for_each(|known| *known = unknown.clone());
+    files.wharf = unknown;
+    for drop_in in DropIn::ALL {
+        *files.managed_mut(drop_in) = Managed::Unknown { since: now, reason: kind.reason() };
+    }
+    files.unreadable.push(FileProblem { file, kind });
+    Loaded { files, watch }
 }
 
 /// A site in which nothing was looked at yet.

@@ -3,7 +3,9 @@
 //!
 //! Each test runs within mounts of its own.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use golden::real::engine::is;
 use golden::real::{Engine, Own, Site, holds_for, within};
@@ -215,4 +217,62 @@ fn both_directories() {
 #[test]
 fn a_site_that_is_unmounted_keeps_what_is_in_force() {
     within(Own::Mounts, a_site_that_is_unmounted_keeps_what_is_in_force, both_directories);
+}
+
+/// A file system that answers nothing, as NFS whose server is gone: FUSE, with nobody who reads the requests. Ends
+/// with an error for everything when the program ends.
+const SILENT: &str = r#"exec 3<>/dev/fuse
+    mount -i -t fuse -o "fd=3,rootmode=40000,user_id=$(id -u),group_id=$(id -g)" none "$D"
+    echo mounted; read -r line"#;
+
+fn a_silent_file_system() {
+    let fuse = std::fs::OpenOptions::new().read(true).write(true).open("/dev/fuse");
+    if let Err(error) = fuse {
+        println!("NOT RUN: /dev/fuse: {error}");
+        return;
+    }
+    let site = Site::empty();
+    site.write("wharf.toml", &wharf_toml(NEVER, "0s"));
+    site.write("sessions.d/one.toml", ENDS);
+    let mut engine = Engine::start(site);
+    let mut sessions = Connected::to(&mut engine, &["one"]);
+    let dir = engine.site.path("sessions.d");
+    let mut server = Command::new("sh")
+        .args(["-ec", SILENT])
+        .env("D", &dir)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("there is a shell");
+    let mut said = BufReader::new(server.stdout.take().expect("a pipe")).lines();
+    assert_eq!(said.next().expect("it says so").expect("a line"), "mounted");
+    let refused = engine.wait_status("it is refused", |status| status.refused.clone());
+    assert!(refused.problems[0].contains("does not answer"), "{refused:?}");
+    // Commands are answered, and nobody is hurt.
+    is(&engine.admin(&["status"]), 2, "POLLED");
+    is(&engine.admin(&["plan"]), 1, "does not answer");
+    sessions.are_known_to(&mut engine);
+    // What hung comes back with an error, and at last the file system goes.
+    drop(server.stdin.take());
+    let _ = server.wait();
+    engine.wait_status("it is another reason", |status| {
+        let refused = status.refused.as_ref()?;
+        (!refused.problems[0].contains("does not answer")).then_some(())
+    });
+    sessions.are_known_to(&mut engine);
+    unmount(&dir);
+    engine.wait_status("as before", |status| {
+        (status.refused.is_none() && status.holds.is_empty() && status.settled).then_some(())
+    });
+    sessions.are_known_to(&mut engine);
+    assert_eq!(engine.status().expect("it answers").generation.0, 1);
+}
+
+#[test]
+fn a_file_system_that_does_not_answer_stops_the_reading_and_nothing_else() {
+    within(
+        Own::Mounts,
+        a_file_system_that_does_not_answer_stops_the_reading_and_nothing_else,
+        a_silent_file_system,
+    );
 }
