@@ -102,6 +102,9 @@ pub(super) struct ReloadArgs {
     /// How long to wait, in seconds
     #[arg(long, default_value_t = 30, value_name = "SECONDS")]
     timeout: u64,
+    /// With --wait: the verdict as JSON
+    #[arg(long, requires = "wait")]
+    json: bool,
 }
 
 pub(super) fn reload(global: &Global, args: &ReloadArgs) -> u8 {
@@ -117,7 +120,7 @@ pub(super) fn reload(global: &Global, args: &ReloadArgs) -> u8 {
     }
     match wait_for_verdict(global, &before, Duration::from_secs(args.timeout)) {
         Ok(now) => {
-            let code = verdict(&now);
+            let code = if args.json { verdict_as_json(&now) } else { verdict(&now) };
             let new = args.detailed_exitcode && now.generation > before.generation;
             if code == OK && new { CHANGES } else { code }
         }
@@ -146,6 +149,19 @@ pub(super) fn wait_for_verdict(
     });
     complain(&format!("no verdict within {} s{}", patience.as_secs(), windows.collect::<String>()));
     Err(FAILED)
+}
+
+fn verdict_as_json(status: &StatusView) -> u8 {
+    let refused = status.refused.as_ref();
+    let problems = refused.map_or(&[][..], |refusal| &refusal.problems);
+    let verdict = serde_json::json!({
+        "format_version": "1.0",
+        "accepted": refused.is_none(),
+        "generation": status.generation,
+        "problems": problems,
+    });
+    print(&format!("{verdict:#}\n"));
+    if refused.is_none() { OK } else { FAILED }
 }
 
 pub(super) fn verdict(status: &StatusView) -> u8 {

@@ -126,6 +126,11 @@ fn render_engine(page: &mut Page, status: &StatusView) {
         "When the set in force was accepted.",
         seconds(status.since.0),
     );
+    page.single(
+        "wharf_config_polled_directories",
+        "Directories whose changes raise no event; they are read again and again.",
+        status.polled.len(),
+    );
     page.family("wharf_config_generation", "gauge", "The generation in force.");
     page.sample("wharf_config_generation", &[("node", &status.node)], status.generation);
 

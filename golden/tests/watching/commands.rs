@@ -44,6 +44,10 @@ fn reload_reads_at_once_and_its_exit_code_is_the_verdict() {
         is(&refused, 1, "stays in force");
         assert_eq!(refused.stdout, "", "only a result stands on stdout: {refused:?}");
     }
+    let refused = bench.engine.admin(&["reload", "--wait", "--json"]);
+    let verdict: serde_json::Value = serde_json::from_str(&refused.stdout).expect("an object");
+    assert_eq!((refused.code, &verdict["accepted"]), (Some(1), &false.into()), "{refused:?}");
+    assert!(verdict["problems"][0].as_str().is_some_and(|line| line.contains("www-prot")));
     bench.engine.site.write("rserver.conf", &good);
     is(&bench.engine.admin(&["reload", "--wait"]), 0, "is in force");
     is(&bench.engine.admin(&["reload"]), 0, "looking at the files");
