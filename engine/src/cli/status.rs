@@ -84,6 +84,7 @@ pub(super) fn render(status: &StatusView) -> String {
             for problem in &refusal.problems {
                 let _ = writeln!(out, "  {problem}");
             }
+            out.push_str("  with the lines, and what to do: wharf plan\n");
         }
     }
     if let Some(acting) = status.acting {

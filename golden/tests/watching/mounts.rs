@@ -101,6 +101,7 @@ fn an_unmounted_directory() {
     let line = &refused.problems[0];
     assert!(line.contains("sessions.d") && line.contains("WH0618"), "{line}");
     is(&engine.admin(&["status"]), 2, "nothing is mounted on it any more");
+    is(&engine.admin(&["status"]), 2, "what to do: wharf plan");
     is(&engine.admin(&["plan"]), 1, "mount it");
     is(&engine.admin(&["reload", "--wait"]), 1, "WH0618");
     sessions.are_untouched();
