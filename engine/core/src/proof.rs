@@ -84,6 +84,9 @@ fn touches_only_ours(input: &Input<'_>, step: &Step) -> Result<(), String> {
 /// What no directory manages, and what cannot be read, never ends but by a person's own word.
 fn ends_only_what_may_end(input: &Input<'_>, step: &Step) -> Result<(), String> {
     let Action::End { incarnation, purpose, .. } = &step.action else { return Ok(()) };
+    if input.observed.records.is_unknown() {
+        return Err(format!("{} ends a session though the store cannot be used", step.id));
+    }
     let sessions = &input.desired.sessions;
     let told = input.desired.told_to_stop.contains_key(&incarnation.session);
     if told && matches!(purpose, EndPurpose::Stopped) && step.impact == Impact::Ended {

@@ -142,7 +142,7 @@ fn impossible_hold(hold: &str, impact: Impact) -> Option<&'static str> {
             Some("a")
         }
         ("approval", Impact::None)
-        | ("harm-delay" | "approval" | "idle", Impact::Restarted | Impact::Ended)
+        | ("harm-delay" | "approval" | "idle" | "unknown", Impact::Restarted | Impact::Ended)
         | ("window", Impact::Restarted)
         | ("pinned", Impact::None | Impact::Ended) => None,
         ("harm-delay" | "idle" | "window" | "pinned", _) => Some("e"),

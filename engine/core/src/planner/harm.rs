@@ -1,7 +1,9 @@
 //! Slow to hurt: harm that a change of files would do waits for harm-delay and goes away with its
 //! cause; more of it than `max-harmed` waits for a person (the brake).
 //!
-//! Every such step comes through here, and only here; a person's own command does not.
+//! Every such step comes through here, and only here; a person's own command does not. While the store cannot be
+//! used nothing ends at all, whoever asks for it: whether somebody has paused the engine is not known then, and whom
+//! an end hurts cannot be written down.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,8 +12,9 @@ use grammar::value::Millis;
 use super::{Draft, Harm, Input, confirm};
 use crate::desired::Apply;
 use crate::ids::{Moment, SessionId};
+use crate::known::Known;
 use crate::observed::HarmWanted;
-use crate::plan::{Hold, Plan, Resource, WaitingOn};
+use crate::plan::{Action, Hold, Plan, Resource, Step, WaitingOn};
 
 /// Harm within this time counts together, in milliseconds (design.md §6: a slow `rsync --delete` is
 /// many generations).
@@ -23,6 +26,10 @@ pub(super) const ASKS: &str = "policy apply asks for confirmation";
 /// Decides about the harms of a draft and puts the plan into its final order.
 pub(super) fn settle(input: &Input<'_>, draft: Draft) -> Plan {
     let Draft { mut plan, harms, .. } = draft;
+    let no_store = unusable_store(input);
+    if let Some(waiting_on) = &no_store {
+        hold_ends(&mut plan, waiting_on);
+    }
     let braked = brake(input, &harms);
     let mut harm_since = BTreeMap::new();
     for harm in harms {
@@ -33,7 +40,10 @@ pub(super) fn settle(input: &Input<'_>, draft: Draft) -> Plan {
         let wanted = before
             .filter(|before| before.impact >= impact)
             .unwrap_or(HarmWanted { since: input.now, impact });
-        let waiting = waits(input, &harm, wanted.since, braked.as_deref());
+        let waiting = match &no_store {
+            Some(waiting_on) => Some((waiting_on.clone(), None)),
+            None => waits(input, &harm, wanted.since, braked.as_deref()),
+        };
         // What waited for a person waits for its delay anew once it need not: whoever puts lost files back one by
         // one, and so releases the brake, still has the others to come.
         let asks = matches!(waiting, Some((WaitingOn::Approval { .. }, _)));
@@ -58,6 +68,30 @@ pub(super) fn settle(input: &Input<'_>, draft: Draft) -> Plan {
     confirm::hold_back(input, &mut plan);
     plan.holds.sort_by(|a, b| b.impact.cmp(&a.impact).then_with(|| a.resource.cmp(&b.resource)));
     plan
+}
+
+/// What everything waits for that has to be written down, where the store cannot be used.
+fn unusable_store(input: &Input<'_>) -> Option<WaitingOn> {
+    let Known::Unknown { reason, .. } = &input.observed.records else { return None };
+    Some(WaitingOn::Unknown { reason: format!("the store cannot be used: {reason}") })
+}
+
+/// Makes holds of the ends that were decided without asking for harm.
+fn hold_ends(plan: &mut Plan, waiting_on: &WaitingOn) {
+    let ends = plan.steps.extract_if(.., |step| matches!(step.action, Action::End { .. }));
+    let ends: Vec<Step> = ends.collect();
+    plan.unchanged.sessions += ends.len();
+    plan.holds.extend(ends.into_iter().filter_map(|step| {
+        let Action::End { incarnation, .. } = step.action else { return None };
+        Some(Hold {
+            resource: Resource::Session(incarnation.session),
+            waiting_on: waiting_on.clone(),
+            because: step.because,
+            until: None,
+            impact: step.impact,
+            wanted: "ends".to_owned(),
+        })
+    }));
 }
 
 /// What a harm waits for, if it waits.
