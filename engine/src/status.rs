@@ -270,7 +270,7 @@ pub fn hold_view(hold: &Hold) -> HoldView {
         wanted: hold.wanted.clone(),
         waiting: report::text::waiting(&hold.waiting_on),
         until: hold.until,
-        because: hold.because.iter().map(ToString::to_string).collect(),
+        because: report::text::places(&hold.because),
         standing: hold.kind() == HoldKind::Standing,
         approval: matches!(hold.waiting_on, WaitingOn::Approval { .. }),
         outdated: matches!(hold.waiting_on, WaitingOn::NextStart { .. }),

@@ -17,7 +17,7 @@ use std::fmt::Write as _;
 use fold::fold;
 pub(super) use incumbent::with_wharf;
 pub(super) use options::{cells, options};
-pub use round::steps;
+pub use round::{places, steps};
 pub use words::waiting;
 pub(super) use words::{count, name, seconds};
 

@@ -56,6 +56,14 @@ fn impact(impact: Impact) -> String {
     }
 }
 
+/// Causes as people read them, each once: several fields may stand in one line.
+#[must_use]
+pub fn places(because: &[Because]) -> Vec<String> {
+    let mut places: Vec<String> = because.iter().map(ToString::to_string).collect();
+    places.dedup();
+    places
+}
+
 fn causes(because: &[Because]) -> String {
-    because.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    places(because).join(", ")
 }
