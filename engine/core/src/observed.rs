@@ -332,7 +332,7 @@ impl Phase {
 }
 
 /// How a process ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exit {
     /// When.
     pub at: Moment,
@@ -342,8 +342,11 @@ pub struct Exit {
     pub signal: Option<i32>,
     /// Whether it ended because it was told to.
     pub asked: bool,
-    /// What went wrong before it ever ran; empty otherwise.
+    /// What went wrong, where nobody was there to see it end; empty otherwise.
     pub failure: String,
+    /// Whether nothing of it ever ran: who was to start it was cut short.
+    #[serde(default)]
+    pub never_ran: bool,
 }
 
 impl std::fmt::Display for Exit {
@@ -398,6 +401,9 @@ pub struct EndRecord {
     /// What it was started from: failures of another spec say nothing of this one.
     #[serde(default)]
     pub of: Option<SpecDigest>,
+    /// Whether nothing of it ever ran: then it was no end of the session, and is made up for whatever `restart` says.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub never_ran: bool,
 }
 
 impl From<&Exit> for EndRecord {
@@ -408,6 +414,7 @@ impl From<&Exit> for EndRecord {
             asked: exit.asked,
             how: exit.to_string(),
             of: None,
+            never_ran: exit.never_ran,
         }
     }
 }

@@ -189,6 +189,7 @@ pub fn finish(world: &mut Observed, now: Moment) -> bool {
                 signal: None,
                 asked: true,
                 failure: String::new(),
+                never_ran: false,
             }),
             Phase::Ready | Phase::Exited(_) => continue,
         };

@@ -70,7 +70,7 @@ pub fn run(path: &Path) -> io::Result<()> {
         // Something may be running: nothing is said of its end.
         Err(failure) if takes_over => Err(io::Error::other(failure)),
         Err(failure) => {
-            let exit = Exit { at: record::now(), code: None, signal: None, asked: false, failure };
+            let exit = Exit { at: record::now(), failure, ..Exit::default() };
             write_exit(&dir, &exit.into(), gid)
         }
     }
@@ -488,7 +488,8 @@ impl<'a> Keeper<'a> {
         let (code, signal) = self.leader_end.unwrap_or_default();
         let asked = self.end.as_ref().is_some_and(|end| end.asked);
         let failure = std::mem::take(&mut self.failure);
-        let exit = Exit { at: record::now(), code, signal, asked, failure };
+        let at = record::now();
+        let exit = Exit { at, code, signal, asked, failure, ..Exit::default() };
         containment::remove(&self.containment);
         write_exit(self.dir, &exit.into(), self.gid)?;
         let _ = rustix::fs::unlinkat(self.dir, KEEPER_SOCKET, rustix::fs::AtFlags::empty());

@@ -138,7 +138,7 @@ pub struct ExitRecord {
 
 impl From<Exit> for ExitRecord {
     fn from(exit: Exit) -> Self {
-        let Exit { at, code, signal, asked, failure } = exit;
+        let Exit { at, code, signal, asked, failure, never_ran: _ } = exit;
         Self { format: FORMAT, at, code, signal, asked, failure }
     }
 }
@@ -146,7 +146,7 @@ impl From<Exit> for ExitRecord {
 impl From<ExitRecord> for Exit {
     fn from(record: ExitRecord) -> Self {
         let ExitRecord { format: _, at, code, signal, asked, failure } = record;
-        Self { at, code, signal, asked, failure }
+        Self { at, code, signal, asked, failure, never_ran: false }
     }
 }
 

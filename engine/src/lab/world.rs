@@ -311,5 +311,5 @@ impl SimSession {
 
 fn exit(at: Moment, asked: bool) -> Exit {
     let code = if asked { 0 } else { 1 };
-    Exit { at, code: Some(code), signal: None, asked, failure: String::new() }
+    Exit { at, code: Some(code), signal: None, asked, failure: String::new(), never_ran: false }
 }

@@ -54,7 +54,7 @@ impl InProcess {
         started.map_err(|source| {
             // Nothing runs and nothing will: said at once, instead of after everybody's patience.
             let failure = format!("the keeper could not be started: {source}");
-            let exit = Exit { at: record::now(), code: None, signal: None, asked: false, failure };
+            let exit = Exit { at: record::now(), failure, ..Exit::default() };
             let exit = ExitRecord::from(exit);
             let _ = record::write(dir.as_fd(), EXIT, &exit, self.bounds.group());
             system(format!("start the keeper of {incarnation}"), source)

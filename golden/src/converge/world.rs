@@ -291,7 +291,14 @@ impl World {
     pub fn exit(&mut self, session: &str, code: i32, asked: bool) -> Result<(), String> {
         let at = self.now;
         let seen = self.newest_seen(session)?;
-        let exit = Exit { at, code: Some(code), signal: None, asked, failure: String::new() };
+        let exit = Exit {
+            at,
+            code: Some(code),
+            signal: None,
+            asked,
+            failure: String::new(),
+            never_ran: false,
+        };
         seen.phase = Phase::Exited(exit);
         Ok(())
     }

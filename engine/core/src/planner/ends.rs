@@ -19,7 +19,8 @@ pub(super) fn vanished(input: &Input<'_>, found: &Found<'_>) -> Option<Incarnati
 pub(super) fn forget_vanished(draft: &mut Draft, input: &Input<'_>, incarnation: Incarnation) {
     let how = "it is gone and left no exit record".to_owned();
     let because = seen(format!("{incarnation}: {how}"));
-    let end = EndRecord { at: input.now, failed: true, asked: false, how, of: None };
+    let end =
+        EndRecord { at: input.now, failed: true, asked: false, how, of: None, never_ran: false };
     let id = format!("forget/{incarnation}");
     let action = Action::Forget { incarnation, end };
     draft.step(id, On::Node(input.observed.node.clone()), action, Impact::None, because);

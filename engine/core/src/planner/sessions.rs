@@ -244,7 +244,8 @@ fn await_ready(
     });
     if unwritten {
         let of = Some(found.digest);
-        let end = EndRecord { at: input.now, failed: true, asked: false, how, of };
+        let end =
+            EndRecord { at: input.now, failed: true, asked: false, how, of, never_ran: false };
         draft.step(
             format!("record-end/{incarnation}"),
             On::Site,

@@ -111,7 +111,7 @@ pub(crate) fn starts_again(restart: Restart, last: Option<&EndRecord>) -> bool {
     match (last, restart) {
         (None, _) | (Some(EndRecord { asked: true, .. }), _) | (_, Restart::Always) => true,
         (Some(end), Restart::OnFailure) => end.failed,
-        (Some(_), Restart::No) => false,
+        (Some(end), Restart::No) => end.never_ran,
     }
 }
 
@@ -300,5 +300,33 @@ fn start(
         let id = format!("start/{incarnation}");
         let step = draft.step(id, on, Action::Start(Arc::new(order)), Impact::None, because);
         step.after = after;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_never_ran_is_no_end_of_a_session() {
+        let end = |asked, failed, never_ran| EndRecord {
+            at: Moment(1),
+            failed,
+            asked,
+            how: String::new(),
+            of: None,
+            never_ran,
+        };
+        for (last, again) in [
+            (None, [true, true, true]),
+            (Some(end(true, false, false)), [true, true, true]),
+            (Some(end(false, true, false)), [true, true, false]),
+            (Some(end(false, false, false)), [true, false, false]),
+            (Some(end(false, true, true)), [true, true, true]),
+        ] {
+            let found = [Restart::Always, Restart::OnFailure, Restart::No]
+                .map(|restart| starts_again(restart, last.as_ref()));
+            assert_eq!(found, again, "{last:?}");
+        }
     }
 }

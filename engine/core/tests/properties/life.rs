@@ -459,7 +459,14 @@ impl Life {
 }
 
 fn exited(at: Moment, code: i32, asked: bool) -> Phase {
-    Phase::Exited(Exit { at, code: Some(code), signal: None, asked, failure: String::new() })
+    Phase::Exited(Exit {
+        at,
+        code: Some(code),
+        signal: None,
+        asked,
+        failure: String::new(),
+        never_ran: false,
+    })
 }
 
 fn account() -> UserSeen {

@@ -71,7 +71,8 @@ pub fn judge(records: &Records, found: Found, now: Moment) -> (Phase, bool) {
     let lost = |at, failure: &str| {
         let asked = records.ending.as_ref().is_some_and(|ending| ending.asked);
         let failure = failure.to_owned();
-        (Phase::Exited(Exit { at, code: None, signal: None, asked, failure }), false)
+        let never_ran = records.identity.is_none();
+        (Phase::Exited(Exit { at, code: None, signal: None, asked, failure, never_ran }), false)
     };
     if !found.this_boot {
         return lost(records.changed_at, "the machine was restarted");
@@ -154,6 +155,7 @@ mod tests {
             signal: None,
             asked: false,
             failure: String::new(),
+            never_ran: false,
         };
         let over = Records { exit: Some(exit.into()), ..ends };
         check(&over, [true, true, true, false], "exited at 50: ");
