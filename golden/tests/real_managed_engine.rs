@@ -202,13 +202,18 @@ fn samples() -> PathBuf {
 }
 
 fn ansible(managed: &Managed, files: &Files<'_>, more: &[&str]) -> Ran {
+    ansible_with(wharf(), managed, files, more)
+}
+
+/// With this program as the command.
+fn ansible_with(wharf: &Path, managed: &Managed, files: &Files<'_>, more: &[&str]) -> Ran {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join(".cache/ansible/bin/ansible-playbook");
     assert!(program.is_file(), "ansible-core is not installed; golden/run installs it");
     let vars = managed.engine.site.around().join("vars.json");
     let text = format!(
         "{{\"wharf_site_command\": \"{}\", \"wharf_site_files\": {}, \
          \"ansible_python_interpreter\": \"/usr/bin/python3\"}}",
-        wharf().display(),
+        wharf.display(),
         managed.data(files)
     );
     std::fs::write(&vars, text).expect("a file can be written");
@@ -325,9 +330,23 @@ fn ansible_writes_for_a_live_engine() {
         changed: |ran| !ran.stdout.contains("changed=0"),
         failed: |ran| ran.code != Some(0),
     };
+    fails_without_the_program(&managed);
     let shown = promises(&mut managed, &tool);
     for part in ["weight ", " -> ", "nodes.d/", "Steps, by the ids"] {
         assert!(shown.stdout.contains(part), "the plan, with {part}: {}", shown.stdout);
+    }
+}
+
+/// A program that is not there ends with the number that a plan with changes ends with (ENOENT is 2): a failure all the
+/// same, in check mode as well.
+#[track_caller]
+fn fails_without_the_program(managed: &Managed) {
+    let before = managed.seen();
+    for more in [&["--check", "--diff"][..], &[]] {
+        let ran = ansible_with(Path::new("/nonexistent/wharf"), managed, &managed.files(1), more);
+        assert!(ran.code == Some(2) && ran.stdout.contains("failed=1"), "{ran:?}");
+        assert!(ran.stdout.contains("/nonexistent/wharf"), "it says which: {ran:?}");
+        assert_eq!(managed.seen(), before, "{ran:?}");
     }
 }
 
