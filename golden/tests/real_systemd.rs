@@ -1,5 +1,6 @@
 //! The unit that is shipped, as systemd reads it, and what the engine tells systemd of itself.
 
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -110,6 +111,8 @@ fn the_archive_has_what_an_installation_needs_and_twice_the_same_bytes() {
     let own = std::fs::read_to_string(at("etc/wharf/wharf.toml")).expect("it is there");
     assert!(own.contains("\nmode   = \"observe\""), "{own}");
 
+    installs(dir.path());
+
     let unit =
         std::fs::read_to_string(at("lib/systemd/system/wharf.service")).expect("it is there");
     let unit = unit.replace("/usr/bin/wharf", &at("bin/wharf").display().to_string());
@@ -118,6 +121,49 @@ fn the_archive_has_what_an_installation_needs_and_twice_the_same_bytes() {
     verify.args(["verify", "--man=no"]).arg(at("lib/systemd/system/wharf.service"));
     let verified = ran(&mut verify);
     assert_eq!((verified.code, verified.stderr.as_str()), (Some(0), ""), "{verified:?}");
+}
+
+/// The commands of INSTALL, word for word but for where they copy to: over a program that runs, with a strict umask,
+/// by an unpacker that was no less strict; and again later, over settings that somebody has edited.
+#[track_caller]
+fn installs(unpacked: &Path) {
+    let install = std::fs::read_to_string(unpacked.join("INSTALL")).expect("it is there");
+    let (_, commands) = install.split_once("    umask 022").expect("it begins with a umask");
+    let (commands, _) = commands.split_once("    systemctl").expect("the unit comes next");
+    let root = unpacked.join("root");
+    let (usr, etc) = (root.join("usr"), root.join("etc"));
+    let commands = commands.replace(" /usr/ ", &format!(" {}/ ", usr.display()));
+    let commands =
+        format!("umask 022{}", commands.replace("/etc/", &format!("{}/", etc.display())));
+    assert!(!commands.contains(" /usr") && !commands.contains(" /etc"), "{commands}");
+    let program = usr.join("bin/wharf");
+    for dir in [&etc, &usr.join("bin")] {
+        std::fs::create_dir_all(dir).expect("the directory is ours");
+    }
+    std::fs::copy("/bin/sleep", &program).expect("the directory is ours");
+    let mut old = Command::new(&program).arg("600").spawn().expect("it runs");
+    let run = || {
+        let strict = format!("umask 077; chmod -R go-rwx lib share; set -e\n{commands}");
+        is(&ran(Command::new("sh").args(["-c", &strict]).current_dir(unpacked)), 0, "");
+    };
+    run();
+    assert!(old.try_wait().expect("it is ours").is_none(), "what runs goes on");
+    old.kill().and_then(|()| old.wait()).expect("it is ours");
+    is(&ran(Command::new(&program).arg("version")), 0, "wharf ");
+    let mode = |path: &Path| path.metadata().expect("it was copied").permissions().mode() & 0o777;
+    let list = std::fs::read_to_string(usr.join("share/wharf/files")).expect("it was copied");
+    for name in list.lines() {
+        let (path, packed) = (usr.join(name), unpacked.join(name));
+        assert_eq!(mode(&path) & 0o111 == 0, mode(&packed) & 0o111 == 0, "{name}");
+        assert_eq!(mode(&path) & 0o644, 0o644, "{name}");
+        assert_eq!(mode(path.parent().expect("a directory")), 0o755, "{name}");
+    }
+    let settings = etc.join("wharf/wharf.toml");
+    assert_eq!(mode(&settings), 0o644);
+    std::fs::write(&settings, "mode = \"apply\"\n").expect("the directory is ours");
+    run();
+    let kept = std::fs::read_to_string(&settings).expect("it is there");
+    assert_eq!(kept, "mode = \"apply\"\n");
 }
 
 /// What the engine has told so far.
