@@ -71,11 +71,11 @@ impl GroupLookup for SystemGroups {
     fn look_up(&self, user: &UserName, now: Moment) -> Known<BTreeSet<String>> {
         let unknown = |reason: String| Known::Unknown { since: now, reason };
         if let Some(reason) = crate::name_service::is_blind() {
-            return unknown(reason.to_owned());
+            return unknown(reason);
         }
         let account = match nix::unistd::User::from_name(user.as_str()) {
             Ok(Some(account)) => account,
-            Ok(None) => return Known::Absent,
+            Ok(None) => return crate::name_service::is_blind().map_or(Known::Absent, unknown),
             Err(error) => return unknown(format!("account {user}: {error}")),
         };
         let Ok(name) = CString::new(user.as_str()) else { return Known::Absent };
@@ -90,7 +90,8 @@ impl GroupLookup for SystemGroups {
                 Err(error) => return unknown(format!("group {gid}: {error}")),
             }
         }
-        Known::Present(names)
+        // Groups that nobody could be asked for are missing from the answer without a word.
+        crate::name_service::is_blind().map_or(Known::Present(names), unknown)
     }
 }
 

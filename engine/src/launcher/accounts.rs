@@ -66,17 +66,17 @@ impl Accounts for SystemAccounts {
 }
 
 fn look_up(name: &UserName) -> Known<UserSeen> {
+    let unknown = |reason| Known::Unknown { since: Moment::default(), reason };
     if let Some(reason) = crate::name_service::is_blind() {
-        return Known::Unknown { since: Moment::default(), reason: reason.to_owned() };
+        return unknown(reason);
     }
     match User::from_name(name.as_str()) {
         Ok(Some(user)) => Known::Present(describe(&user)),
         // POSIX lets a system say "no such account" by these, too (getpwnam(3)).
-        Ok(None) | Err(Errno::ENOENT | Errno::ESRCH) => Known::Absent,
-        Err(errno) => Known::Unknown {
-            since: Moment::default(),
-            reason: format!("the directory of accounts does not answer: {errno}"),
-        },
+        Ok(None) | Err(Errno::ENOENT | Errno::ESRCH) => {
+            crate::name_service::is_blind().map_or(Known::Absent, unknown)
+        }
+        Err(errno) => unknown(format!("the directory of accounts does not answer: {errno}")),
     }
 }
 
