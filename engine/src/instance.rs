@@ -47,12 +47,33 @@ pub fn lock(layout: &Layout) -> Result<File, LockError> {
         .map_err(system)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => {
-            let pid = std::fs::read_to_string(layout.pid_file()).ok();
-            Err(LockError::Running { pid: pid.map(|pid| pid.trim().to_owned()) })
-        }
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(running(layout)),
         Err(errno) => Err(system(errno.into())),
     }
+}
+
+/// Whether nobody has the instance's lock; changes nothing, and makes no file.
+///
+/// # Errors
+/// An engine has it, or it cannot be told: this account may not look.
+pub fn probe(layout: &Layout) -> Result<(), LockError> {
+    let path = layout.lock_file();
+    let system = |source| LockError::System { path: path.display().to_string(), source };
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(system(error)),
+    };
+    match flock(&file, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => Ok(()),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(running(layout)),
+        Err(errno) => Err(system(errno.into())),
+    }
+}
+
+fn running(layout: &Layout) -> LockError {
+    let pid = std::fs::read_to_string(layout.pid_file()).ok();
+    LockError::Running { pid: pid.map(|pid| pid.trim().to_owned()) }
 }
 
 /// Takes as many descriptors as this account may have; sessions get the usual number back from their
@@ -182,7 +203,9 @@ mod tests {
         write_pid(&layout).unwrap();
         let second = lock(&layout).unwrap_err().to_string();
         assert!(second.contains(&format!("pid {}", std::process::id())), "{second}");
+        assert!(matches!(probe(&layout), Err(LockError::Running { .. })));
         drop(first);
+        assert!(probe(&layout).is_ok());
         assert!(lock(&layout).is_ok());
     }
 

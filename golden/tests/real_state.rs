@@ -190,7 +190,7 @@ fn support_and_uninstall_say_what_there_is_with_an_engine_and_without() {
         plan["plan"]["commands"].to_string()
     };
     let running = told(&engine);
-    assert!(running.contains("wharf session stop --all --instance t"), "{running}");
+    assert!(running.contains("wharf session stop --all --wait --instance t"), "{running}");
     assert!(running.contains("is free again"), "{running}");
     let archive = engine.site.around().join("with.tar");
     let out = archive.display().to_string();
@@ -239,4 +239,8 @@ fn support_and_uninstall_say_what_there_is_with_an_engine_and_without() {
     let status = engine.status().expect("it answers");
     let pid = session(&status, "demo").and_then(|of| Process::of(of.pid?));
     assert_eq!(pid, Some(demo));
+    // The command that the plan gives: behind it nothing lives any more.
+    is(&engine.admin(&["session", "stop", "--all", "--wait", "--instance", "t"]), 0, "");
+    assert!(!demo.is_alive());
+    assert!(ends(&uninstall(&engine)).is_empty());
 }

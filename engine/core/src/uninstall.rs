@@ -43,6 +43,48 @@ pub struct Installed {
     pub runtime: Option<String>,
     /// Directories of files that people wrote: the product's, ours.
     pub configuration: Vec<String>,
+    /// The configuration directory that was named, for commands that need it named again.
+    pub dir: Option<String>,
+    /// The unit that the engine found runs in ([`unit_in`]); none = it was started otherwise, or does not run.
+    pub unit: Option<String>,
+    /// Other instances on this machine, which must not be hurt.
+    pub others: Vec<Other>,
+}
+
+/// Another instance below the same directories.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Other {
+    /// Its name.
+    pub instance: String,
+    /// The directories that it has: of its state, of its sockets and sessions.
+    pub dirs: Vec<String>,
+}
+
+impl Installed {
+    /// The names of other instances that have something below `dir`.
+    fn others_below(&self, dir: &str) -> Vec<&str> {
+        let is_below = |path: &String| {
+            path.strip_prefix(dir).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let holds = |other: &&Other| other.dirs.iter().any(is_below);
+        self.others.iter().filter(holds).map(|other| other.instance.as_str()).collect()
+    }
+
+    fn is_alone(&self) -> bool {
+        self.others.is_empty()
+    }
+}
+
+/// The unit of ours in which a process runs, of what `/proc/PID/cgroup` says (cgroups(7)).
+///
+/// A unit that is none of ours is never named: an engine that somebody started by hand within one must not end it.
+#[must_use]
+pub fn unit_in(cgroup: &str) -> Option<String> {
+    let unit = cgroup.lines().filter_map(|line| line.rsplit('/').next()).find(|name| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '@' | '.');
+        name.starts_with("wharf") && name.ends_with(".service") && name.chars().all(plain)
+    });
+    unit.map(ToOwned::to_owned)
 }
 
 /// A live session.
@@ -98,6 +140,9 @@ fn stays(found: &Installed) -> Vec<Thing> {
         let sessions = plural(found.foreign, "session");
         add(&format!("{sessions} of the product"), "they were shown only");
     }
+    for Other { instance, .. } in &found.others {
+        add(&format!("instance {instance}"), "another one on this machine: it needs the program");
+    }
     for dir in &found.configuration {
         add(dir, "what people wrote; nothing of ours ever wrote there");
     }
@@ -105,16 +150,16 @@ fn stays(found: &Installed) -> Vec<Thing> {
         add(home, "a home that the engine made, with what people keep in it");
     }
     if let Some(state) = &found.state {
-        add(state, "generations, requests, overrides; sealed files, and the key that opens them");
+        let note = "generations, requests, overrides; sealed files, and the key that opens them";
+        add(state, &with_others(found, state, note));
     }
     if let Some(store) = &found.store {
         add(store, "the store, kept apart from the state");
     }
     if let Some(runtime) = &found.runtime {
-        add(
-            runtime,
-            "sockets, and the directories of sessions with their logs; gone at the next boot",
-        );
+        let note =
+            "sockets, and the directories of sessions with their logs; gone at the next boot";
+        add(runtime, &with_others(found, runtime, note));
     }
     for prefix in &found.prefixes {
         add(prefix, &format!("what {prefix}/{FILES} lists"));
@@ -123,6 +168,17 @@ fn stays(found: &Installed) -> Vec<Thing> {
         add(path, "installed");
     }
     stays
+}
+
+/// `note`, and whose else `dir` is: no command removes it then.
+fn with_others(found: &Installed, dir: &str, note: &str) -> String {
+    match &*found.others_below(dir) {
+        [] => note.to_owned(),
+        others => {
+            let others = others.join(", ");
+            format!("{note}; no command here removes it, below it is also instance {others}")
+        }
+    }
 }
 
 /// What is installed beside the files of archives.
@@ -136,60 +192,115 @@ fn installed(found: &Installed) -> impl Iterator<Item = &String> {
 
 fn commands(found: &Installed) -> Vec<Do> {
     let mut all = Vec::new();
-    let mut to = |command: String, note: &str| all.push(Do { command, note: note.to_owned() });
-    let living: usize = found.sessions.values().map(Vec::len).sum();
-    let instance = &found.instance;
     if found.state.is_some() {
+        let instance = &found.instance;
+        let dir = found.dir.as_ref().map_or_else(String::new, |dir| format!(" {}", quoted(dir)));
         let command =
-            format!("wharf state export --instance {instance} --out wharf-{instance}.jsonl");
-        to(command, "a copy of what is known, to go back to");
+            format!("wharf state export --instance {instance} --out wharf-{instance}.jsonl{dir}");
+        all.push(to(command, "a copy of what is known, to go back to"));
     }
-    match (living, found.engine) {
-        (0, _) => {}
-        (_, Some(_)) => {
-            let command = format!("wharf session stop --all --instance {instance}");
-            to(command, &format!("ends {}: they outlive the engine", plural(living, "session")));
+    end_sessions(found, &mut all);
+    stop_engine(found, &mut all);
+    // The program is everybody's.
+    if found.is_alone() {
+        remove_program(found, &mut all);
+    }
+    remove_state(found, &mut all);
+    all
+}
+
+fn to(command: String, note: &str) -> Do {
+    Do { command, note: note.to_owned() }
+}
+
+fn end_sessions(found: &Installed, all: &mut Vec<Do>) {
+    let pids: Vec<u32> = found.sessions.values().flatten().map(|living| living.pid).collect();
+    let sessions = plural(pids.len(), "session");
+    match (pids.is_empty(), found.engine) {
+        (true, _) => {}
+        (false, Some(_)) => {
+            let command = format!("wharf session stop --all --wait --instance {}", found.instance);
+            let note = format!("ends {sessions}: they outlive the engine; go on once it succeeded");
+            all.push(to(command, &note));
         }
-        (_, None) => {
+        (false, None) => {
             // Without an engine nobody else can tell them: each keeper ends its own session.
-            let pids: Vec<String> =
-                found.sessions.values().flatten().map(|living| living.pid.to_string()).collect();
-            let note = format!("ends {}: no engine runs to do it", plural(living, "session"));
-            to(format!("kill {}", pids.join(" ")), &note);
+            let note = format!("ends {sessions}: no engine runs to do it");
+            all.push(to(killed(&pids), &note));
+            all.push(to(over(&pids), "waits until they are over"));
         }
     }
-    match (found.units.is_empty(), found.engine) {
-        (false, _) => to("systemctl disable --now wharf".to_owned(), &frees(found)),
-        (true, Some(pid)) => to(format!("kill {pid}"), &frees(found)),
-        (true, None) => {}
+}
+
+fn stop_engine(found: &Installed, all: &mut Vec<Do>) {
+    if let Some(unit) = &found.unit {
+        let unit = unit.strip_suffix(".service").unwrap_or(unit);
+        all.push(to(format!("systemctl disable --now {unit}"), &frees(found)));
+        return;
     }
+    if let Some(pid) = found.engine {
+        all.push(to(killed(&[pid]), &frees(found)));
+        all.push(to(over(&[pid]), "waits until it is over"));
+    }
+    if found.is_alone() && !found.units.is_empty() {
+        // Without `--now`: whatever runs in it is not the engine that was found.
+        all.push(to("systemctl disable wharf".to_owned(), "no engine starts at boot any more"));
+    }
+}
+
+fn killed(pids: &[u32]) -> String {
+    format!("kill {}", listed(pids))
+}
+
+/// Waits for processes that are no children of the shell.
+fn over(pids: &[u32]) -> String {
+    let pids = listed(pids);
+    format!("for pid in {pids}; do while kill -0 $pid 2>/dev/null; do sleep 1; done; done")
+}
+
+fn listed(pids: &[u32]) -> String {
+    pids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}
+
+fn remove_program(found: &Installed, all: &mut Vec<Do>) {
     for prefix in &found.prefixes {
-        let command = format!("(cd {prefix} && xargs -d '\\n' rm -f <{FILES})");
-        to(command, "the program and what came with it");
+        let command = format!("(cd {} && xargs -d '\\n' rm -f <{FILES})", quoted(prefix));
+        all.push(to(command, "the program and what came with it"));
     }
     let installed: Vec<&str> = installed(found).map(String::as_str).collect();
     if !installed.is_empty() {
-        to(format!("rm -r {}", installed.join(" ")), "the program and what came with it");
+        let command = format!("rm -r {}", installed.join(" "));
+        all.push(to(command, "the program and what came with it"));
     }
     if !found.units.is_empty() {
-        to("systemctl daemon-reload".to_owned(), "");
+        all.push(to("systemctl daemon-reload".to_owned(), ""));
     }
-    if let Some(state) = &found.state {
-        let note = match found.homes.is_empty() {
-            true => "for good: what is known of sessions, and the key of sealed files",
-            false => {
-                "for good: what is known of sessions, the key of sealed files, and the homes in it"
-            }
-        };
-        to(format!("rm -r {state}"), note);
+}
+
+/// Directories below which there is nothing of another instance.
+fn remove_state(found: &Installed, all: &mut Vec<Do>) {
+    let state = match found.homes.is_empty() {
+        true => "for good: what is known of sessions, and the key of sealed files",
+        false => {
+            "for good: what is known of sessions, the key of sealed files, and the homes in it"
+        }
+    };
+    let runtime = "once no session lives any more";
+    let dirs = [(&found.state, state), (&found.store, "for good"), (&found.runtime, runtime)];
+    for (dir, note) in dirs {
+        if let Some(dir) = dir.as_ref().filter(|dir| found.others_below(dir).is_empty()) {
+            all.push(to(format!("rm -r {}", quoted(dir)), note));
+        }
     }
-    if let Some(store) = &found.store {
-        to(format!("rm -r {store}"), "for good");
+}
+
+/// As a shell takes it for one word.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@:,=".contains(c);
+    if !word.is_empty() && !word.starts_with('-') && word.chars().all(plain) {
+        return word.to_owned();
     }
-    if let Some(runtime) = &found.runtime {
-        to(format!("rm -r {runtime}"), "once no session lives any more");
-    }
-    all
+    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 /// What the engine's end leaves free.
@@ -213,135 +324,4 @@ fn plural(count: usize, noun: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn living(session: &str, pid: u32) -> Living {
-        Living { session: session.to_owned(), pid }
-    }
-
-    fn serving() -> Installed {
-        Installed {
-            instance: "main".to_owned(),
-            mode: Some(Mode::Serve),
-            engine: Some(812),
-            sessions: BTreeMap::from([
-                ("alice".to_owned(), vec![living("lab", 900), living("r", 901)]),
-                ("bob".to_owned(), vec![living("b", 902)]),
-            ]),
-            units: vec!["/etc/systemd/system/wharf.service".to_owned()],
-            programs: vec!["/usr/bin/wharf".to_owned()],
-            listens: vec!["0.0.0.0:8787".to_owned()],
-            state: Some("/var/lib/wharf".to_owned()),
-            runtime: Some("/run/wharf".to_owned()),
-            configuration: vec!["/etc/rstudio".to_owned()],
-            ..Installed::default()
-        }
-    }
-
-    fn typed(found: &Installed) -> Vec<String> {
-        plan(found).commands.into_iter().map(|of| of.command).collect()
-    }
-
-    #[test]
-    fn sessions_end_before_the_engine_and_the_engine_before_its_files() {
-        let commands = typed(&serving());
-        assert_eq!(
-            commands,
-            [
-                "wharf state export --instance main --out wharf-main.jsonl",
-                "wharf session stop --all --instance main",
-                "systemctl disable --now wharf",
-                "rm -r /etc/systemd/system/wharf.service /usr/bin/wharf",
-                "systemctl daemon-reload",
-                "rm -r /var/lib/wharf",
-                "rm -r /run/wharf",
-            ]
-        );
-        let stop = plan(&serving()).commands.remove(2);
-        assert!(stop.note.contains("0.0.0.0:8787 is free again: start what served before"));
-    }
-
-    #[test]
-    fn what_an_archive_brought_goes_by_its_list() {
-        let mut found = Installed { prefixes: vec!["/usr".to_owned()], ..serving() };
-        found.programs.push("/opt/wharf".to_owned());
-        let commands = typed(&found);
-        assert_eq!(commands[3], r"(cd /usr && xargs -d '\n' rm -f <share/wharf/files)");
-        assert_eq!(commands[4], "rm -r /etc/systemd/system/wharf.service /opt/wharf");
-    }
-
-    #[test]
-    fn without_an_engine_sessions_are_named_by_their_processes() {
-        let found = Installed { engine: None, ..serving() };
-        assert!(typed(&found).contains(&"kill 900 901 902".to_owned()));
-    }
-
-    #[test]
-    fn no_command_touches_what_people_wrote_or_what_is_the_products() {
-        let mut found = serving();
-        found.configuration.push("/etc/wharf".to_owned());
-        found.foreign = 14;
-        let all = typed(&found).join("\n");
-        assert!(!all.contains("/etc/rstudio") && !all.contains("/etc/wharf"), "{all}");
-        let stays = plan(&found).stays;
-        assert_eq!(stays[0].what, "14 sessions of the product");
-        assert!(stays.iter().any(|of| of.what == "/etc/wharf"));
-    }
-
-    #[test]
-    fn what_stays_is_named_with_what_it_holds() {
-        let found = Installed {
-            foreign: 1,
-            homes: vec!["/var/lib/wharf/homes/nobody".to_owned()],
-            store: Some("/srv/wharf/store".to_owned()),
-            ..serving()
-        };
-        let planned = plan(&found);
-        let stays: Vec<String> =
-            planned.stays.iter().map(|of| format!("{}: {}", of.what, of.note)).collect();
-        assert_eq!(
-            stays,
-            [
-                "1 session of the product: they were shown only",
-                "/etc/rstudio: what people wrote; nothing of ours ever wrote there",
-                "/var/lib/wharf/homes/nobody: a home that the engine made, with what people keep in it",
-                "/var/lib/wharf: generations, requests, overrides; sealed files, and the key that opens them",
-                "/srv/wharf/store: the store, kept apart from the state",
-                "/run/wharf: sockets, and the directories of sessions with their logs; gone at the next boot",
-                "/etc/systemd/system/wharf.service: installed",
-                "/usr/bin/wharf: installed",
-            ]
-        );
-        let notes: Vec<String> =
-            planned.commands.iter().map(|of| format!("{}: {}", of.command, of.note)).collect();
-        assert_eq!(
-            notes[5..],
-            [
-                "rm -r /var/lib/wharf: for good: what is known of sessions, the key of sealed files, and the homes in it",
-                "rm -r /srv/wharf/store: for good",
-                "rm -r /run/wharf: once no session lives any more",
-            ]
-        );
-        assert!(notes[1].ends_with(": ends 3 sessions: they outlive the engine"), "{notes:?}");
-    }
-
-    #[test]
-    fn an_engine_without_a_unit_is_killed_and_frees_its_port() {
-        for mode in [None, Some(Mode::Observe), Some(Mode::Beside)] {
-            let found =
-                Installed { mode, units: Vec::new(), sessions: BTreeMap::new(), ..serving() };
-            let stop = plan(&found).commands.remove(1);
-            assert_eq!(stop.command, "kill 812");
-            assert_eq!(stop.note, "the engine stops; 0.0.0.0:8787 is free again");
-        }
-        let found = Installed { units: Vec::new(), listens: Vec::new(), ..serving() };
-        assert_eq!(plan(&found).commands[2].note, "the engine stops");
-    }
-
-    #[test]
-    fn where_nothing_is_nothing_is_to_be_done() {
-        let none = plan(&Installed::default());
-        assert!(none.commands.is_empty() && none.stays.is_empty() && none.ends.is_empty());
-    }
-}
+mod tests;

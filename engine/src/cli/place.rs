@@ -69,6 +69,28 @@ impl Place {
         found
     }
 
+    /// The instances that have state, sockets or sessions on this machine, each with the directories that say so.
+    pub(super) fn instances(&self) -> std::collections::BTreeMap<String, Vec<PathBuf>> {
+        // Main's own directories, which are none of an instance.
+        const OWN: [&str; 3] = ["s", "store", "homes"];
+        const SIGNS: [&str; 6] = ["key", "store", "store.jsonl", "admin.sock", "pid", "s"];
+        let is_one = |dir: &Path| SIGNS.iter().any(|sign| dir.join(sign).exists());
+        let mut found = std::collections::BTreeMap::<String, Vec<PathBuf>>::new();
+        for root in [&self.state, &self.runtime] {
+            if self.cache && is_one(root) {
+                found.entry(MAIN.to_owned()).or_default().push(root.clone());
+            }
+            for entry in std::fs::read_dir(root).into_iter().flatten().flatten() {
+                let Ok(name) = entry.file_name().into_string() else { continue };
+                let dir = entry.path();
+                if !OWN.contains(&name.as_str()) && is_one(&dir) {
+                    found.entry(name).or_default().push(dir);
+                }
+            }
+        }
+        found
+    }
+
     /// The engine that a command means: the one named, else that of `dir`, else the only one there is.
     ///
     /// # Errors

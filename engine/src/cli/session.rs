@@ -1,9 +1,12 @@
 //! `wharf session`: list, start, stop, logs.
 
+use std::time::{Duration, Instant};
+
 use clap::{Args, Subcommand};
 
 use super::{FAILED, Global, OK, USAGE, ask, complain, print};
 use crate::admin::protocol::{Answer, Request};
+use crate::status::{SessionView, StatusView};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum SessionCommand {
@@ -40,8 +43,10 @@ pub(super) struct StartArgs {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  wharf session stop genomics-lab --reason 'disk full' --for 2h\n  \
-    wharf session stop --all"
+    after_help = "Exit codes: 0 told, with --wait: and over; 1 refused, or not over in time; 64 usage; 69 no engine\n\
+    answers.\n\n\
+    Examples:\n  wharf session stop genomics-lab --reason 'disk full' --for 2h\n  \
+    wharf session stop --all --wait"
 )]
 pub(super) struct StopArgs {
     /// A session's id
@@ -56,6 +61,12 @@ pub(super) struct StopArgs {
     /// How long a declared session stays stopped
     #[arg(long = "for", default_value = "8h", value_name = "TIME")]
     for_time: String,
+    /// Wait until no process of it lives any more
+    #[arg(long)]
+    wait: bool,
+    /// How long to wait, in seconds
+    #[arg(long, default_value_t = 300, requires = "wait", value_name = "SECONDS")]
+    timeout: u64,
 }
 
 #[derive(Debug, Args)]
@@ -120,7 +131,36 @@ fn stop(global: &Global, args: &StopArgs) -> u8 {
     };
     let session = args.session.clone().unwrap_or_default();
     let request = Request::SessionStop { session, reason: args.reason.clone(), for_ms };
-    ask::simple(global, request)
+    match ask::simple(global, request) {
+        OK if args.wait => wait_until_over(global, args),
+        code => code,
+    }
+}
+
+/// Whether it is ours, and a process of it lives.
+pub(super) fn lives(session: &SessionView) -> bool {
+    session.state != "foreign" && session.pid.is_some()
+}
+
+fn wait_until_over(global: &Global, args: &StopArgs) -> u8 {
+    let deadline = Instant::now() + Duration::from_secs(args.timeout);
+    loop {
+        let status: StatusView = match ask::status(global) {
+            Ok(status) => status,
+            Err(code) => return code,
+        };
+        let meant = |id: &str| args.session.as_deref().is_none_or(|session| session == id);
+        let left = status.sessions.iter().filter(|of| lives(of) && meant(&of.id));
+        let left: Vec<&str> = left.map(|session| session.id.as_str()).collect();
+        if left.is_empty() {
+            return OK;
+        }
+        if Instant::now() >= deadline {
+            complain(&format!("not over within {} s: {}", args.timeout, left.join(", ")));
+            return FAILED;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }
 
 fn logs(global: &Global, args: &LogsArgs) -> u8 {

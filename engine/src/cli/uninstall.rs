@@ -3,18 +3,19 @@
 //! Looks, and does nothing: the order and the words are [`engine_core::uninstall`]'s.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use engine_core::desired::Mode;
 use engine_core::doctor::state::DirectorySeen;
-use engine_core::uninstall::{Do, FILES, Installed, Living, Uninstall, plan};
+use engine_core::uninstall::{Do, FILES, Installed, Living, Other, Uninstall, plan, unit_in};
 use serde_json::json;
 
 use super::state::Kept;
 use super::state::directories::{account, directories};
-use super::{Global, OK, USAGE, complain, print};
-use crate::admin::client;
+use super::{Global, OK, Place, UNAVAILABLE, USAGE, complain, print};
+use crate::admin::client::{self, ClientError};
 use crate::admin::protocol::{Answer, Request};
 use crate::status::StatusView;
 
@@ -25,8 +26,10 @@ const FORMAT_VERSION: &str = "1.0";
 #[command(
     after_help = "Does nothing but look. Sessions outlive the engine, so taking the program away ends none of them: the\n\
     commands do, in the order in which they are shown. What people wrote in /etc is in none of them.\n\n\
-    Exit codes: 0 done; 1 an error; 64 usage, also without --plan.\n\n\
-    Examples:\n  wharf uninstall --plan\n  wharf uninstall --plan --json | jq -r '.commands[].command'"
+    The program, and directories below which another instance lies, are in none of them either.\n\n\
+    Exit codes: 0 done; 1 an error; 64 usage, also without --plan; 69 an engine is there and does not answer, or\n\
+    this account cannot tell: no commands are given then.\n\n\
+    Examples:\n  wharf uninstall --plan\n  wharf uninstall --plan --json | jq -r '.plan.commands[].command'"
 )]
 pub(super) struct UninstallArgs {
     /// The configuration directory, as `serve` is given it
@@ -51,7 +54,13 @@ pub(super) fn run(global: &Global, args: &UninstallArgs) -> u8 {
         Ok(kept) => kept,
         Err(code) => return code,
     };
-    let found = look(global, args.dir.as_deref(), &kept);
+    let found = match look(global, args.dir.as_deref(), &kept) {
+        Ok(found) => found,
+        Err(why) => {
+            complain(&format!("{why}; no commands are given while that is so"));
+            return UNAVAILABLE;
+        }
+    };
     let planned = plan(&found);
     if args.json {
         let object = json!({
@@ -67,12 +76,26 @@ pub(super) fn run(global: &Global, args: &UninstallArgs) -> u8 {
     OK
 }
 
+/// What the engine says; none = surely none runs.
+///
+/// # Errors
+/// One is there and does not answer, or it cannot be told.
+fn ask_engine(socket: &Path, kept: &Kept) -> Result<Option<Box<StatusView>>, String> {
+    match client::ask(socket, Request::Status) {
+        Ok(Answer::Status { status }) => return Ok(Some(status)),
+        Ok(_) => return Err("the engine answered something else than was asked".to_owned()),
+        Err(ClientError::NoEngine { source, .. })
+            if matches!(source.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {}
+        Err(error) => return Err(crate::chain(&error)),
+    }
+    // One that has just begun, or lost its socket, has the lock all the same.
+    crate::instance::probe(&kept.layout).map_err(|error| crate::chain(&error))?;
+    Ok(None)
+}
+
 /// Whatever there is of the instance and of an installation.
-fn look(global: &Global, dir: Option<&Path>, kept: &Kept) -> Installed {
-    let status = match client::ask(&kept.socket(global, dir), Request::Status) {
-        Ok(Answer::Status { status }) => Some(status),
-        _ => None,
-    };
+fn look(global: &Global, dir: Option<&Path>, kept: &Kept) -> Result<Installed, String> {
+    let status = ask_engine(&kept.socket(global, dir), kept)?;
     let running = status.as_ref().map(|status| Kept::of_instance(&status.instance));
     let kept = match &running {
         Some(running) if running.instance != kept.instance => running,
@@ -87,7 +110,7 @@ fn look(global: &Global, dir: Option<&Path>, kept: &Kept) -> Installed {
         workbench.chain([own]).filter_map(|dir| there(&dir)).collect();
     configuration.dedup();
     let is_apart = !kept.store.starts_with(&kept.layout.state);
-    Installed {
+    Ok(Installed {
         instance: kept.instance.clone(),
         mode: status.as_ref().and_then(|status| mode(status)),
         engine: status.as_ref().map(|status| status.pid),
@@ -99,19 +122,35 @@ fn look(global: &Global, dir: Option<&Path>, kept: &Kept) -> Installed {
         units: files(root, UNITS),
         programs: programs(root),
         prefixes: prefixes(root),
-        listens: status.map_or_else(Vec::new, |status| status.listeners.into_values().collect()),
+        listens: status
+            .as_ref()
+            .map_or_else(Vec::new, |status| status.listeners.values().cloned().collect()),
         state: there(&kept.layout.state),
         store: there(&kept.store).filter(|_| is_apart),
         homes: homes(&kept.layout.state.join("homes")),
         runtime: there(&kept.layout.runtime),
         configuration,
-    }
+        dir: dir.or(global.config.as_deref()).map(|dir| dir.display().to_string()),
+        unit: status.as_ref().and_then(|status| unit(status.pid)),
+        others: others(&kept.instance),
+    })
+}
+
+/// The unit of ours that a process runs in.
+fn unit(pid: u32) -> Option<String> {
+    unit_in(&std::fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?)
+}
+
+fn others(instance: &str) -> Vec<Other> {
+    let all = Place::here().instances().into_iter().filter(|(name, _)| name != instance);
+    let shown = |dirs: Vec<PathBuf>| dirs.iter().map(|dir| dir.display().to_string()).collect();
+    all.map(|(instance, dirs)| Other { instance, dirs: shown(dirs) }).collect()
 }
 
 /// Our live sessions, as the engine tells of them.
 fn told(status: &StatusView) -> BTreeMap<String, Vec<Living>> {
     let mut by_account: BTreeMap<String, Vec<Living>> = BTreeMap::new();
-    for session in status.sessions.iter().filter(|session| session.state != "foreign") {
+    for session in status.sessions.iter().filter(|session| super::session::lives(session)) {
         if let Some(pid) = session.pid {
             let living = Living { session: session.id.clone(), pid };
             by_account.entry(session.user.clone()).or_default().push(living);
