@@ -1,6 +1,8 @@
 //! Commands against files on a real engine: overrides of nodes and of reconciliation itself, and a pinned generation;
 //! each is shown first, survives a kill of the engine, and ends.
 
+use std::path::Path;
+
 use golden::real::engine::{is, session};
 use golden::real::{Engine, Site};
 
@@ -127,4 +129,42 @@ fn a_recorded_round_holds_what_people_told() {
     is(&engine.admin(&["override", "clear", &format!("weight-{node}")]), 0, "");
     is(&engine.admin(&["history", "pin", "1"]), 0, "generation 1 acts");
     golden::real::wait_for("the round", || replanned("generation 2 acts: generation 1 is pinned"));
+    replans_as_json(&engine, &records);
+}
+
+/// The same as an object: each file's plan, whether it is what was planned then, or why there is none.
+#[track_caller]
+fn replans_as_json(engine: &Engine, records: &Path) {
+    let listed = std::fs::read_dir(records).expect("rounds are recorded").flatten();
+    let paths = listed.map(|entry| entry.path().to_string_lossy().into_owned());
+    let mut files: Vec<String> = paths.filter(|path| path.ends_with(".json")).collect();
+    files.sort();
+    let (other, none) = (records.join("other.json"), records.join("none.json"));
+    let text = std::fs::read_to_string(&files[0]).expect("it was listed");
+    let mut round: serde_json::Value = serde_json::from_str(&text).expect("a recorded round");
+    round["planned"] = serde_json::json!(["step  nobody planned"]);
+    std::fs::write(&other, round.to_string()).expect("the directory is ours");
+    std::fs::write(&none, "{}").expect("the directory is ours");
+    let of = |files: &[&str]| {
+        let ran = engine.admin(&[&["replan", "--json"], files].concat());
+        let object: serde_json::Value = serde_json::from_str(&ran.stdout).expect("an object");
+        assert_eq!(object["exit_code"], ran.code.expect("it ends"), "{ran:?}");
+        (ran.code, object["rounds"].as_array().expect("a list").clone())
+    };
+    let names: Vec<&str> = files.iter().map(String::as_str).collect();
+    let (code, rounds) = of(&names);
+    assert_eq!((code, rounds.len()), (Some(0), names.len()));
+    assert!(rounds.iter().all(|round| round["as_then"] == true), "{rounds:#?}");
+    let does = |round: &serde_json::Value| {
+        let steps = round["steps"].as_array().expect("a list");
+        steps.iter().any(|step| step["id"] == "start/demo#1" && step["because"][0].is_string())
+    };
+    assert!(rounds.iter().any(does), "{rounds:#?}");
+    let (code, rounds) = of(&[&other.to_string_lossy(), &none.to_string_lossy()]);
+    assert_eq!(code, Some(1));
+    assert_eq!(
+        (&rounds[0]["as_then"], rounds[0]["then"][0].as_str()),
+        (&false.into(), Some("step  nobody planned"))
+    );
+    assert!(rounds[1]["error"].as_str().is_some_and(|why| why.contains("no recorded round")));
 }
