@@ -1,4 +1,5 @@
-//! A test that runs once more within namespaces of its own: where it may mount, or where the kernel's limits are low.
+//! A test that runs once more within namespaces of its own: where it may mount, where the kernel's limits
+//! are low, or where it is no root.
 //!
 //! The test program starts itself there by unshare(1) (util-linux), with the one test; what it does is seen nowhere
 //! else, and gone with it. Ordinary users need user namespaces for it. Where neither is to be had the test
@@ -19,6 +20,8 @@ pub enum Own {
     Mounts,
     /// Users: limits of the kernel can be lowered, and the account is an ordinary one with all capabilities.
     Limits,
+    /// Users: the account is an ordinary one without any capability, whom the modes of files bind.
+    Account,
 }
 
 impl Own {
@@ -26,6 +29,7 @@ impl Own {
         match self {
             Own::Mounts => "mounts",
             Own::Limits => "limits",
+            Own::Account => "account",
         }
     }
 
@@ -41,6 +45,7 @@ impl Own {
                 command.args(["--user", &format!("--map-user={NOBODY}"), "--keep-caps"])
             }
             (Own::Limits, false) => command.args(["--user", "--map-current-user", "--keep-caps"]),
+            (Own::Account, _) => command.args(["--user", &format!("--map-user={NOBODY}")]),
         };
         command.stdin(Stdio::null());
         command
@@ -51,6 +56,9 @@ impl Own {
         let probe = match self {
             Own::Mounts => "mount -t tmpfs none /mnt",
             Own::Limits => "echo 1000 >/proc/sys/user/max_inotify_watches",
+            Own::Account => {
+                "file=$(mktemp) && chmod 0 \"$file\" && ! cat \"$file\"; is=$?; rm -f \"$file\"; exit $is"
+            }
         };
         let tried = self.command().args(["sh", "-c", probe]).stderr(Stdio::null()).status();
         tried.is_ok_and(|status| status.success())
@@ -62,7 +70,8 @@ impl Own {
 /// # Panics
 /// It does, or the test program cannot be started there.
 pub fn within<T: Fn()>(own: Own, test: T, body: impl FnOnce()) {
-    if std::env::var(WITHIN).is_ok_and(|within| within == own.word()) {
+    let is_there = own == Own::Account && !rustix::process::geteuid().is_root();
+    if is_there || std::env::var(WITHIN).is_ok_and(|within| within == own.word()) {
         body();
         return;
     }
