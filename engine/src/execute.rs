@@ -64,7 +64,6 @@ pub fn execute(plan: &Plan, hands: &mut Hands<'_>, now: Moment) -> Vec<Outcome> 
     let order: Vec<&str> = left.iter().map(|step| step.id.as_str()).collect();
     while !left.is_empty() {
         let (wave, later) = next_wave(left);
-        left = later;
         let (out, wave): (Vec<&Step>, Vec<&Step>) =
             wave.into_iter().partition(|step| failed_before(step, &over).is_some());
         for step in out {
@@ -72,7 +71,8 @@ pub fn execute(plan: &Plan, hands: &mut Hands<'_>, now: Moment) -> Vec<Outcome> 
             let left_out = Err(format!("left out, since {before} failed"));
             over.insert(&step.id, left_out);
         }
-        take(&wave, hands, now, &mut over);
+        left = take(&wave, hands, now, &mut over);
+        left.extend(later);
     }
     let outcome = |id: &str| {
         let error = over.remove(id).and_then(Result::err);
@@ -94,18 +94,24 @@ fn failed_before<'a>(step: &'a Step, over: &BTreeMap<&str, Result<(), String>>) 
     step.after.iter().find(failed).map(String::as_str)
 }
 
-/// Takes the steps of a wave: first what they write, then what they do.
+/// Takes the steps of a wave: first what they write, then what they do. Given back are those whose write begins
+/// from a record that another step of the wave writes: theirs has to be made from what is there then.
 fn take<'a>(
     wave: &[&'a Step],
     hands: &mut Hands<'_>,
     now: Moment,
     over: &mut BTreeMap<&'a str, Result<(), String>>,
-) {
+) -> Vec<&'a Step> {
     let (mut writes, mut writers) = (Vec::new(), Vec::new());
+    let (mut written, mut again) = (BTreeSet::new(), BTreeMap::new());
     for step in wave {
         match write_first(step, hands, now) {
             None => {}
+            Some(Ok(write)) if write.begins_from().any(|key| written.contains(key)) => {
+                again.insert(step.id.as_str(), *step);
+            }
             Some(Ok(write)) => {
+                written.extend(write.records().map(str::to_owned));
                 writes.push(write);
                 writers.push(step.id.as_str());
             }
@@ -121,7 +127,8 @@ fn take<'a>(
         over.extend(failed);
     }
     for step in wave {
-        if !over.contains_key(step.id.as_str()) {
+        let id = step.id.as_str();
+        if !over.contains_key(id) && !again.contains_key(id) {
             let kind = step.id.split('/').next().unwrap_or_default();
             boundary::reached("before", kind);
             let result = carry_out(step, hands, now);
@@ -129,6 +136,7 @@ fn take<'a>(
             over.insert(&step.id, result);
         }
     }
+    wave.iter().filter_map(|step| again.remove(step.id.as_str())).collect()
 }
 
 /// What a step has to have written down before it acts.

@@ -374,7 +374,8 @@ impl Reconciler {
         self.follow_pin(now);
         let (requests, overrides) = self.people(now);
         let pause = |given: &Override| given.effect == Effect::Pause;
-        self.memory.paused = overrides.iter().any(pause) || self.pin_problem().is_some();
+        self.memory.paused = overrides.iter().any(pause);
+        self.memory.pin_lost = self.pin_problem().is_some();
         let lowered = self.lowered();
         self.desired = desired::merge(lowered.desired.clone(), &requests, &overrides, now);
         let given = Given {

@@ -228,7 +228,7 @@ pub fn view(desired: &Desired, observed: &Observed, plan: &Plan, at: Moment) -> 
         mode: desired.mode.to_string(),
         node: observed.node.to_string(),
         settled: plan.is_settled(),
-        paused: observed.memory.paused,
+        paused: observed.memory.paused || observed.memory.pin_lost,
         round_at: at,
         balancer: desired.balancer.to_string(),
         ..StatusView::default()

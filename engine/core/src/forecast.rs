@@ -76,6 +76,7 @@ pub fn forecast(
     let mut world = observed.clone();
     // What would happen once it goes on: a plan that is empty because of a pause would say nothing.
     world.memory.paused = false;
+    world.memory.pin_lost = false;
     world.deciding_by = None;
     let mut now = now;
     let mut rounds = Vec::new();

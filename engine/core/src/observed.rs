@@ -401,7 +401,8 @@ pub struct EndRecord {
     /// What it was started from: failures of another spec say nothing of this one.
     #[serde(default)]
     pub of: Option<SpecDigest>,
-    /// Whether nothing of it ever ran: then it was no end of the session, and is made up for whatever `restart` says.
+    /// Whether a crash let nothing of it run: then it was no end of the session, and is made up for whatever `restart`
+    /// says. A start that failed by itself, and says how, is an end.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub never_ran: bool,
 }
@@ -478,4 +479,8 @@ pub struct Memory {
     pub approved: Approval,
     /// Whether a person has paused reconciliation.
     pub paused: bool,
+    /// Whether a generation is pinned that cannot be read: newer files, which somebody has turned away from, do
+    /// not act in its place.
+    #[serde(default)]
+    pub pin_lost: bool,
 }

@@ -19,6 +19,7 @@ pub use writes::Write;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use engine_core::approval::Approval;
 use engine_core::desired::{Override, Request};
@@ -69,6 +70,8 @@ pub struct Ledger {
     windows: ChangeWindows,
     versions: BTreeMap<String, Version>,
     last_generation: Generation,
+    /// Whether every part of a stored set that was looked for was there and could be opened.
+    parts_are_whole: AtomicBool,
     problem: Option<(Moment, String)>,
     /// Whether what is here may differ from what is stored: it is read again before the next use.
     stale: bool,
@@ -93,6 +96,7 @@ impl Ledger {
             windows: ChangeWindows::default(),
             versions: BTreeMap::new(),
             last_generation: Generation(0),
+            parts_are_whole: AtomicBool::new(true),
             problem: None,
             stale: true,
             lease: None,

@@ -1,6 +1,7 @@
 //! The accepted sets of files in the store: the one in force, and those before it. How a set is cut: [`super::parts`].
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 
 use engine_core::ids::{Digest, Generation, Moment};
 use engine_core::observed::InForce;
@@ -39,7 +40,11 @@ impl Ledger {
             let stored = self.store.get(&keys::site_part(*name)).ok().flatten()?;
             self.seal.open(&stored.bytes)
         };
-        Some(Saved { mark: record.mark(), files: joined(record.parts.iter().map(part))? })
+        let files = joined(record.parts.iter().map(part));
+        if files.is_none() {
+            self.parts_are_whole.store(false, Ordering::Relaxed);
+        }
+        Some(Saved { mark: record.mark(), files: files? })
     }
 
     /// Every generation that is kept, oldest first.
@@ -82,7 +87,10 @@ impl Ledger {
         };
         let stored = self.kept()?;
         let (stay, go) = self.stay_and_go(&stored, mark, keep);
-        let had: BTreeSet<Digest> = names(stored.iter());
+        // A part that a stored set lacks, or that cannot be opened, is written again.
+        let whole = self.parts_are_whole.load(Ordering::Relaxed);
+        let stored_parts = names(stored.iter());
+        let had = if whole { stored_parts.clone() } else { BTreeSet::new() };
         let needed = &names(stay.into_iter().chain([&record]));
         let mut put = vec![
             (
@@ -97,9 +105,11 @@ impl Ledger {
             put.push((key, self.seal.seal(&text).ok_or_else(|| failed("no random bytes"))?));
         }
         let gone = go.iter().map(|record| keys::site_history(record.generation));
-        let remove = gone.chain(had.difference(needed).copied().map(keys::site_part)).collect();
+        let remove =
+            gone.chain(stored_parts.difference(needed).copied().map(keys::site_part)).collect();
         let batch = Batch { expect: self.expect([keys::SITE_CURRENT]), put, remove };
         self.commit(batch)?;
+        self.parts_are_whole.store(true, Ordering::Relaxed);
         self.last_generation = self.last_generation.max(mark.generation);
         Ok(())
     }
@@ -210,6 +220,17 @@ mod tests {
         let parts = it.store.scan(keys::SITE_PARTS).unwrap().len();
         let of_one = super::parts(&first, &Seal::new(&[7; 32])).unwrap().len();
         assert_eq!(parts, of_one + 2);
+    }
+
+    #[test]
+    fn a_part_that_was_lost_is_written_again_with_the_next_set() {
+        let mut it = Kept::new();
+        it.accept(1);
+        let (lost, _) = it.store.scan(keys::SITE_PARTS).unwrap().swap_remove(3);
+        it.store.commit(&Batch { remove: vec![lost], ..Batch::default() }).unwrap();
+        assert!(it.ledger.site().is_none());
+        let second = it.accept(2);
+        assert_eq!(it.ledger.site().unwrap().files.digest(), second.digest());
     }
 
     #[test]

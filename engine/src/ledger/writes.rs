@@ -1,7 +1,7 @@
 //! What steps write before they act: prepared one by one, written as one group with one flush.
 //!
-//! Each is a commit of its own, with its own answer: of a group some may be refused. Two of a group that touch the
-//! same record conflict, and the later one is the next round's.
+//! Each is a commit of its own, with its own answer: of a group some may be refused. One that begins from a record
+//! which an earlier one of the group writes would conflict: who makes the group keeps them apart.
 
 use engine_core::ids::{GatewayId, Incarnation, Moment, NodeId, SessionId};
 use engine_core::observed::{EndRecord, Placed, Terms};
@@ -19,6 +19,17 @@ pub struct Write {
 }
 
 impl Write {
+    /// The records that it was made from: they must not have changed.
+    pub fn begins_from(&self) -> impl Iterator<Item = &str> {
+        self.batch.expect.iter().map(|(key, _)| key.as_str())
+    }
+
+    /// The records that it writes or removes.
+    pub fn records(&self) -> impl Iterator<Item = &str> {
+        let put = self.batch.put.iter().map(|(key, _)| key);
+        put.chain(&self.batch.remove).map(String::as_str)
+    }
+
     fn new(batch: Batch, then: impl FnOnce(&mut Ledger) + 'static) -> Self {
         Self { batch, then: Box::new(then) }
     }

@@ -98,15 +98,17 @@ impl InProcess {
     pub(super) fn finish_removals(&self) -> Result<(), WardenError> {
         let finish = || -> io::Result<()> {
             let sessions = record::open_dir(&self.bounds.layout.sessions())?;
+            let mut first = Ok(());
             for session in names_in(&sessions)? {
                 let Ok(parent) = open_session(&sessions, Path::new(&session)) else { continue };
                 let gone = names_in(&parent)?;
                 for name in gone.iter().filter(|name| name.to_string_lossy().ends_with(GONE)) {
-                    remove_all(&parent, name)?;
+                    // One that cannot be removed, with a mount in it say, keeps nobody else's.
+                    first = first.and(remove_all(&parent, name));
                 }
                 let _ = rustix::fs::unlinkat(&sessions, &session, AtFlags::REMOVEDIR);
             }
-            Ok(())
+            first
         };
         finish().map_err(|source| system("finish removals of directories", source))
     }

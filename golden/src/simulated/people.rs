@@ -20,12 +20,14 @@ pub fn command(engine: &mut Engine, world: &Shared, nodes: &[NodeId], random: &m
             let session = SessionId::new(&format!("s{}", random.below(6))).expect("a name");
             let running = random.below(2) == 0;
             let state = if running { WantedState::Running } else { WantedState::Stopped };
-            // Stopped by a person, or let run against its file until the word is over: no harm of files.
-            let mut told = lock(world);
-            told.may_end.insert(session.clone());
-            told.told.insert(session.clone());
-            drop(told);
-            tell(engine, world, Effect::SessionState { session, state }, until, now);
+            let effect = Effect::SessionState { session: session.clone(), state };
+            if effect.contradicts(&engine.reconciler.files_ask()) {
+                // Stopped by a person, or let run against its file until the word is over: no harm of files.
+                let mut told = lock(world);
+                told.may_end.insert(session.clone());
+                told.told.insert(session);
+            }
+            tell(engine, world, effect, until, now);
         }
         2 => {
             let node = any(nodes, random);

@@ -140,7 +140,10 @@ impl Run {
         });
         let accepted = reconciler.in_force().and_then(|site| site.mark.digest);
         let (settle, poll) = (Settle::default(), Millis(30_000));
-        let intake = Intake::start(Box::new(NoWatches), read, settle, poll, accepted, now);
+        let mut intake = Intake::start(Box::new(NoWatches), read, settle, poll, accepted, now);
+        if let Some(site) = reconciler.in_force() {
+            intake.hold_against(Arc::clone(&site.files));
+        }
         Engine { reconciler, intake, latest: None }
     }
 

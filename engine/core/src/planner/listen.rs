@@ -150,19 +150,23 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::desired::{Desired, Mode, Origins};
+    use crate::ids::{Digest, Moment, SiteDigest};
     use crate::incumbent::{Found, FoundService, Service};
+    use crate::observed::Observed;
+    use crate::planner::plan;
 
     fn found(trusted: bool, of_this_site: bool) -> Known<Arc<Found>> {
         let server = FoundService {
             program: "rserver".to_owned(),
             service: Service::Server,
             pid: 812,
-            since: crate::ids::Moment(0),
+            since: Moment(0),
             user: "root".to_owned(),
             trusted,
         };
         Known::Present(Arc::new(Found {
-            looked_at: crate::ids::Moment(0),
+            looked_at: Moment(0),
             version: Known::Absent,
             services: vec![server],
             sessions: Known::Absent,
@@ -178,7 +182,7 @@ mod tests {
     #[test]
     fn only_the_product_of_these_files_is_waited_for_and_only_by_who_would_serve_them() {
         let listen = |port| ListenAddress { ip: IpAddr::V4(Ipv4Addr::UNSPECIFIED), port };
-        let unknown = Known::Unknown { since: crate::ids::Moment(0), reason: String::new() };
+        let unknown = Known::Unknown { since: Moment(0), reason: String::new() };
         for (mode, port, incumbent, ours, waits) in [
             (Mode::Serve, 8787, found(true, true), false, true),
             (Mode::Serve, 8788, found(true, true), false, false),
@@ -199,5 +203,38 @@ mod tests {
             observed.incumbent = incumbent;
             assert_eq!(in_the_way(&desired, &observed).is_some(), waits, "{case}");
         }
+    }
+
+    /// Whether an engine that nothing listens for yet opens the site's listener.
+    fn opens(change: impl Fn(&mut Desired, &mut Observed)) -> bool {
+        let listen = Some(ListenAddress { ip: [127, 0, 0, 1].into(), port: 8787 });
+        let mut desired = Desired { listen, mode: Mode::Serve, ..Desired::default() };
+        let mut observed = Observed::empty("n1".parse().expect("a node"));
+        observed.in_force.digest = Some(SiteDigest(Digest::of(b"")));
+        change(&mut desired, &mut observed);
+        let origins = Origins::default();
+        let input =
+            Input { desired: &desired, origins: &origins, observed: &observed, now: Moment(0) };
+        let plan = plan(&input);
+        plan.steps.iter().any(|step| matches!(step.action, Action::Listen { .. }))
+    }
+
+    #[test]
+    fn a_pause_lets_people_in_and_nothing_else_that_holds_the_engine_does() {
+        assert!(opens(|_, _| {}));
+        assert!(opens(|_, observed| observed.memory.paused = true));
+        assert!(!opens(|_, observed| observed.memory.pin_lost = true));
+        assert!(!opens(|_, observed| {
+            observed.memory.paused = true;
+            observed.memory.pin_lost = true;
+        }));
+        assert!(!opens(|desired, observed| {
+            observed.memory.paused = true;
+            desired.mode = Mode::Observe;
+        }));
+        assert!(!opens(|_, observed| {
+            observed.memory.paused = true;
+            observed.in_force.digest = None;
+        }));
     }
 }

@@ -44,25 +44,30 @@ pub struct Input<'a> {
 
 impl Input<'_> {
     /// Whether the planner may only adopt, route and observe: nothing was ever accepted, a person
-    /// has paused it (what listened does so again), the mode is `observe` (which closes listeners), or the product
+    /// has paused it (what the files let listen does so), a pinned generation cannot be read, the mode is `observe` (which closes listeners), or the product
     /// holds the port that its own files name.
     #[must_use]
     pub fn is_inert(&self) -> bool {
         self.observed.in_force.digest.is_none()
             || self.observed.memory.paused
+            || self.observed.memory.pin_lost
             || self.desired.mode == Mode::Observe
             || in_the_way(self.desired, self.observed).is_some()
     }
 
-    /// Whether it is inert because a person has paused it: then traffic goes on.
+    /// Whether it is inert because a person has paused it, and for no other reason: then traffic goes on.
     fn is_paused(&self) -> bool {
-        self.observed.memory.paused && self.observed.in_force.digest.is_some()
+        let memory = &self.observed.memory;
+        let serves = self.desired.mode != Mode::Observe && !memory.pin_lost;
+        memory.paused && serves && self.observed.in_force.digest.is_some()
     }
 
     /// Whether it is inert because the files ask for no more than observing: then it lets nobody in either.
     fn only_observes(&self) -> bool {
         let nothing_accepted = self.observed.in_force.digest.is_none();
-        self.desired.mode == Mode::Observe && !nothing_accepted && !self.observed.memory.paused
+        let memory = &self.observed.memory;
+        let held = memory.paused || memory.pin_lost;
+        self.desired.mode == Mode::Observe && !nothing_accepted && !held
     }
 }
 

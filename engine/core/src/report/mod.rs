@@ -412,7 +412,7 @@ fn gateways_that_stay(
 fn inert(desired: &Desired, observed: &Observed) -> Option<String> {
     if desired.mode == Mode::Observe {
         let open = observed.listeners.values().any(|known| known.present().is_some());
-        let what = match open && !observed.memory.paused {
+        let what = match open && !observed.memory.paused && !observed.memory.pin_lost {
             true => "no session is started, changed or ended, and nobody is let in any more",
             false => "nothing is started, changed or ended",
         };
@@ -422,5 +422,10 @@ fn inert(desired: &Desired, observed: &Observed) -> Option<String> {
         return Some(format!("{}.", crate::planner::in_the_way_words(held)));
     }
     let paused = "Paused: nothing of this happens before `wharf resume`.";
-    observed.memory.paused.then(|| paused.to_owned())
+    let pin_lost =
+        "A pinned generation cannot be read: nothing of this happens before `wharf history unpin`.";
+    match (observed.memory.pin_lost, observed.memory.paused) {
+        (true, _) => Some(pin_lost.to_owned()),
+        (false, paused_by_person) => paused_by_person.then(|| paused.to_owned()),
+    }
 }
