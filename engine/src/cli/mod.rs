@@ -79,7 +79,7 @@ pub struct Global {
     #[arg(long, global = true, value_name = "DIR")]
     root: Option<PathBuf>,
     /// The engine to ask, by its instance's name
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", value_parser = instance_name)]
     instance: Option<String>,
     /// The engine to ask, by its admin socket
     #[arg(long, global = true, value_name = "PATH", env = "WHARF_SOCKET", hide_env_values = true)]
@@ -93,6 +93,12 @@ pub struct Global {
     /// Say more
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
+}
+
+fn instance_name(text: &str) -> Result<String, String> {
+    let is_name = grammar::own::is_instance_name(text);
+    let rule = "an instance's name has a-z, 0-9 and `-`, not first, at most 32";
+    is_name.then(|| text.to_owned()).ok_or_else(|| rule.to_owned())
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

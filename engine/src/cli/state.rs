@@ -14,7 +14,7 @@ use clap::Subcommand;
 use super::{FAILED, Global, Place, UNAVAILABLE, complain, serve};
 use crate::admin::client::{self, ClientError};
 use crate::admin::protocol::{Answer, Request};
-use crate::identity::Key;
+use crate::identity::{Key, KeyError};
 use crate::layout::Layout;
 use crate::ledger::Seal;
 use crate::store::look;
@@ -47,29 +47,47 @@ pub(super) struct Kept {
     pub(super) instance: String,
     pub(super) layout: Layout,
     pub(super) store: PathBuf,
+    /// Whether files of it were read that say where its store is; without them `store` is only where it is usually.
+    store_is_known: bool,
 }
 
 impl Kept {
     /// The instance that a command means: the one named, else that of `dir`, else that of this machine's files.
     pub(super) fn find(global: &Global, dir: Option<&Path>) -> Result<Self, u8> {
         match &global.instance {
-            Some(instance) => Ok(Self::of_instance(instance)),
-            None => Self::of_dir(global, dir),
+            Some(instance) => Ok(Self::named(global, dir, instance)),
+            None => Self::of_dir(global, dir).map_err(|message| failed(&message)),
         }
     }
 
-    fn of_dir(global: &Global, dir: Option<&Path>) -> Result<Self, u8> {
-        let start = serve::prepare(global, dir).map_err(|message| {
-            complain(&message);
-            FAILED
-        })?;
+    /// An instance by its name, with its store where `dir` or this machine's files are its own.
+    fn named(global: &Global, dir: Option<&Path>, instance: &str) -> Self {
+        let of_dir = Self::of_dir(global, dir).ok().filter(|kept| kept.instance == instance);
+        of_dir.unwrap_or_else(|| Self::of_instance(instance))
+    }
+
+    fn of_dir(global: &Global, dir: Option<&Path>) -> Result<Self, String> {
+        let start = serve::prepare(global, dir)?;
         let store = start.store();
-        Ok(Self { instance: start.instance, layout: start.layout, store })
+        let (instance, layout) = (start.instance, start.layout);
+        Ok(Self { instance, layout, store, store_is_known: true })
     }
 
     pub(super) fn of_instance(instance: &str) -> Self {
         let layout = Place::here().layout(instance);
-        Self { instance: instance.to_owned(), store: layout.store(), layout }
+        let store = layout.store();
+        Self { instance: instance.to_owned(), store, layout, store_is_known: false }
+    }
+
+    /// What to say where it is not known which store is its.
+    fn unknown_store(&self) -> Option<String> {
+        let say = || {
+            format!(
+                "which store instance {} has is not known without its files: give their directory as DIR",
+                self.instance
+            )
+        };
+        (!self.store_is_known).then(say)
     }
 
     /// The socket of its engine, whether or not one runs: without any word on which, the only one that runs is meant.
@@ -82,7 +100,11 @@ impl Kept {
 
     /// This instance's key, if there is one that this account can read.
     fn key(&self) -> Option<Key> {
-        Key::load(&self.layout.state.join("key")).ok()
+        self.load_key().ok()
+    }
+
+    fn load_key(&self) -> Result<Key, KeyError> {
+        Key::load(&self.layout.state.join("key"))
     }
 
     /// What opens its accepted files.
@@ -99,6 +121,8 @@ enum From {
     Store(PathBuf),
     /// In a snapshot beside the store.
     Snapshot(PathBuf),
+    /// Nowhere: there is neither a store nor a snapshot.
+    Nothing(PathBuf),
 }
 
 impl From {
@@ -108,6 +132,7 @@ impl From {
             From::Engine => "engine",
             From::Store(_) => "store",
             From::Snapshot(_) => "snapshot",
+            From::Nothing(_) => "nothing",
         }
     }
 
@@ -116,6 +141,9 @@ impl From {
             From::Engine => "the running engine".to_owned(),
             From::Store(path) => format!("the store {} (no engine runs)", path.display()),
             From::Snapshot(path) => format!("the snapshot {} (no engine runs)", path.display()),
+            From::Nothing(path) => {
+                format!("nothing: no store at {} (no engine runs)", path.display())
+            }
         }
     }
 }
@@ -170,7 +198,12 @@ fn of_files(kept: Kept) -> Result<Read, u8> {
         if locked { UNAVAILABLE } else { FAILED }
     })?;
     let is_store = looked.from.starts_with(&kept.store);
-    let from = if is_store { From::Store(looked.from) } else { From::Snapshot(looked.from) };
+    let is_nothing = looked.image.is_none() && looked.damage.is_none() && looked.refused.is_empty();
+    let from = match is_store {
+        _ if is_nothing => From::Nothing(kept.store.clone()),
+        true => From::Store(looked.from),
+        false => From::Snapshot(looked.from),
+    };
     let key = kept.key().map(|key| key.fingerprint()).unwrap_or_default();
     let by = format!("wharf {}", env!("CARGO_PKG_VERSION"));
     let image = looked.image.map(|image| match from {

@@ -28,6 +28,9 @@ pub struct Audit {
     pub generation: Option<Generation>,
 }
 
+/// What the kind of sealed parts is called in [`Audit::counts`].
+pub const PARTS: &str = "parts of generations";
+
 /// Whether the bytes of one kind can be read.
 type Reads = fn(&[u8]) -> Result<(), Bad>;
 
@@ -35,7 +38,7 @@ type Reads = fn(&[u8]) -> Result<(), Bad>;
 const KINDS: [(&str, &str, Reads); 13] = [
     (keys::SITE_CURRENT, "generation in force", reads::<wire::CurrentRecord>),
     (keys::SITE_HISTORY, "generations", reads::<wire::SiteRecord>),
-    (keys::SITE_PARTS, "parts of generations", |_| Ok(())),
+    (keys::SITE_PARTS, PARTS, |_| Ok(())),
     (keys::NUMBERS, "start numbers", reads::<wire::NumberRecord>),
     (keys::PLACEMENTS, "placements", reads::<wire::PlacementRecord>),
     (keys::ENDS, "sessions with ends", reads::<wire::EndsRecord>),
@@ -167,9 +170,15 @@ fn generations(
         out.push(Finding::new("generations", Verdict::Note, text).help(help));
     }
     if out.is_empty() && !kept.is_empty() {
-        let opened = if seal.is_some() { ", and can be opened" } else { ", not opened: no key" };
-        let text = format!("{} kept, each whole{opened}", kept.len());
-        out.push(Finding::new("generations", Verdict::Ok, text));
+        let kept = kept.len();
+        let (verdict, text) = match (seal, parts.is_empty()) {
+            (Some(_), _) => (Verdict::Ok, format!("{kept} kept, each whole, and can be opened")),
+            (None, true) => (Verdict::Ok, format!("{kept} kept, each whole, without any part")),
+            (None, false) => {
+                (Verdict::Unknown, format!("{kept} kept, each whole, not opened: no key"))
+            }
+        };
+        out.push(Finding::new("generations", verdict, text));
     }
     out
 }
@@ -225,7 +234,7 @@ mod tests {
         let history = ("site/history/00000000000000000004", site.as_str());
         let (first, second) = (format!("site/part/{one}"), format!("site/part/{two}"));
         let both = [current, history, (first.as_str(), "sealed"), (second.as_str(), "sealed")];
-        assert_eq!(said(&both, None), ["ok generations: 1 kept, each whole, not opened: no key"]);
+        assert_eq!(said(&both, None), ["? generations: 1 kept, each whole, not opened: no key"]);
         let other_key = Seal::new(&[7; 32]);
         assert_eq!(
             said(&both, Some(&other_key)),

@@ -33,6 +33,9 @@ pub const SNAPSHOT_FORMAT: u32 = 1;
 /// Largest snapshot that is read, in bytes.
 const LARGEST: u64 = 1 << 30;
 
+/// No store has made so many commits: a number above it was written by somebody else, and leaves no room for more.
+const MOST_COMMITS: u64 = 1 << 62;
+
 const WHAT: &str = "wharf store snapshot";
 
 /// Everything a store held at one moment.
@@ -194,20 +197,31 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 /// # Errors
 /// It could not be written; the one at `path` is then still there, or already `path.1`.
 pub fn write(path: &Path, image: &Image) -> Result<(), SnapshotError> {
+    put_in_place(path, image, || match fs::rename(path, previous(path)) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    })
+}
+
+/// Writes `path.new`, and renames it over `path` after `keep`; a half one of somebody who was killed is written anew.
+fn put_in_place(
+    path: &Path,
+    image: &Image,
+    keep: impl FnOnce() -> io::Result<()>,
+) -> Result<(), SnapshotError> {
     let fresh = beside(path, ".new");
-    let io = |what| move |source| SnapshotError::Io { what, path: path.to_path_buf(), source };
+    let of = |what, path: &Path, source| SnapshotError::Io { what, path: path.to_owned(), source };
+    let io = |what| move |source| of(what, path, source);
     match fs::remove_file(&fresh) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
-            return Err(io("clear the way for")(error));
+            return Err(of("clear the way for", &fresh, error));
         }
         Ok(()) | Err(_) => {}
     }
-    let made = private().create_new(true).open(&fresh).map_err(io("create"))?;
-    fill(made, &fresh, image).map_err(io("write"))?;
-    match fs::rename(path, previous(path)) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(io("keep")(error)),
-        Ok(()) | Err(_) => {}
-    }
+    let made = private().create_new(true).open(&fresh);
+    let made = made.map_err(|error| of("create", &fresh, error))?;
+    fill(made, &fresh, image).map_err(|error| of("write", &fresh, error))?;
+    keep().map_err(io("keep"))?;
     fs::rename(&fresh, path).map_err(io("put in place"))?;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     sync_directory(parent.unwrap_or(Path::new("."))).map_err(io("sync the directory of"))
@@ -223,10 +237,7 @@ pub fn write_copy(path: &Path, image: &Image, replace: bool) -> Result<(), Snaps
         let made = private().create_new(true).open(path).map_err(io("create"))?;
         return fill(made, path, image).map_err(io("write"));
     }
-    let fresh = beside(path, ".new");
-    let made = private().create_new(true).open(&fresh).map_err(io("create"))?;
-    fill(made, &fresh, image).map_err(io("write"))?;
-    fs::rename(&fresh, path).map_err(io("put in place"))
+    put_in_place(path, image, || Ok(()))
 }
 
 /// Writes and syncs a file that was just made; on a full disk the half of it must not take the room that the
@@ -384,6 +395,11 @@ fn parse(bytes: &[u8]) -> Result<Image, Problem> {
 fn parse_lines(bytes: &[u8]) -> Result<Image, Problem> {
     let (header, mut rest) = split_line(bytes).unwrap_or_default();
     let header: Header = read_line(1, header)?;
+    let possible = |number: usize, version: u64| match version {
+        0..=MOST_COMMITS => Ok(()),
+        _ => Err(Problem::Damaged(format!("line {number} has version {version}: no store has"))),
+    };
+    possible(1, header.version)?;
     let mut image = Image {
         instance: header.instance,
         made_at: header.made_at,
@@ -396,6 +412,7 @@ fn parse_lines(bytes: &[u8]) -> Result<Image, Problem> {
     while let Some((line, after)) = split_line(rest) {
         (rest, number) = (after, number + 1);
         let line: Line = read_line(number, line)?;
+        possible(number, line.version)?;
         let bytes = match (line.value, line.hex) {
             (Some(value), None) => Some(value.get().as_bytes().to_vec()),
             (None, Some(hex)) => from_hex(&hex),
@@ -424,7 +441,13 @@ fn split_line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 
 fn read_line<'a, T: Deserialize<'a>>(number: usize, line: &'a [u8]) -> Result<T, Problem> {
     serde_json::from_slice(line)
-        .map_err(|error| Problem::Damaged(format!("line {number}: {error}")))
+        .map_err(|error| Problem::Damaged(format!("line {number}: {}", printable(&error))))
+}
+
+/// Words about a foreign file, which may repeat it: nothing in them moves a terminal's cursor.
+fn printable(words: &dyn std::fmt::Display) -> String {
+    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.into() };
+    words.to_string().chars().map(escaped).collect()
 }
 
 #[cfg(test)]

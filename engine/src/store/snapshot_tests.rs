@@ -111,3 +111,30 @@ fn epochs_of_a_loaded_snapshot_are_above_any_given_since() {
     assert_eq!((row.holder, row.epoch), (None, 4 + 8));
     assert_eq!(table.tally().version, 20);
 }
+
+#[test]
+fn a_copy_is_written_over_what_somebody_who_was_killed_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("copy.jsonl");
+    write_copy(&path, &Image::default(), false).unwrap();
+    fs::write(dir.path().join("copy.jsonl.new"), "half").unwrap();
+    let image = Image { instance: "t".to_owned(), ..Image::default() };
+    write_copy(&path, &image, true).unwrap();
+    assert_eq!(load(&path).unwrap(), image);
+    assert!(!dir.path().join("copy.jsonl.new").exists());
+}
+
+#[test]
+fn a_version_that_no_store_reaches_is_refused() {
+    let image = Image { version: u64::MAX, ..Image::default() };
+    let refused = of_bytes(&bytes(&image), Path::new("x")).unwrap_err().to_string();
+    assert!(refused.contains("line 1 has version 18446744073709551615"), "{refused}");
+}
+
+#[test]
+fn what_a_foreign_file_says_moves_no_cursor() {
+    let line = "{\"what\":\"wharf store snapshot\",\"format\":1,\"\\u001b[2J\":1}\n";
+    let text = format!("{line}{{\"end\":0,\"digest\":\"{}\"}}\n", Digest::of(line.as_bytes()));
+    let refused = of_bytes(text.as_bytes(), Path::new("x")).unwrap_err().to_string();
+    assert!(refused.contains("unknown field") && !refused.contains('\u{1b}'), "{refused}");
+}

@@ -194,12 +194,17 @@ fn is_url_path(text: &String) -> Result<(), Wrong> {
     Ok(())
 }
 
-fn is_instance(text: &String) -> Result<(), Wrong> {
+/// Whether an instance may be called so, wherever its name comes from: it becomes a part of paths.
+#[must_use]
+pub fn is_instance_name(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let good = text.bytes().next().is_some_and(plain)
+    text.bytes().next().is_some_and(plain)
         && text.bytes().all(|byte| plain(byte) || byte == b'-')
-        && text.len() <= 32;
-    if good {
+        && text.len() <= 32
+}
+
+fn is_instance(text: &String) -> Result<(), Wrong> {
+    if is_instance_name(text) {
         return Ok(());
     }
     Err(Wrong::value("it names cookies and directories: a-z, 0-9 and `-`, not first, at most 32"))

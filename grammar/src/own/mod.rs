@@ -37,6 +37,7 @@ use std::sync::Arc;
 use crate::error::{Code, Problem};
 use crate::source::Source;
 
+pub use check::is_instance_name;
 pub use file_name::{FileName, file_name_problem};
 pub use gateway::GatewayFile;
 pub use lines::Lines;

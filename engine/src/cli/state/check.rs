@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::{FORMAT_VERSION, From, Read, directories, read};
 use crate::cli::{Global, doctor, print, when};
-use crate::ledger::audit::{Audit, audit};
+use crate::ledger::audit::{Audit, PARTS, audit};
 
 #[derive(Debug, Args)]
 #[command(
@@ -35,6 +35,7 @@ pub(super) fn run(global: &Global, args: &CheckArgs) -> Result<u8, u8> {
     let records = read.image.as_ref().map_or(&[][..], |image| &image.records);
     let audit = audit(records, read.kept.seal().as_ref());
     let mut findings = of_store(&read);
+    findings.extend(of_key(&read, &audit));
     findings.extend(audit.findings.iter().cloned());
     findings.extend(of_directories(&read, &audit));
     let code = exit_code(&findings);
@@ -56,6 +57,14 @@ pub(super) fn run(global: &Global, args: &CheckArgs) -> Result<u8, u8> {
     Ok(code)
 }
 
+/// That the key cannot be had, where something is sealed with it.
+fn of_key(read: &Read, audit: &Audit) -> Option<Finding> {
+    let sealed = audit.counts.contains_key(PARTS);
+    let error = read.kept.load_key().err().filter(|_| sealed)?;
+    let help = "without it accepted files cannot act again: the files on disk come into force anew";
+    Some(Finding::new("key", Verdict::Unknown, crate::chain(&error)).help(help))
+}
+
 /// The store itself: whether its files are whole, as far as this can be seen.
 fn of_store(read: &Read) -> Vec<Finding> {
     let mut out: Vec<Finding> = Vec::new();
@@ -64,16 +73,17 @@ fn of_store(read: &Read) -> Vec<Finding> {
         Finding::new("store", Verdict::Failed, format!("damaged: {reason}")).help(help)
     };
     out.extend(read.damage.iter().map(damaged));
+    if let (Some(unknown), false) = (read.kept.unknown_store(), matches!(read.from, From::Engine)) {
+        out.push(Finding::new("store", Verdict::Unknown, unknown));
+    }
     let whole = match (&read.from, &read.image) {
         (From::Engine, _) => "open in the running engine: what it has in memory was looked at",
         (From::Store(_), Some(_)) => "whole: every record has its digest, and none is missing",
-        (From::Store(_) | From::Snapshot(_), None) if out.is_empty() => {
-            "not there: nothing was stored yet"
-        }
+        (From::Nothing(_), _) if out.is_empty() => "not there: nothing was stored yet",
         (From::Snapshot(_), Some(_)) if out.is_empty() => {
             "not there; what follows is of its snapshot"
         }
-        (From::Store(_) | From::Snapshot(_), _) => return out,
+        (From::Store(_) | From::Snapshot(_) | From::Nothing(_), _) => return out,
     };
     let verdict = if matches!(read.from, From::Snapshot(_)) { Verdict::Note } else { Verdict::Ok };
     out.push(Finding::new("store", verdict, whole));

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use super::{FORMAT_VERSION, Read, failed, read};
+use super::{FORMAT_VERSION, From, Read, failed, read};
 use crate::cli::{FAILED, Global, OK, USAGE, complain, print, when};
 use crate::store::snapshot::{self, Image, SnapshotError};
 
@@ -39,6 +39,9 @@ pub(super) fn run(global: &Global, args: &ExportArgs) -> Result<u8, u8> {
         return Err(USAGE);
     }
     let read = read(global, args.dir.as_deref())?;
+    if let (Some(unknown), false) = (read.kept.unknown_store(), matches!(read.from, From::Engine)) {
+        return Err(failed(&unknown));
+    }
     for damage in &read.damage {
         complain(&format!("{}: {damage}", read.kept.store.display()));
     }

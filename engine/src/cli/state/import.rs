@@ -16,16 +16,18 @@ use crate::store::snapshot::{self, Image};
 #[derive(Debug, Args)]
 #[command(
     after_help = "Sessions that live are found again by the engine when it starts, whatever the export knows of them.\n\n\
-    Exit codes: 0 done; 1 refused, and nothing was changed; 64 usage; 69 an engine runs: stop it first, its\n\
-    sessions run on.\n\n\
+    With --replace the store before it is moved aside first, as STORE.replaced-TIME, and back if the new one cannot\n\
+    be written.\n\n\
+    Exit codes: 0 done; 1 refused or failed, and what was there is as it was, or it is said where it is; 64 usage;\n\
+    69 an engine runs: stop it first, its sessions run on.\n\n\
     Examples:\n  wharf state import /srv/backup/wharf-2026-11-26.jsonl --dry-run\n  \
     wharf state import /srv/backup/wharf-2026-11-26.jsonl --replace"
 )]
 pub(in crate::cli) struct ImportArgs {
     /// What `wharf state export` wrote
     file: PathBuf,
-    /// The configuration directory, as `serve` is given it; needed where its `wharf.toml` names another store
-    /// [default: the state directory of the instance in FILE]
+    /// The configuration directory, as `serve` is given it: its files say where the store is
+    /// [default: this machine's files, if they are of the instance in FILE]
     dir: Option<PathBuf>,
     /// Take the place of a store that is there; it is moved aside, not deleted
     #[arg(long)]
@@ -46,13 +48,23 @@ pub(in crate::cli) struct ImportArgs {
 
 pub(super) fn run(global: &Global, args: &ImportArgs) -> Result<u8, u8> {
     let image = snapshot::load(&args.file).map_err(|error| failed(&crate::chain(&error)))?;
+    // Foreign words, and a part of paths.
+    if !grammar::own::is_instance_name(&image.instance) {
+        let name: String = image.instance.chars().take(80).flat_map(char::escape_debug).collect();
+        let file = args.file.display();
+        return Err(failed(&format!("{file} is of \"{name}\", and no instance is called so")));
+    }
     let named = args.dir.is_some() || global.config.is_some() || global.instance.is_some();
-    let kept = if named || image.instance == crate::cli::place::MAIN {
+    let kept = if named {
         Kept::find(global, args.dir.as_deref())?
     } else {
-        Kept::of_instance(&image.instance)
+        Kept::named(global, None, &image.instance)
     };
     examine(args, &image, &kept)?;
+    if let Some(unknown) = kept.unknown_store() {
+        instance::probe(&kept.layout).map_err(|error| locked(&error))?;
+        return Err(failed(&unknown));
+    }
     make_state_dir(&kept, args.dry_run)?;
     // Held to the end: no engine starts upon half a store.
     let _lock = match kept.layout.lock_file().parent().is_some_and(Path::is_dir) {
@@ -70,7 +82,9 @@ pub(super) fn run(global: &Global, args: &ImportArgs) -> Result<u8, u8> {
     let done = restore::restore(&kept.store, &image, args.replace, crate::cli::now());
     let done = done.map_err(|error| match &error {
         RestoreError::Occupied { found, .. } => occupied(&kept, found),
-        error @ RestoreError::Open(_) => failed(&crate::chain(error)),
+        error @ (RestoreError::Open(_) | RestoreError::NotBack { .. }) => {
+            failed(&crate::chain(error))
+        }
     })?;
     print(&told(args, &image, &kept, &done.aside));
     Ok(OK)
