@@ -230,11 +230,13 @@ fn support_and_uninstall_say_what_there_is_with_an_engine_and_without() {
     assert!(demo.is_alive(), "nothing was done");
     let archive = engine.site.around().join("without.tar");
     let out = archive.display().to_string();
-    let made = ran(engine.command().args(["support", "--out", &out]).arg(engine.site.dir()));
+    let made = of_site(&engine, &["support", "--out", &out, "--session-log", "demo"]);
     is(&made, 0, "what only an engine knows: none answered");
+    is(&made, 0, "the log of session demo: no engine answered");
+    is(&made, 0, "the plan: no engine of this site answered");
     let names = names_in(&archive);
     assert!(names.iter().any(|name| name == "state-check.json"), "{names:?}");
-    assert!(!names.iter().any(|name| name == "status.json"), "{names:?}");
+    assert!(!names.iter().any(|name| name == "status.json" || name == "plan.txt"), "{names:?}");
     engine.restart();
     let status = engine.status().expect("it answers");
     let pid = session(&status, "demo").and_then(|of| Process::of(of.pid?));

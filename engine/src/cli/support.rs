@@ -30,6 +30,7 @@ const LOG_MAX: u64 = 4 << 20;
 #[command(
     after_help = "Secrets are not in it; names of accounts, sessions, hosts and paths are: read it before you send it\n\
     (tar tf FILE). The file is made for this account only (0600).\n\n\
+    Without an engine of this site neither a plan nor a session's log is in it; what is left out is listed.\n\n\
     Exit codes: 0 done, also where a part is missing; 1 the archive cannot be written; 64 usage.\n\n\
     Examples:\n  wharf support\n  wharf support --out /tmp/case-4711.tar --log /var/log/wharf/wharf.log\n  \
     wharf support --session-log genomics-lab      # what that session wrote: look for secrets yourself"
@@ -99,6 +100,12 @@ fn collect(global: &Global, args: &SupportArgs) -> Result<String, String> {
     contents.file("machine.txt", machine::describe(kept.as_ref().map(|kept| &*kept.layout.state)));
     if status.is_none() {
         contents.left_out("what only an engine knows: none answered");
+        // Whatever other engine runs here, its plan would be that of another site.
+        contents.left_out("the plan: no engine of this site answered (wharf plan DIR)");
+        for session in &args.session_log {
+            let session: String = session.chars().flat_map(char::escape_debug).collect();
+            contents.left_out(&format!("the log of session {session}: no engine answered"));
+        }
     }
     for left_out in ALWAYS_LEFT_OUT {
         contents.left_out(left_out);
@@ -148,7 +155,12 @@ impl Contents {
                 if !said.stderr.is_empty() {
                     self.files.push((format!("{name}.stderr"), said.stderr));
                 }
-                self.lines.push((name.clone(), format!("{shown}   ({ended})")));
+                let cut = if said.is_cut {
+                    format!(", cut after {} MiB", asked::MOST >> 20)
+                } else {
+                    String::new()
+                };
+                self.lines.push((name.clone(), format!("{shown}   ({ended}{cut})")));
                 self.files.push((name, said.stdout));
             }
             Err(why) => self.left_out(&format!("{shown}: {why}")),

@@ -10,7 +10,7 @@ use crate::cli::Global;
 /// How long a command may take.
 const LIMIT: Duration = Duration::from_secs(30);
 /// Most bytes that are taken of what one command says.
-const MOST: u64 = 32 << 20;
+pub(super) const MOST: u64 = 32 << 20;
 /// So many lines of the journal.
 const JOURNAL_LINES: &str = "5000";
 
@@ -20,6 +20,8 @@ pub(super) struct Said {
     pub(super) stderr: Vec<u8>,
     /// None: a signal ended it.
     pub(super) code: Option<i32>,
+    /// Whether there was more than [`MOST`].
+    pub(super) is_cut: bool,
 }
 
 /// How commands are run.
@@ -62,9 +64,9 @@ impl Asked {
         add("dump.json", &of_dir(&["dump", "--json"]));
         add("doctor.json", &of_dir(&["doctor", "--json"]));
         add("state-check.json", &of_dir(&["state", "check", "--json"]));
-        add("plan.txt", &["plan", "-v"]);
-        add("plan.json", &["plan", "--json"]);
         if self.engine {
+            add("plan.txt", &["plan", "-v"]);
+            add("plan.json", &["plan", "--json"]);
             add("status.txt", &["status"]);
             add("status.json", &["status", "--json"]);
             add("pending.json", &["plan", "--pending", "--json"]);
@@ -132,7 +134,9 @@ fn said(mut command: Command) -> Result<Said, String> {
         }
     };
     let read = |thread: std::thread::JoinHandle<Vec<u8>>| thread.join().unwrap_or_default();
-    Ok(Said { stdout: read(stdout), stderr: read(stderr), code: ended.code() })
+    let (stdout, stderr) = (read(stdout), read(stderr));
+    let is_cut = [&stdout, &stderr].iter().any(|text| text.len() as u64 >= MOST);
+    Ok(Said { stdout, stderr, code: ended.code(), is_cut })
 }
 
 /// Reads to the end on a thread of its own, so that neither stream holds up the other.
