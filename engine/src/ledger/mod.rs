@@ -41,7 +41,7 @@ const LEASE: Millis = Millis(15_000);
 const RENEW_AFTER: Millis = Millis(5_000);
 /// Harm within this time counts together.
 const BRAKE_WINDOW: Millis = Millis(engine_core::planner::BRAKE_WINDOW_MS);
-/// What is read of the store: everything but older sets of files.
+/// What is read of the store: everything but the sets of files themselves.
 const READ: [&str; 11] = [
     keys::SITE_CURRENT,
     keys::NUMBERS,
@@ -269,7 +269,7 @@ impl Ledger {
     }
 
     fn read(&mut self) -> Result<(), String> {
-        // Texts of older sets are not needed here, and are the bulk of a store.
+        // Sets of files are not needed here, and are the bulk of a store.
         let mut all = Vec::new();
         for prefix in READ {
             all.extend(self.store.scan(prefix).map_err(|error| crate::chain(&error))?);
