@@ -98,16 +98,18 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// Begins, with everything to be read. `accepted` is the set in force, if one is stored; `poll`
-    /// is how often directories are read that cannot be watched (`[site] poll`).
+    /// Begins, with everything to be read. `in_force` is the set in force, if one is stored: it need not be accepted
+    /// again, and what was there then is missed now. `poll` is how often directories are read that cannot be
+    /// watched (`[site] poll`).
     pub fn start(
         watcher: Box<dyn Arm>,
         read: Box<dyn Read>,
         settle: Settle,
         poll: Millis,
-        accepted: Option<SiteDigest>,
+        in_force: Option<(SiteDigest, Arc<SiteFiles>)>,
         now: Moment,
     ) -> Self {
+        let (accepted, in_force) = in_force.unzip();
         let mut acceptance = Acceptance::new(settle, accepted);
         acceptance.wake(now);
         Self {
@@ -119,14 +121,9 @@ impl Intake {
             polled: BTreeMap::new(),
             last_read: None,
             latest: None,
-            in_force: None,
+            in_force,
             checked: None,
         }
-    }
-
-    /// Names the files of the set in force, where it is stored: what was there then is missed now.
-    pub fn hold_against(&mut self, in_force: Arc<SiteFiles>) {
-        self.in_force = Some(in_force);
     }
 
     /// Something may have happened: call it for every [`crate::watch::Wake`].

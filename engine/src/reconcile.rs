@@ -221,6 +221,8 @@ impl Reconciler {
             }
             return current.mark.generation;
         }
+        let replaced = self.in_force.as_ref().and_then(|site| site.mark.digest);
+        self.ledger.end_approval(replaced);
         let last = self.in_force.as_ref().map_or(Generation(0), |site| site.mark.generation);
         let generation = Generation(last.0.max(self.ledger.last_generation().0) + 1);
         let mark = InForce { generation, digest: Some(digest), since: now, acting: None };

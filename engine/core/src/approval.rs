@@ -1,16 +1,18 @@
 //! What a person has approved of a plan, and whether what is wanted now stays within it.
 //!
-//! An approval is of one generation and names what happens to which thing, and nothing else: loads, times,
-//! nodes and who is active are no facts (product.md §6). What it does not name is not approved, however
-//! small; what it names may come out milder. Ends it lets go are those of starts that there were when it was
-//! given: a session that was started since is hurt by nobody's word. Knows no file and no person. Read next: [`crate::planner`],
-//! whose harm asks it, and [`crate::report::Report::matters`], which a saved plan keeps.
+//! An approval is of one set of files, named by its digest, since each node numbers its generations itself, and
+//! names what happens to which thing, and nothing else: loads, times, nodes and who is active are no facts
+//! (product.md §6). What it does not name is not approved, however small; what it names may come out milder. Ends
+//! it lets go are those of starts that there were when it was given: a session that was started since is hurt by
+//! nobody's word. It is over once another set takes the place of its own, also where the same comes back later.
+//! Knows no file and no person. Read next: [`crate::planner`], whose harm asks it, and
+//! [`crate::report::Report::matters`], which a saved plan keeps.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{Generation, Incarnation, SessionId};
+use crate::ids::{Generation, Incarnation, SessionId, SiteDigest};
 use crate::plan::{Hold, Impact, Mark, Plan, Resource, WaitingOn};
 
 /// What happens to a thing, as far as an approval speaks of it.
@@ -44,10 +46,13 @@ impl Matter {
     }
 }
 
-/// What was approved of one generation.
+/// What was approved of one set of files.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approval {
-    /// Which generation.
+    /// Which set, on every node the same; none = nothing was approved.
+    #[serde(default)]
+    pub site: Option<SiteDigest>,
+    /// Its number where it was approved, for people: another node may have given it another one.
     pub generation: Generation,
     /// Each thing with what may happen to it, and how bad that may be.
     matters: BTreeMap<Resource, BTreeMap<Mark, Impact>>,
@@ -59,8 +64,12 @@ pub struct Approval {
 impl Approval {
     /// An approval of these matters; of two for the same thing the graver holds.
     #[must_use]
-    pub fn new(generation: Generation, matters: impl IntoIterator<Item = Matter>) -> Self {
-        let mut approval = Self { generation, ..Self::default() };
+    pub fn new(
+        site: Option<SiteDigest>,
+        generation: Generation,
+        matters: impl IntoIterator<Item = Matter>,
+    ) -> Self {
+        let mut approval = Self { site, generation, ..Self::default() };
         for Matter { resource, mark, impact } in matters {
             let worst = approval.matters.entry(resource).or_default().entry(mark).or_default();
             *worst = impact.max(*worst);
@@ -77,6 +86,19 @@ impl Approval {
         });
         self.starts = sessions.collect();
         self
+    }
+
+    /// Whether it is of this set of files.
+    #[must_use]
+    pub fn is_of(&self, site: Option<SiteDigest>) -> bool {
+        self.site.is_some() && self.site == site
+    }
+
+    /// Whether it is over when another set takes the place of `replaced`: who has turned away from an approved
+    /// set is asked again should it come back.
+    #[must_use]
+    pub fn ends_with(&self, replaced: Option<SiteDigest>) -> bool {
+        self.is_of(replaced)
     }
 
     /// The newest starts that it speaks of, by session.
@@ -153,11 +175,12 @@ pub fn shown(plan: &Plan) -> impl Iterator<Item = Matter> + '_ {
 /// What goes on at once and was not in the plan that was seen.
 pub fn approve(
     plan: &Plan,
+    site: Option<SiteDigest>,
     generation: Generation,
     saved: Option<&[Matter]>,
 ) -> Result<Approval, Vec<Hold>> {
-    let Some(saved) = saved else { return Ok(Approval::new(generation, shown(plan))) };
-    let approval = Approval::new(generation, saved.iter().cloned());
+    let Some(saved) = saved else { return Ok(Approval::new(site, generation, shown(plan))) };
+    let approval = Approval::new(site, generation, saved.iter().cloned());
     let is_covered = |hold: &&Hold| approval.allows(&Matter::from(*hold));
     let new: Vec<Hold> = awaiting(plan).filter(|hold| !is_covered(hold)).cloned().collect();
     if new.is_empty() { Ok(approval) } else { Err(new) }
@@ -166,6 +189,7 @@ pub fn approve(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::Digest;
 
     fn session(id: &str) -> Resource {
         Resource::Session(id.parse().expect("a session id"))
@@ -179,9 +203,27 @@ mod tests {
         matter(id, Mark::Restart, Impact::Restarted)
     }
 
+    fn set(n: u8) -> SiteDigest {
+        SiteDigest(Digest::of(&[n]))
+    }
+
+    fn of<const N: usize>(n: u8, matters: [Matter; N]) -> Approval {
+        Approval::new(Some(set(n)), Generation(u64::from(n)), matters)
+    }
+
+    #[test]
+    fn it_is_of_one_set_and_over_with_it() {
+        let (approval, none) = (of(3, []), Approval::default());
+        assert!(approval.is_of(Some(set(3))) && !approval.is_of(Some(set(4))));
+        assert!(!approval.is_of(None) && !none.is_of(None), "nothing in force is no set");
+        assert!(approval.ends_with(Some(set(3))), "its set is replaced");
+        assert!(!approval.ends_with(Some(set(2))), "its set comes into force, here too");
+        assert!(!approval.ends_with(None) && !none.ends_with(None));
+    }
+
     #[test]
     fn the_same_thing_and_the_same_mark_with_no_greater_impact() {
-        let approval = Approval::new(Generation(3), [restart("a")]);
+        let approval = of(3, [restart("a")]);
         assert!(approval.covers(&restart("a")));
         assert!(approval.covers(&matter("a", Mark::Restart, Impact::RequestsHeld)));
         assert!(!approval.covers(&restart("b")), "another thing");
@@ -192,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_start_of_later_than_the_approval_is_not_hurt_by_it() {
-        let approval = Approval::new(Generation(3), [restart("a"), restart("new")]);
+        let approval = of(3, [restart("a"), restart("new")]);
         let start = |id: &str, n| Incarnation { session: id.parse().expect("an id"), n };
         assert!(approval.lets(&start("a", 3), Impact::Restarted), "of whichever start");
         let approval = approval.of_starts(|id| if id.as_str() == "a" { 2 } else { 0 });
@@ -206,19 +248,19 @@ mod tests {
     fn the_graver_of_two_holds_whatever_their_order() {
         let mild = matter("a", Mark::Restart, Impact::RequestsHeld);
         for both in [[mild.clone(), restart("a")], [restart("a"), mild.clone()]] {
-            assert!(Approval::new(Generation(1), both).covers(&restart("a")));
+            assert!(of(1, both).covers(&restart("a")));
         }
     }
 
     #[test]
     fn what_was_done_is_approved_no_longer() {
         let end = matter("a", Mark::End, Impact::Ended);
-        let approval = Approval::new(Generation(1), [restart("a"), end.clone()]);
+        let approval = of(1, [restart("a"), end.clone()]);
         let mut approval = approval.of_starts(|_| 1);
         approval.use_up(&session("a"), Mark::Restart);
         assert!(!approval.covers(&restart("a")) && approval.covers(&end));
         approval.use_up(&session("a"), Mark::End);
-        assert_eq!(approval, Approval { generation: Generation(1), ..Approval::default() });
+        assert_eq!(approval, of(1, []));
     }
 
     #[test]
@@ -232,7 +274,7 @@ mod tests {
 
     #[test]
     fn it_reads_back_from_json() {
-        let approval = Approval::new(Generation(7), [restart("a")]);
+        let approval = of(7, [restart("a")]);
         let text = serde_json::to_string(&approval).expect("string keys only");
         assert_eq!(serde_json::from_str::<Approval>(&text).ok(), Some(approval));
     }

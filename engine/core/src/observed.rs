@@ -101,11 +101,11 @@ impl Observed {
         !self.silent_clusters.is_empty()
     }
 
-    /// Whether a person has approved, of the generation in force, that this start of a session is hurt so.
+    /// Whether a person has approved, of the set in force, that this start of a session is hurt so.
     #[must_use]
     pub fn approves(&self, incarnation: &Incarnation, impact: Impact) -> bool {
         let approved = &self.memory.approved;
-        approved.generation == self.in_force.generation && approved.lets(incarnation, impact)
+        approved.is_of(self.in_force.digest) && approved.lets(incarnation, impact)
     }
 
     /// The number of a session's newest start, of those recorded and those found; 0 = there was none.
@@ -474,7 +474,7 @@ pub struct Memory {
     pub harm_since: BTreeMap<Resource, HarmWanted>,
     /// Sessions hurt by changes of files in the last ten minutes.
     pub harmed: Vec<(Moment, SessionId)>,
-    /// What a person has let go with `wharf apply`, for one generation: it waits for nothing any more.
+    /// What a person has let go with `wharf apply`, for one set of files: it waits for nothing any more.
     #[serde(default)]
     pub approved: Approval,
     /// Whether a person has paused reconciliation.

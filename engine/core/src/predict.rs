@@ -212,7 +212,7 @@ mod tests {
     use super::*;
     use crate::approval::{Approval, Matter};
     use crate::desired::StopSpec;
-    use crate::ids::Generation;
+    use crate::ids::{Digest, Generation, SiteDigest};
     use crate::plan::{EndPurpose, Impact, On};
 
     fn end(because: Because) -> Step {
@@ -235,13 +235,14 @@ mod tests {
         let by_file = end(Because::FileRemoved { file: "sessions.d/a.toml".into() });
         let by_person = end(Because::Person { what: "root says so".to_owned() });
         let mut world = Observed::empty("n1".parse().unwrap());
-        world.in_force.generation = Generation(1);
+        let set = |text: &[u8]| Some(SiteDigest(Digest::of(text)));
+        world.in_force.digest = set(b"approved");
         assert!(counted_harm(&world, &by_file).is_some());
         assert!(counted_harm(&world, &by_person).is_none());
         let matter = Matter::harm(Resource::Session("a".parse().unwrap()), Impact::Ended);
-        world.memory.approved = Approval::new(Generation(1), [matter]);
+        world.memory.approved = Approval::new(set(b"approved"), Generation(1), [matter]);
         assert!(counted_harm(&world, &by_file).is_none());
-        world.in_force.generation = Generation(2);
+        world.in_force.digest = set(b"another");
         assert!(counted_harm(&world, &by_file).is_some(), "what was approved is another set");
     }
 }

@@ -1,6 +1,6 @@
 //! What commands ask of the engine, and what it answers.
 
-use engine_core::ids::{Generation, Moment};
+use engine_core::ids::{Generation, Moment, SiteDigest};
 use engine_core::plan::Because;
 use engine_core::window::ChangeWindow;
 use serde::{Deserialize, Serialize};
@@ -317,6 +317,9 @@ pub enum Answer {
     Applied {
         /// The generation that it is for.
         generation: Generation,
+        /// The digest of its files, which is the same on every node: the approval is of that.
+        #[serde(default)]
+        site: Option<SiteDigest>,
         /// What goes on.
         let_go: Vec<HoldView>,
         /// What the approved plan does not have; then nothing goes on.

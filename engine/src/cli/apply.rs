@@ -13,7 +13,7 @@ use super::{CHANGES, FAILED, Global, HARM, OK, UNCOVERED, USAGE, ask, complain, 
 use crate::admin::protocol::{Answer, Request};
 use crate::saved_plan::SavedPlan;
 use crate::status::HoldView;
-use follow::Events;
+use follow::{Events, Set};
 
 /// Between two questions.
 pub(super) const PAUSE: Duration = Duration::from_millis(100);
@@ -81,7 +81,7 @@ pub(super) fn run(global: &Global, args: &ApplyArgs) -> u8 {
         Ok(answer) => answer,
         Err(code) => return code,
     };
-    let Answer::Applied { generation, let_go, new, round } = answer else {
+    let Answer::Applied { generation, site, let_go, new, round } = answer else {
         complain("the engine answered something else than was asked");
         return FAILED;
     };
@@ -90,7 +90,7 @@ pub(super) fn run(global: &Global, args: &ApplyArgs) -> u8 {
         events.refused(generation, &new);
         return UNCOVERED;
     }
-    events.approved(generation, &let_go, args.dry_run);
+    events.approved(&Set { generation, site }, &let_go, args.dry_run);
     if let (Some(until), false) = (args.wait, args.dry_run) {
         let done = follow::follow(global, until == Until::All, round, deadline, &mut events);
         if done != OK {

@@ -331,14 +331,10 @@ fn intake(
     .map_err(|error| format!("cannot look at the files: {error}"))?;
     let (watcher, reader) = (Box::new(watcher), Box::new(reader));
     let in_force = reconciler.in_force();
-    let digest = in_force.and_then(|site| site.mark.digest);
+    let stored = in_force.and_then(|site| site.mark.digest.zip(Some(Arc::clone(&site.files))));
     let settle = in_force.map_or_else(Settle::default, |site| site.lowered.engine.settle);
     let poll = in_force.and_then(|site| site.lowered.engine.poll).unwrap_or(POLL);
-    let mut intake = Intake::start(watcher, reader, settle, poll, digest, super::now());
-    if let Some(site) = in_force {
-        intake.hold_against(Arc::clone(&site.files));
-    }
-    Ok(intake)
+    Ok(Intake::start(watcher, reader, settle, poll, stored, super::now()))
 }
 
 /// Asks for a snapshot of the store after each generation, and every five minutes in which something changed.

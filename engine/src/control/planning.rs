@@ -157,9 +157,9 @@ pub(super) fn apply(
     now: Moment,
 ) -> Result<Answer, String> {
     let site = control.reconciler.in_force().ok_or("nothing is in force yet")?;
-    let generation = site.mark.generation;
+    let (generation, digest) = (site.mark.generation, site.mark.digest);
     let planned = plan.map(|plan| plan.digest);
-    if planned.is_some() && planned != site.mark.digest {
+    if planned.is_some() && planned != digest {
         let latest = windows::on_disk(control, now).map(|files| files.digest());
         return Ok(Answer::OtherFiles { generation, on_disk: latest == planned });
     }
@@ -169,6 +169,7 @@ pub(super) fn apply(
     let round = control.reconciler.rounds().next_back().map_or(0, |round| round.number);
     Ok(Answer::Applied {
         generation,
+        site: digest,
         let_go: applied.let_go.iter().map(hold_view).collect(),
         new: applied.new.iter().map(hold_view).collect(),
         round,

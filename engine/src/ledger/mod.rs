@@ -67,6 +67,8 @@ pub struct Ledger {
     overrides: Vec<Override>,
     harmed: Vec<(Moment, SessionId)>,
     approval: Approval,
+    /// The stored approval that is over since its set was replaced, until it is removed.
+    approval_over: Option<Version>,
     windows: ChangeWindows,
     versions: BTreeMap<String, Version>,
     last_generation: Generation,
@@ -93,6 +95,7 @@ impl Ledger {
             overrides: Vec::new(),
             harmed: Vec::new(),
             approval: Approval::default(),
+            approval_over: None,
             windows: ChangeWindows::default(),
             versions: BTreeMap::new(),
             last_generation: Generation(0),

@@ -105,10 +105,15 @@ impl Ledger {
             put.push((key, self.seal.seal(&text).ok_or_else(|| failed("no random bytes"))?));
         }
         let gone = go.iter().map(|record| keys::site_history(record.generation));
-        let remove =
+        let mut remove: Vec<String> =
             gone.chain(stored_parts.difference(needed).copied().map(keys::site_part)).collect();
-        let batch = Batch { expect: self.expect([keys::SITE_CURRENT]), put, remove };
-        self.commit(batch)?;
+        let mut expect = self.expect([keys::SITE_CURRENT]);
+        if self.approval_over.is_some() {
+            expect.push((keys::APPROVAL.to_owned(), self.approval_over));
+            remove.push(keys::APPROVAL.to_owned());
+        }
+        self.commit(Batch { expect, put, remove })?;
+        self.approval_over = None;
         self.parts_are_whole.store(true, Ordering::Relaxed);
         self.last_generation = self.last_generation.max(mark.generation);
         Ok(())

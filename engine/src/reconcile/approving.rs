@@ -48,13 +48,13 @@ impl Reconciler {
         now: Moment,
     ) -> Result<Applied, String> {
         let site = self.in_force.as_ref().ok_or("nothing is in force yet")?;
-        let generation = site.mark.generation;
+        let (digest, generation) = (site.mark.digest, site.mark.generation);
         if self.acting.is_some() && self.pinned().is_some() {
             // What would be approved with it is nothing that anybody was shown.
             return Err("a generation is pinned: `wharf history unpin` comes first".to_owned());
         }
         let (observed, plan) = self.plan_now(now);
-        let given = match approval::approve(&plan, generation, saved) {
+        let given = match approval::approve(&plan, digest, generation, saved) {
             Ok(given) => given,
             Err(new) => return Ok(Applied { new, ..Applied::default() }),
         };
@@ -87,8 +87,8 @@ impl Reconciler {
     /// Lets the set in force act once it is approved: here, by another node, or by a write that was said to
     /// have failed.
     pub(super) fn follow_approval(&mut self) {
-        let approved = self.ledger.approval().generation;
-        let newest = self.in_force.as_mut().filter(|site| site.mark.generation == approved);
+        let approved = self.ledger.approval();
+        let newest = self.in_force.as_mut().filter(|site| approved.is_of(site.mark.digest));
         if let (Some(site), true) = (newest, self.acting.is_some()) {
             site.mark.acting = None;
             self.acting = None;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use engine_core::approval::{self, Matter};
+use engine_core::approval::{self, Approval, Matter};
 use engine_core::desired::{self, Desired, Ground, Lowered, Origins, Override, Request};
 use engine_core::ids::{
     Generation, Incarnation, Moment, SessionId, SiteDigest, UserName, WorkbenchName,
@@ -221,6 +221,10 @@ impl World {
         {
             return force.mark.generation;
         }
+        let replaced = self.force.as_ref().and_then(|force| force.mark.digest);
+        if self.observed.memory.approved.ends_with(replaced) {
+            self.observed.memory.approved = Approval::default();
+        }
         let last = self.force.as_ref().map_or(0, |force| force.mark.generation.0);
         let generation = Generation(last + 1);
         let waits = desired::waits(&self.acted.desired, &lowered.desired);
@@ -248,7 +252,8 @@ impl World {
     ) -> Result<Result<Vec<Hold>, Vec<Hold>>, String> {
         let plan = self.plan()?;
         let force = self.force.as_mut().ok_or("nothing is in force")?;
-        let given = match approval::approve(&plan, force.mark.generation, saved) {
+        let given = match approval::approve(&plan, force.mark.digest, force.mark.generation, saved)
+        {
             Ok(given) => given,
             Err(new) => return Ok(Err(new)),
         };

@@ -138,12 +138,10 @@ impl Run {
             files: lock_disk(&disk).read(now),
             watch: WatchSet::default(),
         });
-        let accepted = reconciler.in_force().and_then(|site| site.mark.digest);
+        let in_force = reconciler.in_force();
+        let stored = in_force.and_then(|site| site.mark.digest.zip(Some(Arc::clone(&site.files))));
         let (settle, poll) = (Settle::default(), Millis(30_000));
-        let mut intake = Intake::start(Box::new(NoWatches), read, settle, poll, accepted, now);
-        if let Some(site) = reconciler.in_force() {
-            intake.hold_against(Arc::clone(&site.files));
-        }
+        let intake = Intake::start(Box::new(NoWatches), read, settle, poll, stored, now);
         Engine { reconciler, intake, latest: None }
     }
 
@@ -229,12 +227,8 @@ impl Run {
         self.tell_world();
     }
 
-    /// A person lets go what waits, or changes for what one is asked at all. Approvals of several nodes
-    /// come with generations that are the same on all of them.
+    /// A person lets go what waits, on whichever node, or changes for what one is asked at all.
     fn approve(&mut self) {
-        if self.engines.len() > 1 {
-            return;
-        }
         if self.random.below(3) == 0 {
             let policies = ["auto", "confirm-harmful", "confirm"];
             self.apply = policies[usize::try_from(self.random.below(3)).unwrap()];
@@ -242,19 +236,23 @@ impl Run {
             self.write_policy();
             return self.wake();
         }
+        let at = usize::try_from(self.random.below(self.engines.len() as u64)).unwrap();
         // An engine that has just started follows a pin as soon as it looks.
         let now = lock(&self.world).now;
-        let _ = self.engines[0].reconciler.apply(None, true, now);
+        let _ = self.engines[at].reconciler.apply(None, true, now);
         self.tell_world();
         let now = {
             // All that is unwanted by now may go: what is said to have failed may have been done.
             let mut world = lock(&self.world);
             let unwanted: Vec<SessionId> = world.unwanted_since.keys().cloned().collect();
             world.may_end.extend(unwanted);
-            world.note("a person lets go what waits");
+            let generation =
+                self.engines[at].reconciler.in_force().map(|site| site.mark.generation);
+            let given = generation.map_or_else(String::new, |n| format!(" of generation {n}"));
+            world.note(&format!("a person lets go what waits, on {}{given}", self.nodes[at]));
             world.now
         };
-        let _ = self.engines[0].reconciler.apply(None, false, now);
+        let _ = self.engines[at].reconciler.apply(None, false, now);
     }
 
     /// Readings find something else for a while, or what there is again; nodes lose the store.
@@ -403,11 +401,10 @@ impl Run {
             for engine in &mut self.engines {
                 people::silence(engine, &self.world);
             }
-            // Each node numbers its generations, and an approval is of one: they take turns. With the store
-            // out of reach nothing can be let go; the next round tries again.
-            let turn = round % self.engines.len();
+            // Somebody approves, always on the same node: it holds on every one. With the store out of reach
+            // nothing can be let go; the next round tries again.
             let now = lock(&self.world).now;
-            let _ = self.engines[turn].reconciler.apply(None, false, now);
+            let _ = self.engines[0].reconciler.apply(None, false, now);
             let everything: BTreeSet<SessionId> =
                 lock(&self.world).sessions.keys().map(|id| id.session.clone()).collect();
             lock(&self.world).may_end.extend(everything);

@@ -137,6 +137,10 @@ impl Life {
         let digest = Some(files.digest());
         let waiting = waits(&self.acted.desired, &self.lowered.desired);
         let acting = waiting.then_some(self.observed.in_force.acts());
+        let replaced = self.observed.in_force.digest.filter(|replaced| Some(*replaced) != digest);
+        if self.observed.memory.approved.ends_with(replaced) {
+            self.observed.memory.approved = Approval::default();
+        }
         self.observed.in_force = InForce { generation, digest, since: self.now, acting };
         if !waiting {
             self.acted = self.lowered.clone();
@@ -158,16 +162,16 @@ impl Life {
             planner::plan(&Input { desired, origins, observed, now })
         };
         let before = plan(&self.observed, &desired, &origins);
-        let generation = self.observed.in_force.generation;
+        let InForce { digest, generation, .. } = self.observed.in_force;
         let seen: Vec<_> = approval::shown(&before).collect();
-        let given = approval::approve(&before, generation, Some(&seen));
-        if given != approval::approve(&before, generation, None) || given.is_err() {
+        let given = approval::approve(&before, digest, generation, Some(&seen));
+        if given != approval::approve(&before, digest, generation, None) || given.is_err() {
             return Err("what was shown is not covered by itself".to_owned());
         }
         for hold in approval::awaiting(&before) {
             let without: Vec<_> = seen.iter().filter(|m| **m != hold.into()).cloned().collect();
-            let refused = approval::approve(&before, generation, Some(&without));
-            let needless = Approval::new(generation, without).allows(&hold.into());
+            let refused = approval::approve(&before, digest, generation, Some(&without));
+            let needless = Approval::new(digest, generation, without).allows(&hold.into());
             if refused.is_ok() != needless {
                 return Err(format!("{hold:?} is let go by a plan that does not have it"));
             }

@@ -8,11 +8,28 @@ use super::{PAUSE, line};
 use crate::admin::protocol::{Answer, Request, RoundView};
 use crate::cli::{FAILED, Global, OK, ask, complain, print};
 use crate::status::{HoldView, StatusView};
-use engine_core::ids::Generation;
+use engine_core::ids::{Generation, SiteDigest};
 use engine_core::report::json::FORMAT_VERSION;
 
 /// So many things are named; of more, the rest is counted.
 const NAMED: usize = 12;
+
+/// The set of files that an approval is of.
+pub(super) struct Set {
+    pub(super) generation: Generation,
+    pub(super) site: Option<SiteDigest>,
+}
+
+impl Set {
+    /// `generation 4, files 3f9c1a2b4d5e`: its number on this node, and the beginning of what names it on each.
+    fn words(&self) -> String {
+        let files = |site: SiteDigest| {
+            let digest: String = site.0.to_string().chars().take(12).collect();
+            format!(", files {digest}")
+        };
+        format!("generation {}{}", self.generation, self.site.map(files).unwrap_or_default())
+    }
+}
 
 /// Where events go: a line of JSON each, or words.
 pub(super) struct Events {
@@ -27,13 +44,17 @@ impl Events {
     }
 
     /// What goes on.
-    pub(super) fn approved(&mut self, generation: Generation, let_go: &[HoldView], dry_run: bool) {
+    pub(super) fn approved(&mut self, set: &Set, let_go: &[HoldView], dry_run: bool) {
         let event = if dry_run { "would-approve" } else { "approved" };
-        self.event(json!({ "event": event, "generation": generation, "let_go": let_go }));
+        let Set { generation, site } = set;
+        let event =
+            json!({ "event": event, "generation": generation, "site": site, "let_go": let_go });
+        self.event(event);
+        let of = set.words();
         let text = match (let_go.is_empty(), dry_run) {
             (true, _) => "nothing waits for harm-delay or approval".to_owned(),
-            (false, true) => listed("would be let go", let_go),
-            (false, false) => listed("let go", let_go),
+            (false, true) => listed(&format!("would be let go ({of})"), let_go),
+            (false, false) => listed(&format!("let go ({of})"), let_go),
         };
         self.say(&text);
     }
