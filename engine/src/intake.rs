@@ -1,9 +1,10 @@
 //! From "something happened" to "this set of files is accepted": watcher, reading and acceptance in one.
 //!
 //! Owns the order in which nothing is lost: watches are armed before reading, and what was read is
-//! read again if new watches had to be placed. Has no clock and opens nothing itself: times and the
-//! reading are given. Decides nothing that `engine_core::accept` does not decide; whether a set is
-//! valid is the caller's question. Read next: `watch`, `load`.
+//! read again if new watches had to be placed. Waits for no reading: one that was begun is asked for at each
+//! poll. Has no clock and opens nothing itself: times and the reading are given. Decides nothing that
+//! `engine_core::accept` does not decide; whether a set is valid is the caller's question. Read next: [`mod@look`],
+//! `watch`, `load`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,49 +15,14 @@ use engine_core::ids::{Moment, SiteDigest};
 use engine_core::site::SiteFiles;
 use grammar::value::Millis;
 
-use crate::load::{Loaded, Reader};
-use crate::watch::{ArmReport, WatchSet, Watcher};
+use crate::observe::Newer;
+use crate::watch::WatchSet;
 
-mod patient;
+mod aside;
+mod look;
 
-pub use patient::{PATIENCE, Patient, PatientRead};
-
-/// Places watches: the [`Watcher`], or what stands for it in a simulation.
-pub trait Arm: Send {
-    /// Watches exactly the directories of `set`.
-    fn arm(&mut self, set: &WatchSet) -> ArmReport;
-}
-
-impl Arm for Watcher {
-    fn arm(&mut self, set: &WatchSet) -> ArmReport {
-        Watcher::arm(self, set)
-    }
-}
-
-/// Reads the whole site: a [`Reader`], or a simulated one.
-pub trait Read: Send {
-    /// One reading.
-    fn read(&mut self, now: Moment) -> Loaded;
-
-    /// The next reading believes nothing but what it reads itself: something may have changed without a trace.
-    fn forget(&mut self) {}
-}
-
-impl<F: FnMut(Moment) -> Loaded + Send> Read for F {
-    fn read(&mut self, now: Moment) -> Loaded {
-        self(now)
-    }
-}
-
-impl Read for Reader {
-    fn read(&mut self, now: Moment) -> Loaded {
-        Reader::read(self, now)
-    }
-
-    fn forget(&mut self) {
-        Reader::forget(self);
-    }
-}
+pub use aside::Aside;
+pub use look::{Arm, AtOnce, Found, Look, Order, Read, Seen};
 
 /// What came of a poll.
 #[derive(Clone, Debug)]
@@ -72,29 +38,53 @@ pub enum IntakeEvent {
     Refused(Arc<SiteFiles>, SiteDigest, Refusal),
     /// The files are those accepted last; an earlier refusal is over.
     Unchanged(SiteDigest),
+    /// What the files say is not known, for a reason that they have as their problem; what is in force stays.
+    Unknown(Arc<SiteFiles>),
 }
+
+/// What is said of files whose file system is slow, or does not answer at all.
+const SILENT: &str = "its file system does not answer";
 
 /// Where every directory is watched, all is still read this many `poll`s apart, because some
 /// changes raise no event (see [`crate::watch`]).
 const SAFETY_FACTOR: u64 = 10;
 
-/// How often a reading is followed by another because watches had to be placed.
-const READS: u32 = 3;
+/// Passes of one poll.
+const PASSES: u32 = 3;
 
 /// Takes files in.
 pub struct Intake {
-    watcher: Box<dyn Arm>,
-    read: Box<dyn Read>,
+    look: Box<dyn Look>,
     acceptance: Acceptance,
     poll: Millis,
     watch: WatchSet,
     polled: BTreeMap<PathBuf, String>,
     last_read: Option<Moment>,
     latest: Option<Arc<SiteFiles>>,
+    /// The files while nobody knows them, with why.
+    unknown: Option<(Arc<SiteFiles>, String)>,
     /// The set accepted last, if its files are known: what readings are held against.
     in_force: Option<Arc<SiteFiles>>,
     /// How the set last checked looks: asked once a set, not once a pass.
     checked: Option<(SiteDigest, Looks)>,
+    /// The next look opens every file.
+    forget: bool,
+    /// A look is wanted, whatever acceptance waits for: up to this one.
+    wanted: u64,
+    /// How many looks were begun.
+    begun: u64,
+    counts: Counts,
+}
+
+/// Looks by number, from 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// The one that answers whoever asked last; the first answers the start.
+    pub asked: u64,
+    /// The last one that came back.
+    pub seen: u64,
+    /// The last one upon which was decided.
+    pub decided: u64,
 }
 
 impl Intake {
@@ -102,8 +92,7 @@ impl Intake {
     /// again, and what was there then is missed now. `poll` is how often directories are read that cannot be
     /// watched (`[site] poll`).
     pub fn start(
-        watcher: Box<dyn Arm>,
-        read: Box<dyn Read>,
+        look: Box<dyn Look>,
         settle: Settle,
         poll: Millis,
         in_force: Option<(SiteDigest, Arc<SiteFiles>)>,
@@ -113,17 +102,26 @@ impl Intake {
         let mut acceptance = Acceptance::new(settle, accepted);
         acceptance.wake(now);
         Self {
-            watcher,
-            read,
+            look,
             acceptance,
             poll,
             watch: WatchSet::default(),
             polled: BTreeMap::new(),
             last_read: None,
             latest: None,
+            unknown: None,
             in_force,
             checked: None,
+            forget: false,
+            wanted: 0,
+            begun: 0,
+            counts: Counts { asked: 1, ..Counts::default() },
         }
+    }
+
+    /// Another patience than [`engine_core::accept::PATIENCE`].
+    pub fn set_patience(&mut self, patience: Millis) {
+        self.acceptance.set_patience(patience);
     }
 
     /// Something may have happened: call it for every [`crate::watch::Wake`].
@@ -131,10 +129,31 @@ impl Intake {
         self.acceptance.wake(now);
     }
 
-    /// Somebody asks for a look at the files (`wharf reload`, SIGHUP): every file is read, whatever it was.
+    /// Somebody asks for a look at the files (`wharf reload`, SIGHUP): every file is read, whatever it was. One that
+    /// is under way does not do.
     pub fn look_again(&mut self, now: Moment) {
-        self.read.forget();
-        self.acceptance.wake(now);
+        self.forget = true;
+        self.counts.asked = self.begun + 1;
+        self.acceptance.ask(now);
+    }
+
+    /// Wants a look whatever acceptance waits for, for showing; nothing is decided by it while acceptance is held. Its
+    /// number: it is back once that many were [`seen`](Counts::seen).
+    pub fn want_look(&mut self) -> u64 {
+        self.wanted = self.begun + 1;
+        self.wanted
+    }
+
+    /// Which looks were asked for, came back and were decided upon.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Since when a look is under way; none = none is.
+    #[must_use]
+    pub fn reading_since(&self) -> Option<Moment> {
+        self.acceptance.reading_since()
     }
 
     /// Holds acceptance until `until`; none = no change window is open.
@@ -166,10 +185,19 @@ impl Intake {
         self.acceptance.is_deciding()
     }
 
-    /// By when what is being decided is decided at the latest; none = nothing is.
+    /// What is known of files that are newer than those in force.
     #[must_use]
-    pub fn decides_by(&self) -> Option<Moment> {
-        self.acceptance.decides_by()
+    pub fn newer(&self, now: Moment) -> Newer {
+        Newer {
+            decided_by: self.acceptance.decides_by(now),
+            unknown: self.unknown().map(str::to_owned),
+        }
+    }
+
+    /// Why nobody knows what the files say; none = as far as a look has said, they are known.
+    #[must_use]
+    pub fn unknown(&self) -> Option<&str> {
+        self.unknown.as_ref().map(|(_, why)| why.as_str())
     }
 
     /// Directories that cannot be watched, each with why; they are read every `poll`.
@@ -178,17 +206,10 @@ impl Intake {
         &self.polled
     }
 
-    /// The files as last read, in force or not.
+    /// The files as last read, in force or not; unknown as long as nobody can say what they are.
     #[must_use]
     pub fn latest(&self) -> Option<&Arc<SiteFiles>> {
-        self.latest.as_ref()
-    }
-
-    /// The files as they are on disk now, for showing: while acceptance is held nothing else reads them.
-    /// Nothing is decided by it.
-    pub fn look(&mut self, now: Moment) -> SiteFiles {
-        let files = self.read.read(now).files;
-        self.held_against(files, now)
+        self.unknown.as_ref().map(|(files, _)| files).or(self.latest.as_ref())
     }
 
     /// A reading beside what was read before and what is in force.
@@ -202,41 +223,53 @@ impl Intake {
         files
     }
 
-    /// Reads if a reading is due, and says what is decided. `check` tells how a set looks; it
-    /// is asked once for each set, and never for one that is not readable, which is broken.
+    /// Takes up what a reading has found, begins one if it is due, and says what is decided. `check` tells how a
+    /// set looks; it is asked once for each set, and never for one that is not readable, which is broken.
     ///
-    /// After anything but [`IntakeEvent::Nothing`] poll again at once: more may be due.
+    /// After anything but [`IntakeEvent::Nothing`] poll again at once: more may be due. Poll also when a reading is
+    /// over.
     pub fn poll(
         &mut self,
         now: Moment,
         check: &mut dyn FnMut(&SiteFiles, SiteDigest) -> Looks,
     ) -> IntakeEvent {
+        if let Some(failed) = self.take_up(now, check) {
+            return failed;
+        }
         if self.next_full_read(now).is_some_and(|due| due <= now) {
             if self.polled.is_empty() {
                 // The slow reading is for what leaves no event; it may leave no other trace either.
-                self.read.forget();
+                self.forget = true;
             }
             self.acceptance.wake(now);
         }
-        for _ in 0..READS {
+        for _ in 0..PASSES {
+            let is_wanted = self.wanted > self.begun && self.reading_since().is_none();
             let decided = match self.acceptance.next(now) {
+                _ if is_wanted => Next::ReadAgainAt(now),
+                next => next,
+            };
+            match decided {
                 Next::ReadAgainAt(at) if at <= now => {
-                    self.read_site(now, check);
-                    continue;
+                    self.begin_look(now);
+                    if let Some(failed) = self.take_up(now, check) {
+                        return failed;
+                    }
                 }
                 Next::ReadAgainAt(at) => return IntakeEvent::Nothing { next: Some(at) },
                 Next::Sleep(until) => {
                     let next = until.into_iter().chain(self.next_full_read(now)).min();
                     return IntakeEvent::Nothing { next };
                 }
-                decided => decided,
-            };
-            return self.event(decided, now);
+                Next::Silent(_) => return self.unknown_because(SILENT.to_owned(), now),
+                decided => return self.event(decided, now),
+            }
         }
         IntakeEvent::Nothing { next: Some(now) }
     }
 
     fn event(&mut self, decided: Next, now: Moment) -> IntakeEvent {
+        self.counts.decided = self.counts.seen;
         if let Next::Accept(_) | Next::Unchanged(_) = decided {
             self.in_force.clone_from(&self.latest);
         }
@@ -251,19 +284,31 @@ impl Intake {
         }
     }
 
-    /// One pass over the whole site, with watches armed before it and for what it found.
-    fn read_site(&mut self, now: Moment, check: &mut dyn FnMut(&SiteFiles, SiteDigest) -> Looks) {
-        self.watcher.arm(&self.watch);
-        let mut loaded = self.read.read(now);
-        let mut unseen = self.arm_for(&loaded);
-        for _ in 1..READS {
-            if !unseen {
-                break;
+    fn begin_look(&mut self, now: Moment) {
+        self.begun += 1;
+        self.acceptance.read_began(now);
+        let forget = std::mem::take(&mut self.forget);
+        self.look.begin(Order { now, watch: self.watch.clone(), forget });
+    }
+
+    /// Takes up what the look that was under way has found; an event where it has failed.
+    fn take_up(
+        &mut self,
+        now: Moment,
+        check: &mut dyn FnMut(&SiteFiles, SiteDigest) -> Looks,
+    ) -> Option<IntakeEvent> {
+        self.reading_since()?;
+        let seen = match self.look.found()? {
+            Found::Seen(seen) => *seen,
+            Found::Failed(why) => {
+                self.counts.seen = self.begun;
+                self.acceptance.read_failed(now);
+                return Some(self.unknown_because(why, now));
             }
-            loaded = self.read.read(now);
-            unseen = self.arm_for(&loaded);
-        }
-        let files = self.held_against(loaded.files, now);
+        };
+        self.watch = seen.loaded.watch;
+        self.polled = seen.polled;
+        let files = self.held_against(seen.loaded.files, now);
         let digest = files.digest();
         let looks = match self.checked {
             Some((checked, looks)) if checked == digest => looks,
@@ -272,23 +317,29 @@ impl Intake {
         };
         self.checked = Some((digest, looks));
         self.latest = Some(Arc::new(files));
+        self.unknown = None;
         self.last_read = Some(now);
+        self.counts.seen = self.begun;
         self.acceptance.read_done(now, digest, looks);
-        if unseen {
+        if seen.unseen {
             self.acceptance.wake(now);
         }
+        None
     }
 
-    /// Watches what a reading asks for; true if something may have happened there unseen.
-    fn arm_for(&mut self, loaded: &Loaded) -> bool {
-        let report = self.watcher.arm(&loaded.watch);
-        self.watch.clone_from(&loaded.watch);
-        self.polled = report.polled;
-        report.changed
+    /// Nobody knows what the files are.
+    fn unknown_because(&mut self, why: String, now: Moment) -> IntakeEvent {
+        let files = Arc::new(self.look.nobody_knows(&why, now));
+        self.polled = [(PathBuf::from(&*files.workbench_dir), why.clone())].into();
+        self.unknown = Some((Arc::clone(&files), why));
+        IntakeEvent::Unknown(files)
     }
 
     /// When everything is read though nothing happened.
     fn next_full_read(&mut self, now: Moment) -> Option<Moment> {
+        if self.reading_since().is_some() {
+            return None;
+        }
         let last = self.last_read?.min(now);
         // A clock that was set back must not put the next reading off.
         self.last_read = Some(last);

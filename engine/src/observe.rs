@@ -42,10 +42,19 @@ pub struct Given {
     pub memory: Memory,
     /// Minute of the local week, from Monday 00:00.
     pub week_minute: u16,
-    /// By when newer files are decided upon, if they are.
-    pub deciding_by: Option<Moment>,
+    /// What is known of files that are newer than those in force.
+    pub newer: Newer,
     /// What to ask of the product that runs on the same files; none as long as none are in force.
     pub questions: Option<Questions>,
+}
+
+/// What is known of files that are newer than those in force.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Newer {
+    /// By when they are decided upon, if they are.
+    pub decided_by: Option<Moment>,
+    /// Why nobody can say what they are, if so.
+    pub unknown: Option<String>,
 }
 
 /// Looks once.
@@ -56,7 +65,8 @@ pub fn observe(eyes: &mut Eyes<'_>, given: Given, desired: &Desired, now: Moment
     observed.records = given.records;
     observed.memory = given.memory;
     observed.week_minute = given.week_minute;
-    observed.deciding_by = given.deciding_by;
+    observed.deciding_by = given.newer.decided_by;
+    observed.files_unknown = given.newer.unknown;
     observed.incumbent = eyes.incumbent.observe(given.questions.as_ref(), now);
     observed.nodes = eyes.nodes.observe(now);
     if let Some(Known::Present(itself)) = observed.nodes.get_mut(&observed.node) {

@@ -18,7 +18,7 @@ use grammar::value::Millis;
 
 use crate::execute::{self, Hands, Outcome};
 use crate::ledger::Ledger;
-use crate::observe::{self, Eyes, Given};
+use crate::observe::{self, Eyes, Given, Newer};
 use crate::ports::{Accounts, Incumbent, Launcher, Nodes, Routes, Workbenches};
 use crate::recorded::Recorded;
 use crate::saved::SavedSite;
@@ -123,7 +123,7 @@ pub struct Reconciler {
     desired: Desired,
     last: Option<Observed>,
     week_minute: fn(Moment) -> u16,
-    deciding_by: Option<Moment>,
+    newer: Newer,
     site: bool,
     keeps_inputs: bool,
     inputs: Option<(Observed, Vec<Request>, Vec<Override>)>,
@@ -167,7 +167,7 @@ impl Reconciler {
             desired: Desired::default(),
             last: None,
             week_minute,
-            deciding_by: None,
+            newer: Newer::default(),
             site: false,
             keeps_inputs: false,
             inputs: None,
@@ -243,9 +243,9 @@ impl Reconciler {
         self.refused = Some(Refusal { at: now, problems });
     }
 
-    /// Newer files are being decided upon, until then at the latest; none = they are not.
-    pub fn deciding_by(&mut self, until: Option<Moment>) {
-        self.deciding_by = until;
+    /// What is known of files that are newer than those in force.
+    pub fn newer_files(&mut self, newer: Newer) {
+        self.newer = newer;
     }
 
     /// One round at `now`.
@@ -387,7 +387,7 @@ impl Reconciler {
             records: self.ledger.records(now),
             memory: self.memory.clone(),
             week_minute: (self.week_minute)(now),
-            deciding_by: self.deciding_by,
+            newer: self.newer.clone(),
             questions: self.in_force.as_ref().and_then(|_| questions(&lowered, &self.ground)),
         };
         let mut eyes = Eyes {

@@ -49,6 +49,10 @@ pub struct StatusView {
     pub acting: Option<Generation>,
     /// When the last set of files was accepted or refused.
     pub decided_at: Moment,
+    /// Looks at the files: whom the last verdict answers.
+    pub looks: LooksView,
+    /// Since when the files are being read; none = they are not, just now.
+    pub reading_since: Option<Moment>,
     /// Why the files on disk are not in force, if so.
     pub refused: Option<Refusal>,
     /// What is wrong with single things of the set in force, in one line each.
@@ -87,6 +91,16 @@ pub struct StatusView {
     pub change_windows: Vec<ChangeWindow>,
     /// The product that runs on the same files; none where it was not found.
     pub incumbent: Option<IncumbentView>,
+}
+
+/// Looks at the files, counted from 1 for each process of the engine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct LooksView {
+    /// The look that answers whoever asked last (`wharf reload`); the first answers the start.
+    pub asked: u64,
+    /// The last look upon which was decided: whoever asked for it or for one before has the verdict.
+    pub decided: u64,
 }
 
 /// Files that were refused.

@@ -4,13 +4,11 @@
 pub mod people;
 pub mod run;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use engine::control::{judge, lower_for_serving};
-use engine::intake::{Arm, Intake, IntakeEvent};
+use engine::intake::{Intake, IntakeEvent};
 use engine::reconcile::Reconciler;
-use engine::watch::{ArmReport, WatchSet};
 use engine_core::desired::{Ground, Lowered, WantedState};
 use engine_core::ids::{Moment, SessionId, SiteDigest};
 use engine_core::site::SiteFiles;
@@ -23,15 +21,6 @@ pub struct Engine {
     pub intake: Intake,
     /// What the set last checked asks for.
     pub latest: Option<(SiteDigest, Arc<Lowered>)>,
-}
-
-/// Places no watches: the run wakes whoever is to read.
-pub struct NoWatches;
-
-impl Arm for NoWatches {
-    fn arm(&mut self, _: &WatchSet) -> ArmReport {
-        ArmReport { changed: false, polled: BTreeMap::new() }
-    }
 }
 
 impl Engine {
@@ -54,7 +43,9 @@ impl Engine {
             match event {
                 IntakeEvent::Nothing { .. } => return,
                 IntakeEvent::Unchanged(_) => {}
-                IntakeEvent::Refused(..) => self.reconciler.refuse(Vec::new(), now),
+                IntakeEvent::Refused(..) | IntakeEvent::Unknown(_) => {
+                    self.reconciler.refuse(Vec::new(), now);
+                }
                 IntakeEvent::Accepted(files, digest) => {
                     assert_eq!(
                         held_until, None,

@@ -78,6 +78,7 @@ pub fn forecast(
     world.memory.paused = false;
     world.memory.pin_lost = false;
     world.deciding_by = None;
+    world.files_unknown = None;
     let mut now = now;
     let mut rounds = Vec::new();
     let mut arrived = false;

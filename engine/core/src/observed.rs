@@ -61,6 +61,9 @@ pub struct Observed {
     /// would do to people may not be wanted any more.
     #[serde(default)]
     pub deciding_by: Option<Moment>,
+    /// Nobody can say what is on disk, for this reason: it may be what those in force would be changed to.
+    #[serde(default)]
+    pub files_unknown: Option<String>,
     /// The product that runs on the same files; foreign as a whole.
     #[serde(default = "crate::incumbent::nobody_looked")]
     pub incumbent: Known<Arc<Found>>,
@@ -90,6 +93,7 @@ impl Observed {
             balancer: None,
             week_minute: 0,
             deciding_by: None,
+            files_unknown: None,
             incumbent: crate::incumbent::nobody_looked(),
             memory: Memory::default(),
         }

@@ -119,14 +119,14 @@ fn approve(
     let mut answer = ask_once()?;
     let Answer::OtherFiles { .. } = answer else { return Ok(answer) };
     // The engine reads the files first: until it has, nobody knows whether they are the planned ones.
-    let asked = ask::status(global)?.decided_at;
     ask::engine(global, None, Request::Reload)?;
+    let asked = ask::Asked::in_status(&ask::status(global)?);
     let deadline = deadline.min(Instant::now() + INTO_FORCE);
     while Instant::now() < deadline {
         std::thread::sleep(PAUSE);
         answer = ask_once()?;
         let Answer::OtherFiles { on_disk, .. } = answer else { return Ok(answer) };
-        let decided = ask::status(global)?.decided_at > asked;
+        let decided = asked.has_verdict(&ask::status(global)?);
         if decided && !on_disk {
             break;
         }

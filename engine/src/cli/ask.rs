@@ -118,7 +118,7 @@ pub(super) fn reload(global: &Global, args: &ReloadArgs) -> u8 {
     if let Err(code) = engine(global, None, Request::Reload) {
         return code;
     }
-    match wait_for_verdict(global, &before, Duration::from_secs(args.timeout)) {
+    match verdict_on_look(global, Duration::from_secs(args.timeout)) {
         Ok(now) => {
             let code = if args.json { verdict_as_json(&now) } else { verdict(&now) };
             let new = args.detailed_exitcode && now.generation > before.generation;
@@ -128,27 +128,54 @@ pub(super) fn reload(global: &Global, args: &ReloadArgs) -> u8 {
     }
 }
 
-/// Waits until a set of files has been accepted or refused since `before`: the status as of then.
-pub(super) fn wait_for_verdict(
-    global: &Global,
-    before: &StatusView,
-    patience: Duration,
-) -> Result<StatusView, u8> {
+/// The look at the files that an engine has just been asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    pid: u32,
+    look: u64,
+}
+
+impl Asked {
+    /// The one that was asked for last, as a status has it.
+    pub(super) fn in_status(status: &StatusView) -> Self {
+        Self { pid: status.pid, look: status.looks.asked }
+    }
+
+    /// Whether there is a verdict upon it, or upon a later one; an engine that was started meanwhile looks anew.
+    pub(super) fn has_verdict(self, status: &StatusView) -> bool {
+        let look = if status.pid == self.pid { self.look } else { 1 };
+        status.looks.decided >= look
+    }
+}
+
+/// Waits until the files that the engine was asked to look at have been accepted or refused: the status as of then.
+pub(super) fn verdict_on_look(global: &Global, patience: Duration) -> Result<StatusView, u8> {
     let deadline = Instant::now() + patience;
-    let mut windows = Vec::new();
-    while Instant::now() < deadline {
-        match status(global) {
-            Ok(now) if now.decided_at > before.decided_at => return Ok(now),
-            Ok(now) => windows = now.change_windows,
-            Err(code) => return Err(code),
+    let mut last = status(global)?;
+    let asked = Asked::in_status(&last);
+    while !asked.has_verdict(&last) {
+        if Instant::now() >= deadline {
+            complain(&no_verdict(&last, patience));
+            return Err(FAILED);
         }
         std::thread::sleep(Duration::from_millis(50));
+        last = status(global)?;
     }
-    let windows = windows.iter().map(|window| {
+    Ok(last)
+}
+
+/// Why there is none, as far as it shows.
+fn no_verdict(status: &StatusView, patience: Duration) -> String {
+    let windows = status.change_windows.iter().map(|window| {
         format!("; change window \"{}\" is open until {}", window.id, when(window.until))
     });
-    complain(&format!("no verdict within {} s{}", patience.as_secs(), windows.collect::<String>()));
-    Err(FAILED)
+    let refused = status.refused.iter().flat_map(|refusal| &refusal.problems);
+    let unknown = refused.filter(|_| status.reading_since.is_some());
+    let unknown = unknown.map(|problem| format!("\n{problem}"));
+    let reading = status.reading_since.filter(|_| status.change_windows.is_empty());
+    let reading = reading.map(|since| format!("; the files are being read since {}", when(since)));
+    let why: String = windows.chain(reading).chain(unknown).collect();
+    format!("no verdict within {} s{why}", patience.as_secs())
 }
 
 fn verdict_as_json(status: &StatusView) -> u8 {

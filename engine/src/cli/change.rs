@@ -100,10 +100,6 @@ fn begin(global: &Global, args: &BeginArgs) -> u8 {
 }
 
 fn end(global: &Global, args: &EndArgs) -> u8 {
-    let before = match ask::status(global) {
-        Ok(status) => status,
-        Err(code) => return code,
-    };
     let request = Request::ChangeEnd { id: args.id.clone() };
     let code = show(global, request, args.json, |windows| {
         windows.iter().map(|window| format!("change window \"{}\" ended\n", window.id)).collect()
@@ -111,7 +107,7 @@ fn end(global: &Global, args: &EndArgs) -> u8 {
     if code != OK || !args.wait {
         return code;
     }
-    match ask::wait_for_verdict(global, &before, Duration::from_secs(args.timeout)) {
+    match ask::verdict_on_look(global, Duration::from_secs(args.timeout)) {
         Ok(now) => ask::verdict(&now),
         Err(code) => code,
     }

@@ -10,9 +10,10 @@ use std::sync::mpsc;
 
 use arc_swap::ArcSwap;
 use clap::Args;
-use engine_core::accept::{POLL, Settle};
+use engine_core::accept::{PATIENCE, POLL, Settle};
 use engine_core::desired::{Ground, Lowered};
 use engine_core::ids::{Digest, Moment, UserName};
+use grammar::value::Millis;
 
 use super::{FAILED, Global, OK, Place, complain};
 use crate::admin::server::Server;
@@ -20,7 +21,7 @@ use crate::control::requests::Services;
 use crate::control::{Control, Event, Told, narrate};
 use crate::identity::{Identity, Key, Person, SystemGroups};
 use crate::incumbent::IncumbentWatch;
-use crate::intake::{Intake, PATIENCE, Patient};
+use crate::intake::{Aside, AtOnce, Intake};
 use crate::launcher::accounts::{SystemAccounts, fallback_user};
 use crate::launcher::local::LocalLauncher;
 use crate::launcher::workbench::LocalWorkbenches;
@@ -60,6 +61,21 @@ pub(super) struct ServeArgs {
     #[cfg(debug_assertions)]
     #[arg(long, hide = true, value_name = "N", requires = "boundaries")]
     die_at: Option<u64>,
+    /// Debug builds: wait for the files so long, in milliseconds
+    #[cfg(debug_assertions)]
+    #[arg(long, hide = true, value_name = "MS")]
+    patience: Option<u64>,
+}
+
+impl ServeArgs {
+    /// How long the files are waited for.
+    fn patience(&self) -> Millis {
+        #[cfg(debug_assertions)]
+        if let Some(ms) = self.patience {
+            return Millis(ms);
+        }
+        PATIENCE
+    }
 }
 
 /// The system's clock.
@@ -193,7 +209,8 @@ fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
     if args.record.is_some() {
         reconciler.keep_inputs();
     }
-    let intake = intake(&start, &reconciler, events.clone())?;
+    let mut intake = intake(&start, &reconciler, events.clone());
+    intake.set_patience(args.patience());
     let mint_identity = Arc::clone(&identity);
     let services = Services {
         status: Arc::clone(&status),
@@ -314,27 +331,24 @@ fn open_store(start: &Start, clock: Arc<dyn Clock>) -> Result<Arc<LateStore>, St
     Ok(Arc::new(store))
 }
 
-fn intake(
-    start: &Start,
-    reconciler: &Reconciler,
-    events: mpsc::Sender<Event>,
-) -> Result<Intake, String> {
-    let wake = events.clone();
-    let watcher = Watcher::new(move |_| {
-        let _ = events.send(Event::Files);
-    });
-    let reader = Box::new(Reader::new(start.dirs.clone()));
-    let dirs = start.dirs.clone();
-    let (watcher, reader) = Patient::start(Box::new(watcher), reader, dirs, PATIENCE, move || {
-        let _ = wake.send(Event::Files);
-    })
-    .map_err(|error| format!("cannot look at the files: {error}"))?;
-    let (watcher, reader) = (Box::new(watcher), Box::new(reader));
+fn intake(start: &Start, reconciler: &Reconciler, events: mpsc::Sender<Event>) -> Intake {
+    let (dirs, changed) = (start.dirs.clone(), events.clone());
+    let make = move || {
+        let changed = changed.clone();
+        let watcher = Watcher::new(move |_| {
+            let _ = changed.send(Event::Files);
+        });
+        AtOnce::new(Box::new(watcher), Box::new(Reader::new(dirs.clone())))
+    };
+    let over = move || {
+        let _ = events.send(Event::Looked);
+    };
+    let look = Box::new(Aside::new(make, over, start.dirs.clone()));
     let in_force = reconciler.in_force();
     let stored = in_force.and_then(|site| site.mark.digest.zip(Some(Arc::clone(&site.files))));
     let settle = in_force.map_or_else(Settle::default, |site| site.lowered.engine.settle);
     let poll = in_force.and_then(|site| site.lowered.engine.poll).unwrap_or(POLL);
-    Ok(Intake::start(watcher, reader, settle, poll, stored, super::now()))
+    Intake::start(look, settle, poll, stored, super::now())
 }
 
 /// Asks for a snapshot of the store after each generation, and every five minutes in which something changed.

@@ -4,6 +4,9 @@ use std::fmt::Write as _;
 
 use clap::Args;
 
+use engine_core::ids::Moment;
+use grammar::value::Millis;
+
 use super::{CHANGES, Global, OK, ask, print, when};
 use crate::control::narrate;
 use crate::status::{SessionView, StatusView};
@@ -31,9 +34,17 @@ pub(super) fn run(global: &Global, args: &StatusArgs) -> u8 {
             Err(error) => super::complain(&error.to_string()),
         }
     } else {
-        print(&render(&status));
+        print(&render(&StatusView { reading_since: long_since(&status), ..status.clone() }));
     }
     if is_healthy(&status) { OK } else { CHANGES }
+}
+
+/// A reading that takes longer than this is worth a line.
+const SOON: Millis = Millis(2_000);
+
+/// Since when the files are being read, where that takes long.
+fn long_since(status: &StatusView) -> Option<Moment> {
+    status.reading_since.filter(|since| super::now().since(*since) >= SOON)
 }
 
 /// Nothing refused, nothing pending, nobody asked; outdated alone is healthy.
@@ -86,6 +97,10 @@ pub(super) fn render(status: &StatusView) -> String {
             }
             out.push_str("  with the lines, and what to do: wharf plan\n");
         }
+    }
+    if let Some(since) = status.reading_since {
+        let since = when(since);
+        let _ = writeln!(out, "READING the files since {since}; what they say is not known yet");
     }
     if let Some(acting) = status.acting {
         let _ = writeln!(

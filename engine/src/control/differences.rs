@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use engine_core::compare::{self, Comparison};
 use engine_core::desired::{self, Ground, Lowered};
-use engine_core::ids::{Generation, Moment};
+use engine_core::ids::Generation;
 use engine_core::report::differences;
 use engine_core::report::text::Style;
 use engine_core::site::SiteFiles;
@@ -30,9 +30,8 @@ pub(super) fn diff(
     from: DiffSide,
     to: DiffSide,
     verbose: bool,
-    now: Moment,
 ) -> Result<Answer, String> {
-    let (from, to) = (side(control, from, now)?, side(control, to, now)?);
+    let (from, to) = (side(control, from)?, side(control, to)?);
     Ok(answer(&compared(&from, &to), verbose))
 }
 
@@ -66,7 +65,7 @@ fn answer(found: &Comparison, verbose: bool) -> Answer {
     }
 }
 
-fn side(control: &mut Control, side: DiffSide, now: Moment) -> Result<Side, String> {
+fn side(control: &mut Control, side: DiffSide) -> Result<Side, String> {
     let (name, files) = match side {
         DiffSide::InForce => {
             let site = control.reconciler.in_force().ok_or("nothing is in force yet")?;
@@ -75,7 +74,7 @@ fn side(control: &mut Control, side: DiffSide, now: Moment) -> Result<Side, Stri
             return Ok(Side { name, files, lowered });
         }
         DiffSide::Disk => {
-            let latest = windows::on_disk(control, now).ok_or("no files were read yet")?;
+            let latest = windows::on_disk(control).ok_or("no files were read yet")?;
             ("on disk".to_owned(), latest)
         }
         DiffSide::Generation(n) => {

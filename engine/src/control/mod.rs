@@ -29,7 +29,7 @@ use crate::admin::server::Asked;
 use crate::intake::{Intake, IntakeEvent};
 use crate::ports::Clock;
 use crate::reconcile::Reconciler;
-use crate::status::StatusView;
+use crate::status::{LooksView, StatusView};
 
 /// Rounds that follow each other at once; more wait for the next wake-up.
 const ROUNDS_AT_ONCE: u32 = 16;
@@ -41,6 +41,8 @@ pub enum Event {
     Files,
     /// Somebody asks for a look at the files (SIGHUP).
     LookAgain,
+    /// A look at the files is over.
+    Looked,
     /// The world may have changed; why, in a word.
     World(&'static str),
     /// A command asks.
@@ -103,6 +105,8 @@ pub struct Control {
     latest: Option<(SiteDigest, Arc<Lowered>)>,
     /// How many sets were accepted or refused.
     decided: u64,
+    /// Requests that wait for a look at the files, each with its number.
+    waiting: Vec<(u64, Asked)>,
 }
 
 impl Control {
@@ -128,6 +132,7 @@ impl Control {
             identity,
             latest: None,
             decided: 0,
+            waiting: Vec::new(),
         }
     }
 
@@ -146,6 +151,9 @@ impl Control {
             let next_intake = self.take_in(now);
             if self.decided > decided {
                 cause = Some("files");
+            }
+            if self.answer_waiting(now) {
+                cause = cause.or(Some("command"));
             }
             // A question is answered from the last round; only what may change something makes another.
             if cause.is_some() || next_round <= now {
@@ -184,6 +192,9 @@ impl Control {
                 IntakeEvent::Accepted(files, digest) => self.accept(&files, digest, now),
                 IntakeEvent::Refused(files, digest, why) => {
                     self.refuse(&files, digest, why, now);
+                }
+                IntakeEvent::Unknown(files) => {
+                    self.refuse_for(&files, &files.problems(Severity::Error), now);
                 }
             }
         }
@@ -228,13 +239,17 @@ impl Control {
     }
 
     fn refuse(&mut self, files: &Arc<SiteFiles>, digest: SiteDigest, why: Refusal, now: Moment) {
-        self.decided += 1;
         let lowered = self.lowered(files, digest);
         let problems = match why {
             Refusal::Invalid => serving_problems(files, &lowered),
             Refusal::Unsettled => vec![files.unsettled(self.intake.settle())],
         };
-        let lines = short_lines(&problems, files);
+        self.refuse_for(files, &problems, now);
+    }
+
+    fn refuse_for(&mut self, files: &SiteFiles, problems: &[Problem], now: Moment) {
+        self.decided += 1;
+        let lines = short_lines(problems, files);
         self.reconciler.refuse(lines.clone(), now);
         let status = self.publish();
         for listener in &mut self.listeners {
@@ -258,7 +273,7 @@ impl Control {
         for _ in 0..ROUNDS_AT_ONCE {
             let now = self.clock.now();
             let began = std::time::Instant::now();
-            self.reconciler.deciding_by(self.intake.decides_by());
+            self.reconciler.newer_files(self.intake.newer(now));
             let round = self.reconciler.round(now, cause).clone();
             next = round.next;
             let before = self.status.load_full();
@@ -300,12 +315,37 @@ impl Control {
         view.round_us = self.identity.round_us;
         let polled = self.intake.polled().iter();
         view.polled = polled.map(|(dir, why)| (dir.display().to_string(), why.clone())).collect();
+        self.show_looks(&mut view);
         if view.site.is_empty() {
             view.site.clone_from(&self.identity.site);
         }
         let view = Arc::new(view);
         self.status.store(Arc::clone(&view));
         view
+    }
+
+    /// Which looks at the files there were, and whether one is under way.
+    fn show_looks(&self, view: &mut StatusView) {
+        let counts = self.intake.counts();
+        view.looks = LooksView { asked: counts.asked, decided: counts.decided };
+        view.reading_since = self.intake.reading_since();
+    }
+
+    /// Answers who waits for a look that is over, or that takes too long; whether that may change something.
+    fn answer_waiting(&mut self, now: Moment) -> bool {
+        let (seen, unknown) = (self.intake.counts().seen, self.intake.unknown().is_some());
+        let over: Vec<_> =
+            self.waiting.extract_if(.., |(look, _)| unknown || *look <= seen).collect();
+        over.into_iter().fold(false, |changes, (_, asked)| self.answer(asked, now) || changes)
+    }
+
+    /// Answers; whether that may change something.
+    fn answer(&mut self, asked: Asked, now: Moment) -> bool {
+        let changes = asked.request.changes_something();
+        let answer = requests::answer(self, &asked.peer, asked.request, now);
+        // A command that has gone away has no use for its answer.
+        let _ = asked.reply.try_send(answer);
+        changes
     }
 
     /// Waits for something to do until `next` at the latest.
@@ -337,17 +377,22 @@ impl Control {
                 self.intake.look_again(now);
                 Heard::Nothing
             }
+            Event::Looked => Heard::Nothing,
             Event::World(cause) => Heard::Something(cause),
             Event::Asked(asked) if matches!(asked.request, Request::Export) => {
                 requests::export(&self.services.export, asked, now);
                 Heard::Nothing
             }
+            Event::Asked(asked) if windows::needs_look(self, &asked.request, now) => {
+                self.waiting.push((self.intake.want_look(), asked));
+                Heard::Nothing
+            }
             Event::Asked(asked) => {
-                let changes = asked.request.changes_something();
-                let answer = requests::answer(self, &asked.peer, asked.request, now);
-                // A command that has gone away has no use for its answer.
-                let _ = asked.reply.try_send(answer);
-                if changes { Heard::Something("command") } else { Heard::Nothing }
+                if self.answer(asked, now) {
+                    Heard::Something("command")
+                } else {
+                    Heard::Nothing
+                }
             }
             Event::Stop => Heard::Stop,
         }

@@ -36,7 +36,7 @@ pub(super) fn plan(control: &mut Control, request: Request, now: Moment) -> Resu
     }
     let files: Arc<SiteFiles> = match site {
         Some(saved) => Arc::new(saved.into_files().map_err(|error| error.to_string())?),
-        None => windows::on_disk(control, now)
+        None => windows::on_disk(control)
             .or_else(|| control.reconciler.in_force().map(|site| Arc::clone(&site.files)))
             .ok_or("no files were read yet")?,
     };
@@ -160,7 +160,7 @@ pub(super) fn apply(
     let (generation, digest) = (site.mark.generation, site.mark.digest);
     let planned = plan.map(|plan| plan.digest);
     if planned.is_some() && planned != digest {
-        let latest = windows::on_disk(control, now).map(|files| files.digest());
+        let latest = windows::on_disk(control).map(|files| files.digest());
         return Ok(Answer::OtherFiles { generation, on_disk: latest == planned });
     }
     let matters: Option<Vec<_>> =

@@ -53,12 +53,13 @@ pub fn answer(control: &mut Control, peer: &Peer, request: Request, now: Moment)
     let done = match request {
         Request::Status => {
             let mut status = rights::visible(peer, StatusView::clone(&status));
+            control.show_looks(&mut status);
             status.change_windows.retain(|window| window.is_open(now));
             Ok(Answer::Status { status: Box::new(status) })
         }
         request @ Request::Plan { .. } => planning::plan(control, request, now),
         Request::Apply { plan, dry_run } => planning::apply(control, plan.as_deref(), dry_run, now),
-        Request::Diff { from, to, verbose } => differences::diff(control, from, to, verbose, now),
+        Request::Diff { from, to, verbose } => differences::diff(control, from, to, verbose),
         Request::Rounds { after } => Ok(planning::rounds(control, after)),
         Request::Reload => {
             control.intake.look_again(now);

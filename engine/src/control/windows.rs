@@ -8,7 +8,7 @@ use engine_core::window::TTL;
 use grammar::value::Millis;
 
 use super::Control;
-use crate::admin::protocol::Answer;
+use crate::admin::protocol::{Answer, DiffSide, Request};
 use crate::admin::rights::Peer;
 
 /// Opens a window; without a name it has the name of who asks.
@@ -42,10 +42,21 @@ pub(super) fn list(control: &mut Control, now: Moment) -> Answer {
     Answer::Windows { windows: open.cloned().collect() }
 }
 
-/// The files on disk: as read last, and read anew where a window keeps them from being read.
-pub(super) fn on_disk(control: &mut Control, now: Moment) -> Option<Arc<SiteFiles>> {
-    match control.reconciler.ledger().windows().held_until(now) {
-        Some(_) => Some(Arc::new(control.intake.look(now))),
-        None => control.intake.latest().cloned(),
-    }
+/// The files on disk, as read last. Where a window keeps them from being read they were read for who asks
+/// ([`needs_look`]).
+pub(super) fn on_disk(control: &Control) -> Option<Arc<SiteFiles>> {
+    control.intake.latest().cloned()
+}
+
+/// Whether a request is of the files on disk and nobody has read them since a window was opened: it waits for a look.
+pub(super) fn needs_look(control: &mut Control, request: &Request, now: Moment) -> bool {
+    let of_disk = match request {
+        Request::Plan { site, pending, .. } => site.is_none() && !pending,
+        Request::Apply { plan, .. } => plan.is_some(),
+        Request::Diff { from, to, .. } => {
+            [from, to].into_iter().any(|side| matches!(side, DiffSide::Disk))
+        }
+        _ => false,
+    };
+    of_disk && control.reconciler.ledger().windows().held_until(now).is_some()
 }

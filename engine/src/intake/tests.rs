@@ -13,10 +13,11 @@ use engine_core::site::{FileProblemKind, Managed};
 use grammar::source::FileKind;
 
 use super::*;
-use crate::load::{Own, SiteDirs, Workbench, load, open_to_read};
-use crate::watch::Wake;
+use crate::load::{Loaded, Own, SiteDirs, Workbench, load, open_to_read};
+use crate::watch::{ArmReport, Wake, Watcher};
 
 mod bursts;
+mod slow;
 
 /// How long the test waits for something before it fails.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -59,8 +60,8 @@ impl Site {
         let now = Moment(0);
         // Nothing here may be found by polling: only events count.
         let never = Millis(u64::MAX);
-        let intake =
-            Intake::start(Box::new(watcher), Box::new(read), Settle::default(), never, None, now);
+        let look = AtOnce::new(Box::new(watcher), Box::new(read));
+        let intake = Intake::start(Box::new(look), Settle::default(), never, None, now);
         let mut site = Self { _keep: keep, root, intake, wakes, now, accepted: 0, reads };
         site.accepts(|_| true);
         site
@@ -125,7 +126,9 @@ impl Site {
         self.until("unchanged", |event| match event {
             IntakeEvent::Unchanged(_) => Some(()),
             IntakeEvent::Accepted(files, _) => panic!("accepted: {files:?}"),
-            IntakeEvent::Refused(..) | IntakeEvent::Nothing { .. } => None,
+            IntakeEvent::Refused(..) | IntakeEvent::Unknown(_) | IntakeEvent::Nothing { .. } => {
+                None
+            }
         });
     }
 
@@ -375,7 +378,8 @@ fn recorded(reports: &[bool]) -> (Intake, Arc<Mutex<Vec<&'static str>>>) {
         empty.clone()
     };
     let (settle, never) = (Settle::default(), Millis(u64::MAX));
-    let intake = Intake::start(Box::new(watcher), Box::new(read), settle, never, None, Moment(0));
+    let look = AtOnce::new(Box::new(watcher), Box::new(read));
+    let intake = Intake::start(Box::new(look), settle, never, None, Moment(0));
     (intake, calls)
 }
 
@@ -433,7 +437,8 @@ fn blind(texts: &Arc<Mutex<&'static str>>, poll: Millis, polled: bool) -> Intake
         loaded.files.wharf = Known::Present(source);
         loaded
     };
-    Intake::start(Box::new(Blind(polled)), Box::new(read), Settle::default(), poll, None, Moment(0))
+    let look = AtOnce::new(Box::new(Blind(polled)), Box::new(read));
+    Intake::start(Box::new(look), Settle::default(), poll, None, Moment(0))
 }
 
 /// Polls whenever the intake asks for it, until something is decided; says when.

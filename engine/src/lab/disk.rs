@@ -10,6 +10,10 @@ use grammar::source::Source;
 use grammar::value::Millis;
 
 use super::random::Random;
+use super::world::{Shared, lock};
+use crate::intake::{Found, Look, Order, Seen};
+use crate::load::Loaded;
+use crate::watch::WatchSet;
 
 /// Where they are.
 const DIR: &str = "/site";
@@ -112,6 +116,62 @@ impl Disk {
             }
             _ => {}
         }
+        files
+    }
+}
+
+/// Most milliseconds that a look may take: longer than anybody waits for one.
+const LATEST: u64 = 25_000;
+
+/// Looks at the files of a simulated site. Some looks come late, of what was there when they began or when they
+/// ended.
+pub struct SimLook {
+    disk: SharedDisk,
+    world: Shared,
+    under_way: Option<UnderWay>,
+}
+
+struct UnderWay {
+    until: Moment,
+    /// What was there when it began; none = it finds what is there at its end.
+    files: Option<SiteFiles>,
+}
+
+impl SimLook {
+    /// Looks at `disk`; `world` says when looks come late.
+    #[must_use]
+    pub fn new(disk: SharedDisk, world: Shared) -> Self {
+        Self { disk, world, under_way: None }
+    }
+}
+
+impl Look for SimLook {
+    fn begin(&mut self, order: Order) {
+        let mut world = lock(&self.world);
+        let late = world.faults.late;
+        let takes = if world.random.chance(late) { world.random.below(LATEST) } else { 0 };
+        let files = (world.random.below(2) == 0).then(|| lock_disk(&self.disk).read(order.now));
+        if takes > 0 {
+            world.note(&format!("a look at the files takes {takes} ms"));
+        }
+        self.under_way = Some(UnderWay { until: order.now.plus(Millis(takes)), files });
+    }
+
+    fn found(&mut self) -> Option<Found> {
+        let now = lock(&self.world).now;
+        let over = self.under_way.take_if(|look| look.until <= now)?;
+        let files = over.files.unwrap_or_else(|| lock_disk(&self.disk).read(now));
+        let loaded = Loaded { files, watch: WatchSet::default() };
+        let seen = Seen { loaded, polled: BTreeMap::new(), unseen: false };
+        Some(Found::Seen(Box::new(seen)))
+    }
+
+    fn nobody_knows(&self, why: &str, now: Moment) -> SiteFiles {
+        let mut files = SiteFiles::nothing(DIR, DIR);
+        let kind = FileProblemKind::DirectoryUnreadable(why.to_owned());
+        files.wharf = Known::Unknown { since: now, reason: kind.reason() };
+        files.sessions = Managed::Unknown { since: now, reason: kind.reason() };
+        files.unreadable.push(FileProblem { file: Arc::from(DIR), kind });
         files
     }
 }

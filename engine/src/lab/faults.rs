@@ -14,6 +14,7 @@
 //! | `reboot` | the machine restarts: every session is over, the store is as it was |
 //! | `cut` | a node that cannot reach the store for a while, and then can again |
 //! | `files` | readings that find a file torn or gone, the directory empty or unreadable, the policy unreadable |
+//! | `late` | a file system that is slow or hangs: a reading that comes back seconds later, with what was there then or at its beginning |
 //! | `edit` | files change: sessions come, go, change; the policy changes |
 //! | `people` | commands against files, with an end or cleared; pauses, pins, change windows, approvals |
 //!
@@ -61,6 +62,8 @@ pub struct Faults {
     pub cut: u32,
     /// See the module.
     pub files: u32,
+    /// See the module.
+    pub late: u32,
 }
 
 impl Faults {
@@ -78,6 +81,7 @@ impl Faults {
         reboot: 0,
         cut: 0,
         files: 0,
+        late: 0,
     };
 
     /// Draws which faults occur in a run, and how often.
@@ -98,6 +102,7 @@ impl Faults {
             reboot: draw(20),
             cut: draw(80),
             files: draw(200),
+            late: draw(400),
         }
     }
 }

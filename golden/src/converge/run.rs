@@ -90,8 +90,13 @@ pub fn run(world: &mut World, command: &Command) -> Result<String, String> {
             world.observed.deciding_by = Some(until);
             Ok(String::new())
         }
+        "files-unknown" => {
+            world.observed.files_unknown = Some(rest.to_owned());
+            Ok(String::new())
+        }
         "decided" => {
             world.observed.deciding_by = None;
+            world.observed.files_unknown = None;
             Ok(String::new())
         }
         "override" => people::tell(world, rest),

@@ -8,6 +8,7 @@
 pub mod binary;
 pub mod chromium;
 pub mod engine;
+pub mod fuse;
 pub mod http;
 pub mod jupyter;
 pub mod namespace;
@@ -21,6 +22,7 @@ use std::time::{Duration, Instant};
 pub use binary::wharf;
 pub use chromium::Chromium;
 pub use engine::{Engine, Ran};
+pub use fuse::SlowFs;
 pub use http::{Browser, Page, Socket};
 pub use namespace::{Own, within};
 pub use port::Port;

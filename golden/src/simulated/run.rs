@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::{Engine, NoWatches, people};
+use super::{Engine, people};
 use engine::intake::Intake;
-use engine::lab::disk::{SharedDisk, lock_disk};
+use engine::lab::disk::{SharedDisk, SimLook, lock_disk};
 use engine::lab::faults::{CALM_ROUNDS, Faults};
 use engine::lab::ports::{
     CutOff, SimAccounts, SimIncumbent, SimLauncher, SimNodes, SimRoutes, SimWorkbenches,
@@ -18,11 +18,9 @@ use engine::lab::ports::{
 use engine::lab::random::Random;
 use engine::lab::world::{Shared, World, lock};
 use engine::ledger::{Ledger, Seal};
-use engine::load::Loaded;
 use engine::ports::{RoutesSeen, Store};
 use engine::reconcile::{Adapters, Reconciler};
 use engine::store::memory::{Fault, MemoryStore, Write};
-use engine::watch::WatchSet;
 use engine_core::accept::Settle;
 use engine_core::desired::Ground;
 use engine_core::ids::{Moment, NodeId, SessionId, UserName};
@@ -133,15 +131,11 @@ impl Run {
         let ledger = Ledger::open(store, Seal::new(&[7; 32]), now);
         let ledger = if self.nodes.len() > 1 { ledger.shared() } else { ledger };
         let reconciler = Reconciler::new(adapters, ledger, ground(&node), 2, |_| 0);
-        let disk = Arc::clone(&self.disk);
-        let read = Box::new(move |now| Loaded {
-            files: lock_disk(&disk).read(now),
-            watch: WatchSet::default(),
-        });
+        let look = Box::new(SimLook::new(Arc::clone(&self.disk), Arc::clone(&world)));
         let in_force = reconciler.in_force();
         let stored = in_force.and_then(|site| site.mark.digest.zip(Some(Arc::clone(&site.files))));
         let (settle, poll) = (Settle::default(), Millis(30_000));
-        let intake = Intake::start(Box::new(NoWatches), read, settle, poll, stored, now);
+        let intake = Intake::start(look, settle, poll, stored, now);
         Engine { reconciler, intake, latest: None }
     }
 
@@ -328,7 +322,7 @@ impl Run {
             };
             let now = lock(&self.world).now;
             let Engine { reconciler, intake, .. } = &mut self.engines[at];
-            reconciler.deciding_by(intake.decides_by());
+            reconciler.newer_files(intake.newer(now));
             {
                 let mut world = lock(&self.world);
                 world.deciding.remove(&self.nodes[at]);

@@ -6,9 +6,11 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
+use engine::status::StatusView;
 use golden::real::engine::is;
-use golden::real::{Engine, Own, Site, holds_for, within};
+use golden::real::{Engine, Own, Site, SlowFs, holds_for, within};
 
 use super::{Bench, Connected, NEVER, held, sh, text, wharf_toml};
 
@@ -195,7 +197,7 @@ fn both_directories() {
         let refused = engine.wait_status("it is refused", |status| status.refused.clone());
         let line = refused.problems.join("\n");
         assert!(line.contains("WH0618") && line.contains(&dir.display().to_string()), "{line}");
-        holds_for(std::time::Duration::from_millis(500), || {
+        holds_for(Duration::from_millis(500), || {
             assert!(engine.status().expect("it answers").refused.is_some());
         });
         assert_eq!(engine.listening(), port);
@@ -226,6 +228,9 @@ const SILENT: &str = r#"exec 3<>/dev/fuse
     mount -i -t fuse -o "fd=3,rootmode=40000,user_id=$(id -u),group_id=$(id -g)" none "$D"
     echo mounted; read -r line"#;
 
+/// Patience for a file system: shorter than ten seconds, for the test's sake.
+const SHORT_PATIENCE: &[&str] = &["--patience", "300"];
+
 fn a_silent_file_system() {
     let fuse = std::fs::OpenOptions::new().read(true).write(true).open("/dev/fuse");
     if let Err(error) = fuse {
@@ -235,7 +240,8 @@ fn a_silent_file_system() {
     let site = Site::empty();
     site.write("wharf.toml", &wharf_toml(NEVER, "0s"));
     site.write("sessions.d/one.toml", ENDS);
-    let mut engine = Engine::start(site);
+    let serves = site.dir();
+    let mut engine = Engine::start_told(site, serves, SHORT_PATIENCE);
     let mut sessions = Connected::to(&mut engine, &["one"]);
     let dir = engine.site.path("sessions.d");
     let mut server = Command::new("sh")
@@ -275,5 +281,62 @@ fn a_file_system_that_does_not_answer_stops_the_reading_and_nothing_else() {
         Own::Mounts,
         a_file_system_that_does_not_answer_stops_the_reading_and_nothing_else,
         a_silent_file_system,
+    );
+}
+
+/// Each part of a file takes 80 ms, all of them longer than anybody waits for.
+fn a_slow_file_system() {
+    let site = Site::empty();
+    // What comes over a network is read every `poll`.
+    site.write("wharf.toml", &wharf_toml("1s", "0s"));
+    let nodes = site.around().join("nodes");
+    std::fs::create_dir(&nodes).expect("it is ours");
+    for n in 0..3 {
+        std::fs::write(nodes.join(format!("node{n}.toml")), text(1)).expect("it is ours");
+    }
+    site.write("sessions.d/one.toml", ENDS);
+    std::fs::create_dir(site.path("nodes.d")).expect("it is ours");
+    let Some(slow) = SlowFs::mount(&nodes, &site.path("nodes.d")) else { return };
+    let serves = site.dir();
+    let mut engine = Engine::start_told(site, serves, SHORT_PATIENCE);
+    let mut sessions = Connected::to(&mut engine, &["one"]);
+    let node = engine.status().expect("it answers").node;
+    let this = nodes.join(format!("{node}.toml"));
+    slow.takes(Duration::from_millis(80));
+    std::fs::write(&this, text(7)).expect("it is ours");
+    let refused = engine.wait_status("it takes too long", |status| status.refused.clone());
+    assert!(refused.problems[0].contains("does not answer"), "{refused:?}");
+    assert!(engine.status().expect("it answers").reading_since.is_some());
+    // The edit takes force all the same, when it has been read.
+    let weight = |status: &StatusView| status.nodes.get(&node).map(|node| node.weight);
+    engine.wait_status("weight 7", |status| {
+        (weight(status) == Some(7) && status.refused.is_none()).then_some(())
+    });
+    // Who asks waits for the reading that was asked for, and not for one that was under way.
+    engine.wait_status("the next reading", |status| status.reading_since);
+    std::fs::write(&this, text(8)).expect("it is ours");
+    is(&engine.admin(&["reload", "--wait"]), 0, "is in force");
+    assert_eq!(weight(&engine.status().expect("it answers")), Some(8));
+    // It hangs: who asks is told why there is no verdict, and since when.
+    slow.hangs();
+    let ran = engine.admin(&["reload", "--wait", "--timeout", "2"]);
+    is(&ran, 1, "no verdict within 2 s; the files are being read since");
+    let status = engine.admin(&["status"]);
+    assert!(status.stdout.contains("READING the files since"), "{status:?}");
+    engine.wait_status("it does not answer", |status| status.refused.clone());
+    slow.takes(Duration::ZERO);
+    std::fs::write(&this, text(9)).expect("it is ours");
+    engine.wait_status("weight 9", |status| {
+        (weight(status) == Some(9) && status.refused.is_none()).then_some(())
+    });
+    sessions.are_known_to(&mut engine);
+}
+
+#[test]
+fn a_file_system_that_is_slower_than_anybody_waits_brings_its_edits_into_force() {
+    within(
+        Own::Mounts,
+        a_file_system_that_is_slower_than_anybody_waits_brings_its_edits_into_force,
+        a_slow_file_system,
     );
 }

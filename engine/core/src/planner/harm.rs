@@ -111,7 +111,11 @@ fn waits(
     if let Some(reason) = braked {
         return Some((WaitingOn::Approval { reason: reason.to_owned() }, None));
     }
-    // The line that asks for it may be gone already: that is decided first.
+    // The line that asks for it may be gone already: that is known, and decided, first.
+    if let Some(why) = &input.observed.files_unknown {
+        let reason = format!("the files on disk ({why})");
+        return Some((WaitingOn::Unknown { reason }, None));
+    }
     let until =
         input.observed.deciding_by.into_iter().fold(since.plus(policy.harm_delay), Moment::max);
     (input.now < until).then_some((WaitingOn::HarmDelay, Some(until)))
