@@ -216,3 +216,6 @@ fn session_has_arrived(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,6 +20,11 @@ pub fn prove_plan(input: &Input<'_>, plan: &Plan) -> Result<(), String> {
     if planner::plan(input) != *plan {
         return Err("the same input gave another plan".to_owned());
     }
+    keeps_the_rules(input, plan)
+}
+
+/// The rules, of a plan of whomever.
+fn keeps_the_rules(input: &Input<'_>, plan: &Plan) -> Result<(), String> {
     let mut ids = BTreeSet::new();
     for step in &plan.steps {
         if let Some(after) = step.after.iter().find(|after| !ids.contains(after)) {
@@ -154,3 +159,6 @@ fn within_budget(input: &Input<'_>, plan: &Plan) -> Result<(), String> {
 fn is_asked_by_person(step: &Step) -> bool {
     step.because.iter().any(|because| matches!(because, Because::Person { .. }))
 }
+
+#[cfg(test)]
+pub(crate) mod tests;
