@@ -321,3 +321,6 @@ fn of_workbench(name: &WorkbenchName, known: &Known<WorkbenchSeen>) -> Finding {
         Known::Unknown { reason, .. } => Finding::new(area, Verdict::Unknown, reason),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -223,7 +223,7 @@ fn options(serving: &Lowered) -> Vec<Finding> {
 }
 
 /// `a, b, c, and 4 more`.
-fn listed(names: &[&str]) -> String {
+pub(super) fn listed(names: &[&str]) -> String {
     let more = names.len().saturating_sub(NAMED);
     let rest = if more > 0 { format!(", and {more} more") } else { String::new() };
     format!("{}{rest}", names[..names.len().min(NAMED)].join(", "))

@@ -34,8 +34,7 @@ impl Site {
             (id.to_owned(), Known::Present(Source::new(path, "workbench = \"demo\"\n")))
         };
         files.sessions = Managed::Managed(BTreeMap::from([file("a"), file("b")]));
-        files.wharf =
-            Known::Present(Source::new("/etc/wharf/wharf.toml", "mode = \"serve\"\n"));
+        files.wharf = Known::Present(Source::new("/etc/wharf/wharf.toml", "mode = \"serve\"\n"));
         let lowered = lower(&files, &ground());
         let mut observed = Observed::empty("n1".parse().expect("a node"));
         observed.cores = 4;
