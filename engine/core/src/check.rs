@@ -150,7 +150,8 @@ fn idle_options(lowered: &Lowered) -> Vec<IdleOption> {
             // A name of Workbench's that the catalogue does not have is a problem of its own.
             None if setting.effect == Takes::No => {
                 let kind = OwnKind::of_short_name(&key.file)?;
-                Idle::Later(own_field(kind, &key.option).and_then(|field| field.arrives))
+                // The head of a table is no option.
+                Idle::Later(own_field(kind, &key.option)?.arrives)
             }
             None => return None,
         };

@@ -201,3 +201,46 @@ impl Facts {
         short.into_iter().chain(open)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(mode: u32, length: u64) -> Known<KeyFile> {
+        let file = FileFacts { mode, uid: 0, gid: 0, length };
+        Known::Present(KeyFile { path: "/k".into(), file, pem: Known::Absent })
+    }
+
+    #[test]
+    fn who_reads_a_file_is_told_by_its_mode() {
+        for (mode, everybody, group) in [
+            (0o600, false, false),
+            (0o640, false, true),
+            (0o604, true, false),
+            (0o733, false, false),
+            (0o644, true, true),
+        ] {
+            let file = FileFacts { mode, uid: 0, gid: 0, length: 0 };
+            assert_eq!(
+                (file.everybody_reads(), file.group_reads()),
+                (everybody, group),
+                "{mode:o}"
+            );
+        }
+    }
+
+    #[test]
+    fn keys_that_the_product_rejects_refuse_and_say_which() {
+        let refusing = |cookie: Known<KeyFile>, pem: Known<KeyFile>| {
+            let facts =
+                Facts { cookie_key: cookie, launcher_pem: pem, ..Facts::unknown("", Moment(1)) };
+            facts.refusing().collect::<Vec<_>>()
+        };
+        assert!(refusing(key(0o600, COOKIE_KEY_BYTES), key(0o600, 1)).is_empty());
+        let short = key(0o600, COOKIE_KEY_BYTES - 1);
+        assert_eq!(refusing(short.clone(), Known::Absent), ["short secure-cookie-key"]);
+        assert_eq!(refusing(Known::Absent, key(0o640, 9)), ["open launcher.pem"]);
+        let both = ["short secure-cookie-key", "open launcher.pem"];
+        assert_eq!(refusing(short, key(0o601, 9)), both);
+    }
+}

@@ -344,4 +344,28 @@ mod tests {
         assert_eq!(Moment(i64::MAX).plus(Millis(u64::MAX)), Moment(i64::MAX));
         assert_eq!(Moment(1).since(Moment(5)), Millis(0));
     }
+
+    #[test]
+    fn a_word_has_a_length_and_no_blanks_slashes_or_control_characters() {
+        for good in ["n1", "...", ".a", "N_1", &"a".repeat(253)] {
+            assert!(NodeId::new(good).is_ok(), "{good}");
+        }
+        for bad in ["", ".", "..", "a b", "a\u{7f}b", "a/b", &"a".repeat(254)] {
+            assert!(NodeId::new(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_bad_name_says_what_a_good_one_is() {
+        let bad = SessionId::new("A").expect_err("capitals").to_string();
+        assert!(bad.contains("`A`") && bad.contains("1 to 40 of a-z, 0-9 and -"), "{bad}");
+    }
+
+    #[test]
+    fn people_see_the_beginning_of_a_digest() {
+        let digest = Digest::of(b"x");
+        let short = digest.short();
+        assert!(short.len() == 12 && digest.to_string().starts_with(&short), "{short}");
+        assert_eq!(format!("{digest:?}"), short);
+    }
 }

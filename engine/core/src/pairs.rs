@@ -30,3 +30,24 @@ where
 {
     Ok(Vec::<(K, V)>::deserialize(deserializer)?.into_iter().collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Leases(#[serde(with = "super")] BTreeMap<(String, u16), u8>);
+
+    #[test]
+    fn pairs_read_back_and_the_later_of_two_wins() {
+        let leases = Leases([(("lab".to_owned(), 1), 7)].into());
+        let text = serde_json::to_string(&leases).expect("pairs are lists");
+        assert_eq!(text, r#"[[["lab",1],7]]"#);
+        assert_eq!(serde_json::from_str::<Leases>(&text).ok(), Some(leases));
+        let twice = r#"[[["lab",1],7],[["lab",1],8]]"#;
+        let read: Leases = serde_json::from_str(twice).expect("pairs");
+        assert_eq!(read.0.into_values().collect::<Vec<_>>(), [8]);
+    }
+}

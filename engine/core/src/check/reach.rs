@@ -248,4 +248,51 @@ mod tests {
         assert_eq!(failed.labels[0].text, "Connection refused");
         assert!(target.problem(&Tried::Reached).is_none());
     }
+
+    #[test]
+    fn a_database_behind_a_socket_is_no_place_to_connect_to() {
+        let text = "provider=postgresql\nhost=/run/postgresql\n";
+        assert!(places(&[(FileKind::DatabaseConf, text)]).is_empty());
+    }
+
+    #[test]
+    fn only_what_can_be_a_name_is_looked_up() {
+        let of = |issuer: &str| {
+            let text = format!("auth-openid-issuer={issuer}\n");
+            places(&[(FileKind::RserverConf, &text)]).len()
+        };
+        assert_eq!(of("https://sso.example.org/realm"), 1);
+        assert_eq!(of("https://sso_1.example.org:8443"), 1);
+        for none in ["https://10.0.0.1", "https://{host}", "https://*.example.org", "https://--.-"]
+        {
+            assert_eq!(of(none), 0, "{none}");
+        }
+    }
+
+    #[test]
+    fn host_and_port_are_told_apart_in_every_spelling() {
+        let of = |text| host_and_port(text);
+        let host = |host: &str, port| Some((host.to_owned(), port));
+        assert_eq!(of("db"), host("db", None));
+        assert_eq!(of(" db:5432 "), host("db", Some(5432)));
+        assert_eq!(of("[::1]:5432"), host("::1", Some(5432)));
+        assert_eq!(of("[::1]"), host("::1", None));
+        assert_eq!(of("fe80::1"), host("fe80::1", None), "a bare address has no port");
+        assert_eq!(of(":5432"), None);
+        assert_eq!(of("db:many"), host("db", None));
+    }
+
+    #[test]
+    fn what_was_tried_is_shown_as_people_write_it() {
+        let said = |place: Place| {
+            let file = Arc::from("/etc/rstudio/rserver.conf");
+            let target = Target { what: "the launcher", place, file, span: Span::default() };
+            target.problem(&Tried::Silent).expect("it was silent").message
+        };
+        let silent = |place: &str| format!("the launcher does not answer: {place}");
+        assert_eq!(said(tcp("l", 1)), silent("l:1"));
+        assert_eq!(said(tcp("::1", 2)), silent("[::1]:2"));
+        assert_eq!(said(Place::Socket("/run/l".to_owned())), silent("/run/l"));
+        assert_eq!(said(Place::Name("l.org".to_owned())), silent("l.org"));
+    }
 }

@@ -102,11 +102,12 @@ fn start(site: &Site, id: &str, n: u32) -> Step {
     empty.routes.clear();
     let way = forecast(&site.desired, &site.origins, &empty, NOW);
     let steps = way.rounds.iter().flat_map(|round| &round.plan.steps);
-    let orders = steps.filter_map(|step| match &step.action {
+    let mut orders = steps.filter_map(|step| match &step.action {
         Action::Start(order) if order.incarnation.session.as_str() == id => Some(order),
         _ => None,
     });
-    let mut order = crate::plan::StartOrder::clone(orders.last().expect("it would be started"));
+    let mut order =
+        crate::plan::StartOrder::clone(orders.next_back().expect("it would be started"));
     order.incarnation = Incarnation::new(session(id), n);
     step(&format!("start/{id}#{n}"), Action::Start(Arc::new(order)), Impact::None)
 }
