@@ -64,7 +64,7 @@ struct Cli {
 }
 
 /// Options of every command.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Global {
     /// The Workbench configuration directory [default: the product's search path, /etc/rstudio last]
     #[arg(

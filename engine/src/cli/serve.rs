@@ -4,18 +4,17 @@
 //! the engine and leave sessions running.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc;
 
 use arc_swap::ArcSwap;
 use clap::Args;
 use engine_core::accept::{PATIENCE, POLL, Settle};
-use engine_core::desired::{Ground, Lowered};
-use engine_core::ids::{Digest, Moment, UserName};
+use engine_core::ids::{Moment, UserName};
 use grammar::value::Millis;
 
-use super::{FAILED, Global, OK, Place, complain};
+use super::{FAILED, Global, OK, complain};
 use crate::admin::server::Server;
 use crate::control::requests::Services;
 use crate::control::{Control, Event, Told, narrate};
@@ -26,9 +25,8 @@ use crate::launcher::accounts::{SystemAccounts, fallback_user};
 use crate::launcher::local::LocalLauncher;
 use crate::launcher::workbench::LocalWorkbenches;
 use crate::launcher::workbench::discovery::Account;
-use crate::layout::Layout;
 use crate::ledger::{Ledger, Seal};
-use crate::load::{Reader, SiteDirs, load, open_to_read};
+use crate::load::Reader;
 use crate::node::OneNode;
 use crate::ports::{Clock, Launcher, Warden};
 use crate::proxy::Limits;
@@ -41,6 +39,10 @@ use crate::store::snapshots::{Due, Snapshots};
 use crate::warden::protocol::Call;
 use crate::warden::{self, Bounds, InProcess};
 use crate::watch::Watcher;
+
+mod start;
+
+pub(super) use start::{Start, prepare};
 
 #[derive(Debug, Args)]
 #[command(
@@ -97,44 +99,6 @@ pub(super) fn run(global: &Global, args: &ServeArgs) -> u8 {
     }
 }
 
-/// What is known of an instance before its engine is put together.
-pub(super) struct Start {
-    dirs: SiteDirs,
-    ground: Ground,
-    pub(super) instance: String,
-    pub(super) layout: Layout,
-    first: Lowered,
-}
-
-impl Start {
-    /// Where its store is.
-    pub(super) fn store(&self) -> PathBuf {
-        self.first.engine.store_path.as_ref().map_or_else(|| self.layout.store(), PathBuf::from)
-    }
-}
-
-pub(super) fn prepare(global: &Global, dir: Option<&Path>) -> Result<Start, String> {
-    let given = dir.or(global.config.as_deref());
-    if let Some(dir) = given
-        && !dir.is_dir()
-    {
-        return Err(format!("{}: there is no such directory", dir.display()));
-    }
-    let dirs = global.site_dirs(given);
-    let files = load(&dirs, &[], &open_to_read, super::now()).files;
-    let self_contained = files.own_dir == files.workbench_dir;
-    let mut ground = super::ground(self_contained, Vec::new())?;
-    let first = engine_core::desired::lower(&files, &ground);
-    let instance = match (&first.engine.instance, given) {
-        (Some(name), _) => name.clone(),
-        (None, Some(dir)) => super::place::instance_of_path(dir),
-        (None, None) => super::place::MAIN.to_owned(),
-    };
-    let layout = Place::here().layout(&instance);
-    ground.digest_key = Digest::of(instance.as_bytes()).to_string().into_bytes();
-    Ok(Start { dirs, ground, instance, layout, first })
-}
-
 fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
     crate::logging::start(global.verbose);
     #[cfg(debug_assertions)]
@@ -142,11 +106,14 @@ fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
         crate::boundary::tell(log, args.die_at).map_err(|error| crate::chain(&error))?;
     }
     crate::instance::raise_descriptor_limit();
-    let mut start = prepare(global, args.dir.as_deref())?;
+    let mut start = start::prepare_in_time(global, args.dir.as_deref(), args.patience())?;
     let plain = |error: &dyn std::error::Error| crate::chain(error);
     let warden = warden(&start)?;
     start.layout = warden.layout().clone();
     let _lock = crate::instance::lock(&start.layout).map_err(|error| plain(&error))?;
+    if let Err(error) = start::put_on_record(global, args.dir.as_deref(), &start) {
+        tracing::warn!(%error, "where this instance's files are is not on record: it can only start where they answer");
+    }
     let warden: Arc<dyn Warden> = Arc::new(warden);
     if let Err(error) = warden.call(&Call::FinishRemovals) {
         tracing::warn!(error = crate::chain(&error), "directories of ended sessions stay behind");
@@ -182,8 +149,8 @@ fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
     )
     .map_err(|error| format!("cannot start the launcher: {error}"))?;
     let wake = events.clone();
-    let questions = crate::reconcile::questions(&start.first, &start.ground);
-    let incumbent = IncumbentWatch::start(Arc::clone(&clock), questions.as_ref(), move || {
+    let questions = start.questions.as_ref();
+    let incumbent = IncumbentWatch::start(Arc::clone(&clock), questions, move || {
         let _ = wake.send(Event::World("incumbent"));
     })
     .map_err(|error| format!("cannot look for the product: {error}"))?;
@@ -248,7 +215,7 @@ fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
     .map_err(|error| format!("cannot open {}: {error}", start.layout.admin_socket().display()))?;
     crate::instance::write_pid(&start.layout).map_err(|error| error.to_string())?;
     crate::instance::on_signals(events)?;
-    crate::instance::notify("READY=1");
+    control.when_ready(Box::new(|| crate::instance::notify("READY=1")));
     let last = control.run();
     crate::instance::notify("STOPPING=1");
     if let Err(error) = snapshots.finish() {

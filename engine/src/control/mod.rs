@@ -105,6 +105,8 @@ pub struct Control {
     latest: Option<(SiteDigest, Arc<Lowered>)>,
     /// How many sets were accepted or refused.
     decided: u64,
+    /// Called once the engine serves.
+    ready: Option<Box<dyn FnOnce() + Send>>,
     /// Requests that wait for a look at the files, each with its number.
     waiting: Vec<(u64, Asked)>,
 }
@@ -132,6 +134,7 @@ impl Control {
             identity,
             latest: None,
             decided: 0,
+            ready: None,
             waiting: Vec::new(),
         }
     }
@@ -139,6 +142,12 @@ impl Control {
     /// Tells `listener` of everything from now on.
     pub fn tell(&mut self, listener: Listener) {
         self.listeners.push(listener);
+    }
+
+    /// Calls `ready` once the engine serves: what lives is adopted, and what there is of files is in force, refused, held by
+    /// a change window or not to be had. Nothing that may take long is waited for.
+    pub fn when_ready(&mut self, ready: Box<dyn FnOnce() + Send>) {
+        self.ready = Some(ready);
     }
 
     /// Runs until it is told to stop; the status as of then.
@@ -159,12 +168,23 @@ impl Control {
             if cause.is_some() || next_round <= now {
                 next_round = self.reconcile(cause.unwrap_or("time"));
             }
+            self.tell_ready(now);
             let next = next_intake.into_iter().fold(next_round, Moment::min);
             cause = match self.wait(next) {
                 Heard::Something(cause) => Some(cause),
                 Heard::Nothing => None,
                 Heard::Stop => return self.status.load_full(),
             };
+        }
+    }
+
+    fn tell_ready(&mut self, now: Moment) {
+        if self.ready.is_none() {
+            return;
+        }
+        let decided = self.intake.counts().decided > 0 || self.intake.unknown().is_some();
+        if decided || self.reconciler.ledger().windows().held_until(now).is_some() {
+            self.ready.take().into_iter().for_each(|ready| ready());
         }
     }
 
