@@ -29,6 +29,7 @@ pub mod reconcile;
 pub mod recorded;
 pub mod saved;
 pub mod saved_plan;
+pub mod served;
 pub mod session_socket;
 pub mod status;
 pub mod store;

@@ -163,6 +163,86 @@ fn names_in(archive: &Path) -> Vec<String> {
     listed.stdout.lines().filter_map(|line| Some(line.split_once('/')?.1.to_owned())).collect()
 }
 
+/// One file of it.
+fn text_in(archive: &Path, name: &str) -> String {
+    let named = format!("*/{name}");
+    let mut tar = std::process::Command::new("tar");
+    let found = ran(tar.args(["--wildcards", "-xOf"]).arg(archive).arg(&named));
+    assert_eq!(found.code, Some(0), "{found:?}");
+    found.stdout
+}
+
+/// The files say where the store is, and nobody says where the files are once the engine was there.
+#[test]
+fn a_store_that_the_files_move_is_found_with_an_engine_and_without() {
+    let site = Site::demo();
+    let store = site.around().join("elsewhere/store");
+    std::fs::create_dir(site.around().join("elsewhere")).expect("it is ours");
+    let moved = format!("{}[store]\npath = \"{}\"\n", wharf_toml("60s"), store.display());
+    site.write("wharf.toml", &moved);
+    let mut engine = Engine::start(site);
+    engine.running("demo");
+    let dir = state(&engine);
+    assert!(store.join("format").is_file() && !dir.join("store").exists());
+    let shown = store.display().to_string();
+    let stays = |plan: &Value| plan["plan"]["stays"].to_string();
+    assert!(stays(&uninstall(&engine)).contains(&shown));
+
+    engine.kill_9();
+    let copy = engine.site.around().join("copy.jsonl").display().to_string();
+    let export = engine.admin(&["state", "export", "--out", &copy]);
+    is(&export, 0, &format!("from the store {shown}"));
+    is(&engine.admin(&["state", "check"]), 0, "whole: every record has its digest");
+    is(&engine.admin(&["--instance", "t", "state", "check", "--json"]), 0, &shown);
+    let told = engine.admin(&["uninstall", "--plan", "--json"]);
+    is(&told, 0, &shown);
+    is(&told, 0, &format!(" {}", engine.site.dir().display()));
+    let archive = engine.site.around().join("moved.tar");
+    let out = archive.display().to_string();
+    is(&engine.admin(&["support", "--out", &out, "--session-log", "demo"]), 0, "plan.txt");
+    assert!(text_in(&archive, "state-check.json").contains(&shown));
+
+    std::fs::remove_dir_all(&store).expect("it is there");
+    for name in ["store.jsonl", "store.jsonl.1"] {
+        let _ = std::fs::remove_file(store.with_file_name(name));
+    }
+    is(&engine.admin(&["state", "import", &copy]), 0, &format!("put into {shown}"));
+    assert!(store.join("format").is_file() && !dir.join("store").exists());
+
+    // Of two that left something, somebody has to say which; of one that is not here, nothing is known.
+    std::fs::create_dir_all(dir.with_file_name("u/store")).expect("it is ours");
+    is(&engine.admin(&["state", "export", "--out", &out]), 1, "several instances are here: t, u");
+    is(
+        &engine.admin(&["--instance", "u", "state", "export"]),
+        1,
+        "give the directory of its files",
+    );
+    engine.restart();
+    is(&engine.admin(&["state", "check"]), 0, "from the running engine");
+}
+
+/// What a record says, in the words of whoever reads it, steers no terminal.
+#[test]
+fn words_of_a_damaged_record_are_shown_and_not_obeyed() {
+    let mut engine = Engine::start(Site::demo());
+    engine.running("demo");
+    let copy = engine.site.around().join("copy.jsonl");
+    let out = copy.display().to_string();
+    is(&engine.admin(&["state", "export", "--out", &out]), 0, "");
+    engine.kill_9();
+    let recorded = engine.site.around().join("round.json");
+    std::fs::write(&recorded, "{\"format\":\"\u{9b}31m\"}").expect("it is ours");
+    let replan = engine.admin(&["replan", &recorded.display().to_string()]);
+    std::fs::write(&copy, "{\"wharf-store\":\"\u{9b}31m\"}\n").expect("it is ours");
+    let import = engine.admin(&["state", "import", &out]);
+    for said in [replan, import] {
+        assert_eq!(said.code, Some(1), "{said:?}");
+        let both = format!("{}{}", said.stdout, said.stderr);
+        assert!(both.chars().all(|c| c == '\n' || !c.is_control()), "{both:?}");
+    }
+    engine.restart();
+}
+
 fn uninstall(engine: &Engine) -> Value {
     let plan = of_site(engine, &["uninstall", "--plan", "--json"]);
     is(&plan, 0, "commands");
@@ -231,12 +311,16 @@ fn support_and_uninstall_say_what_there_is_with_an_engine_and_without() {
     let archive = engine.site.around().join("without.tar");
     let out = archive.display().to_string();
     let made = of_site(&engine, &["support", "--out", &out, "--session-log", "demo"]);
-    is(&made, 0, "what only an engine knows: none answered");
-    is(&made, 0, "the log of session demo: no engine answered");
-    is(&made, 0, "the plan: no engine of this site answered");
+    is(&made, 0, "what only an engine knows: none answered; the plan is of the files alone");
+    is(&made, 0, "the end of the log of demo#1");
     let names = names_in(&archive);
-    assert!(names.iter().any(|name| name == "state-check.json"), "{names:?}");
-    assert!(!names.iter().any(|name| name == "status.json" || name == "plan.txt"), "{names:?}");
+    for name in ["state-check.json", "plan.txt", "plan.json", "session-demo.log"] {
+        assert!(names.iter().any(|found| found == name), "{name} in {names:?}");
+    }
+    assert!(!names.iter().any(|name| name == "status.json"), "{names:?}");
+    let plan = text_in(&archive, "plan.txt");
+    assert!(plan.contains("No engine was asked: planned from the files alone"), "{plan}");
+    assert!(plan.contains("+ demo"), "{plan}");
     engine.restart();
     let status = engine.status().expect("it answers");
     let pid = session(&status, "demo").and_then(|of| Process::of(of.pid?));

@@ -17,7 +17,8 @@ use miette::{SourceSpan, SpanContents};
 use crate::error::{Label, Problem, Severity};
 use crate::source::Source;
 use crate::span::{LineColumn, Span};
-use snippet::{escaped, snippet};
+use snippet::snippet;
+pub use snippet::{escaped, for_terminal};
 
 /// For whom problems are rendered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,6 +13,7 @@ use clap::Args;
 use engine_core::desired::lower;
 use engine_core::doctor::{Finding, Verdict, cutover, examine, exit_code};
 use engine_core::report::incumbent::as_serving;
+use grammar::report::escaped;
 use serde_json::json;
 
 use super::{FAILED, Global, complain, print};
@@ -130,6 +131,7 @@ pub(super) fn section(out: &mut String, findings: &[Finding]) {
     let width = findings.iter().map(|finding| finding.area.chars().count()).max().unwrap_or(0);
     for finding in findings {
         let Finding { area, verdict, text, .. } = finding;
+        let text = escaped(text);
         let _ = writeln!(out, "{:<5} {area:<width$}   {text}", verdict.word());
         let indent = " ".repeat(6 + width + 3);
         if !finding.places.is_empty() {

@@ -35,6 +35,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use grammar::report::for_terminal;
 
 pub use place::Place;
 
@@ -259,7 +260,8 @@ fn print(text: &str) {
 /// Says what went wrong, on stderr.
 fn complain(message: &str) {
     use std::io::Write;
-    let _ = writeln!(std::io::stderr(), "wharf: {message}");
+    // What a file, a record or an engine said may be in it.
+    let _ = writeln!(std::io::stderr(), "wharf: {}", for_terminal(message));
 }
 
 /// A moment as people read it here: `Nov 21 02:14`, or with the year where it is another one.

@@ -69,6 +69,13 @@ impl Place {
         found
     }
 
+    /// The instance whose engine runs, if only one does.
+    pub(super) fn only_engine(&self) -> Option<String> {
+        let mut sockets = self.sockets();
+        let (name, _) = sockets.pop().filter(|_| sockets.is_empty())?;
+        Some(name)
+    }
+
     /// The instances that have state, sockets or sessions on this machine, each with the directories that say so.
     pub(super) fn instances(&self) -> std::collections::BTreeMap<String, Vec<PathBuf>> {
         // Main's own directories, which are none of an instance.

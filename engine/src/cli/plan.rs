@@ -26,6 +26,7 @@ use crate::saved::SavedSite;
     wharf plan /root/stage                      # a staged copy of the whole directory\n  \
     wharf plan --as /etc/rstudio/launcher-env=/tmp/new --detailed-exitcode\n  \
     wharf plan /root/stage --out change.plan    # keep it, for `wharf apply change.plan`\n  \
+    wharf plan /root/stage --offline            # of the files alone, whatever runs here: in a merge request's check\n  \
     wharf plan --pending -v                     # what waits, drifts and is outdated now, by name\n  \
     wharf plan /root/stage --markdown           # for a merge request: counts, no names of people"
 )]
@@ -38,6 +39,9 @@ pub(super) struct PlanArgs {
     /// What waits, drifts and is outdated of the set in force; the files on disk are not looked at
     #[arg(long, conflicts_with_all = ["dir", "staged", "out"])]
     pending: bool,
+    /// Ask no engine: plan from the files alone, as if nothing of theirs ran
+    #[arg(long, conflicts_with = "pending")]
+    offline: bool,
     /// Keep the plan in FILE (0600), for `wharf apply FILE`
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -65,6 +69,7 @@ pub(super) fn run(global: &Global, args: &PlanArgs) -> u8 {
     };
     let engine = Place::here().find_engine(global, args.dir.as_deref());
     let answer = match engine {
+        _ if args.offline => without_engine(global, args, &overlays),
         Ok(socket) => ask_engine(global, args, &overlays, &socket),
         Err(message) if args.pending => {
             // What waits is known to an engine only.
@@ -205,7 +210,11 @@ fn without_engine(
         [] => None,
         _ => Some(read(global, dir.as_deref(), &[])?),
     };
-    let around = offline::Around { in_place: in_place.as_ref(), root: global.root.as_deref() };
+    let around = offline::Around {
+        in_place: in_place.as_ref(),
+        root: global.root.as_deref(),
+        asked: !args.offline,
+    };
     Ok(offline::plan(&files, &against(args, overlays), wish(global, args), &around))
 }
 

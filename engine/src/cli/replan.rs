@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use engine_core::plan::{On, Plan};
+use grammar::report::for_terminal;
 use serde_json::{Value, json};
 
 use super::{FAILED, OK, complain, print};
@@ -41,7 +42,8 @@ pub(super) fn run(args: &ReplanArgs) -> u8 {
                 print(&format!("{}:\n", file.display()));
             }
             if let Ok(replanned) = &replanned {
-                print(&engine_core::report::text::steps(&replanned.plan, &super::when));
+                let steps = engine_core::report::text::steps(&replanned.plan, &super::when);
+                print(&for_terminal(&steps));
             }
         }
         if let Err(message) = replanned.and_then(Replanned::verdict) {

@@ -32,6 +32,7 @@ use crate::ports::{Clock, Launcher, Warden};
 use crate::proxy::Limits;
 use crate::proxy::{Proxy, Surroundings};
 use crate::reconcile::{Adapters, Reconciler};
+use crate::served::Served;
 use crate::status::StatusView;
 use crate::store::late::LateStore;
 use crate::store::snapshot::{self, Image};
@@ -120,6 +121,7 @@ fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
     }
     let (account, home) = make_home(&*warden, &start)?;
     let key = Key::load_or_create(&start.layout.state.join("key")).map_err(|e| plain(&e))?;
+    remember_where(global, args, &start);
     start.ground.digest_key = key.bytes_for("secret digests").to_vec();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = open_store(&start, Arc::clone(&clock))?;
@@ -243,6 +245,16 @@ fn warden(start: &Start) -> Result<InProcess, String> {
         exe: PathBuf::new(),
     })
     .map_err(|error| crate::chain(&error))
+}
+
+/// For commands while no engine runs; without it they ask for the directory.
+fn remember_where(global: &Global, args: &ServeArgs, start: &Start) {
+    let given = args.dir.as_ref().or(global.config.as_ref());
+    let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+    let served = Served::new(given.map(absolute), absolute(&start.store()));
+    if let Err(error) = served.write(&start.layout) {
+        tracing::warn!(%error, "where the files and the store are is not written down");
+    }
 }
 
 /// Where this account is at home although the system's entry for it names a directory that is not

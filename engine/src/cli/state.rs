@@ -17,6 +17,7 @@ use crate::admin::protocol::{Answer, Request};
 use crate::identity::{Key, KeyError};
 use crate::layout::Layout;
 use crate::ledger::Seal;
+use crate::served::Served;
 use crate::store::look;
 use crate::store::snapshot::{self, Image};
 
@@ -47,16 +48,41 @@ pub(super) struct Kept {
     pub(super) instance: String,
     pub(super) layout: Layout,
     pub(super) store: PathBuf,
-    /// Whether files of it were read that say where its store is; without them `store` is only where it is usually.
+    /// The configuration directory that its engine is given; none = this machine's, or it is not known.
+    pub(super) dir: Option<PathBuf>,
+    /// Whether its files or its last engine say where its store is; without them `store` is only where it is usually.
     store_is_known: bool,
 }
 
 impl Kept {
-    /// The instance that a command means: the one named, else that of `dir`, else that of this machine's files.
+    /// The instance that a command means: the one named, else that of `dir`, else the one there is.
     pub(super) fn find(global: &Global, dir: Option<&Path>) -> Result<Self, u8> {
         match &global.instance {
             Some(instance) => Ok(Self::named(global, dir, instance)),
-            None => Self::of_dir(global, dir).map_err(|message| failed(&message)),
+            None if dir.is_some() || global.config.is_some() || global.socket.is_some() => {
+                Self::of_dir(global, dir).map_err(|message| failed(&message))
+            }
+            None => Self::unnamed(global).map_err(|message| failed(&message)),
+        }
+    }
+
+    /// The only one whose engine runs, else that of this machine's files, else the only one that left anything here.
+    fn unnamed(global: &Global) -> Result<Self, String> {
+        let place = Place::here();
+        if let Some(only) = place.only_engine() {
+            return Ok(Self::named(global, None, &only));
+        }
+        let of_machine = Self::of_dir(global, None);
+        let found = place.instances();
+        match (&of_machine, found.keys().next()) {
+            (Ok(kept), _) if found.contains_key(&kept.instance) => of_machine,
+            (_, Some(only)) if found.len() == 1 => Ok(Self::of_instance(only)),
+            (_, Some(_)) => {
+                let names: Vec<&str> = found.keys().map(String::as_str).collect();
+                let names = names.join(", ");
+                Err(format!("several instances are here: {names}; say which with --instance"))
+            }
+            (_, None) => of_machine,
         }
     }
 
@@ -69,21 +95,27 @@ impl Kept {
     fn of_dir(global: &Global, dir: Option<&Path>) -> Result<Self, String> {
         let start = serve::prepare(global, dir)?;
         let store = start.store();
+        let dir = dir.or(global.config.as_deref()).map(Path::to_owned);
         let (instance, layout) = (start.instance, start.layout);
-        Ok(Self { instance, layout, store, store_is_known: true })
+        Ok(Self { instance, layout, store, dir, store_is_known: true })
     }
 
     pub(super) fn of_instance(instance: &str) -> Self {
         let layout = Place::here().layout(instance);
-        let store = layout.store();
-        Self { instance: instance.to_owned(), store, layout, store_is_known: false }
+        let served = Served::read(&layout);
+        let store_is_known = served.is_some();
+        let (dir, store) = match served {
+            Some(served) => (served.dir, served.store),
+            None => (None, layout.store()),
+        };
+        Self { instance: instance.to_owned(), store, layout, dir, store_is_known }
     }
 
     /// What to say where it is not known which store is its.
     fn unknown_store(&self) -> Option<String> {
         let say = || {
             format!(
-                "which store instance {} has is not known without its files: give their directory as DIR",
+                "which store instance {} has is not known here: give the directory of its files as DIR",
                 self.instance
             )
         };
@@ -160,16 +192,8 @@ struct Read {
 
 /// Asks the engine, or looks into the store that it left.
 fn read(global: &Global, dir: Option<&Path>) -> Result<Read, u8> {
-    let named = dir.is_some() || global.config.is_some();
     let kept = Kept::find(global, dir)?;
-    let socket = match (&global.socket, named) {
-        (Some(socket), _) => socket.clone(),
-        // Without any word on which, the only one that runs is meant.
-        (None, false) => {
-            Place::here().find_engine(global, None).unwrap_or_else(|_| kept.layout.admin_socket())
-        }
-        (None, true) => kept.layout.admin_socket(),
-    };
+    let socket = kept.socket(global, dir);
     match client::ask(&socket, Request::Export) {
         Ok(Answer::State { text }) => of_engine(&text, &socket, kept),
         Ok(Answer::Error { message, .. }) => Err(failed(&message)),

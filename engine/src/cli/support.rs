@@ -11,9 +11,11 @@ mod machine;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use grammar::report::for_terminal;
 use serde_json::json;
 
 use super::state::Kept;
+use super::state::directories::newest_log;
 use super::{FAILED, Global, OK, complain, print};
 use crate::admin::client;
 use crate::admin::protocol::{Answer, Request};
@@ -30,7 +32,7 @@ const LOG_MAX: u64 = 4 << 20;
 #[command(
     after_help = "Secrets are not in it; names of accounts, sessions, hosts and paths are: read it before you send it\n\
     (tar tf FILE). The file is made for this account only (0600).\n\n\
-    Without an engine of this site neither a plan nor a session's log is in it; what is left out is listed.\n\n\
+    Without an engine of this site the plan is of the files alone; what is left out is listed.\n\n\
     Exit codes: 0 done, also where a part is missing; 1 the archive cannot be written; 64 usage.\n\n\
     Examples:\n  wharf support\n  wharf support --out /tmp/case-4711.tar --log /var/log/wharf/wharf.log\n  \
     wharf support --session-log genomics-lab      # what that session wrote: look for secrets yourself"
@@ -88,6 +90,7 @@ fn collect(global: &Global, args: &SupportArgs) -> Result<String, String> {
         format!("cannot make {}{hint}: {error}", path.display())
     })?;
     let served = status.as_ref().map(|status| PathBuf::from(&status.site_dir));
+    let served = served.or_else(|| kept.as_ref()?.dir.clone());
     let dir = args.dir.clone().or_else(|| served.filter(|dir| dir.is_dir()));
     let mut contents = Contents::default();
     let asked = Asked::new(global, socket.as_deref().filter(|_| status.is_some()), dir.as_deref());
@@ -99,12 +102,10 @@ fn collect(global: &Global, args: &SupportArgs) -> Result<String, String> {
     contents.journal();
     contents.file("machine.txt", machine::describe(kept.as_ref().map(|kept| &*kept.layout.state)));
     if status.is_none() {
-        contents.left_out("what only an engine knows: none answered");
-        // Whatever other engine runs here, its plan would be that of another site.
-        contents.left_out("the plan: no engine of this site answered (wharf plan DIR)");
+        contents
+            .left_out("what only an engine knows: none answered; the plan is of the files alone");
         for session in &args.session_log {
-            let session: String = session.chars().flat_map(char::escape_debug).collect();
-            contents.left_out(&format!("the log of session {session}: no engine answered"));
+            contents.session_log(kept.as_ref(), session);
         }
     }
     for left_out in ALWAYS_LEFT_OUT {
@@ -177,6 +178,22 @@ impl Contents {
         }
     }
 
+    /// What a session wrote, from its directory.
+    fn session_log(&mut self, kept: Option<&Kept>, session: &str) {
+        let log = match kept {
+            Some(kept) => newest_log(&kept.layout, session, LOG_MAX),
+            None => Err("where its instance keeps its things is not known".to_owned()),
+        };
+        match log {
+            Ok((incarnation, text)) => {
+                let name = format!("session-{session}.log");
+                self.lines.push((name.clone(), format!("the end of the log of {incarnation}")));
+                self.files.push((name, text.into_bytes()));
+            }
+            Err(why) => self.left_out(&format!("the log of session {session}: {why}")),
+        }
+    }
+
     fn log_files(&mut self, logs: &[PathBuf]) {
         for (n, path) in logs.iter().enumerate() {
             match asked::tail(path, LOG_MAX) {
@@ -209,7 +226,7 @@ impl Contents {
             out.push_str(&format!("  {left_out}\n"));
         }
         out.push_str("\nNames of accounts, sessions, hosts and paths are in it.\n");
-        out
+        for_terminal(&out).into_owned()
     }
 
     fn told(&self, path: &Path, bytes: u64, json: bool) -> String {
@@ -233,6 +250,7 @@ impl Contents {
         for left_out in &self.left_out {
             out.push_str(&format!("  {left_out}\n"));
         }
+        let mut out = for_terminal(&out).into_owned();
         out.push_str(
             "Names of accounts, sessions, hosts and paths are in it: read it before you send it.\n",
         );

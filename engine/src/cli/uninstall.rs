@@ -102,6 +102,7 @@ fn look(global: &Global, dir: Option<&Path>, kept: &Kept) -> Result<Installed, S
         _ => kept,
     };
     let root = global.root.as_deref();
+    let dir = dir.or(kept.dir.as_deref());
     let there = |path: &Path| path.symlink_metadata().is_ok().then(|| path.display().to_string());
     let dirs = global.site_dirs(dir);
     let own = dirs.own_dir().to_owned();
@@ -109,7 +110,9 @@ fn look(global: &Global, dir: Option<&Path>, kept: &Kept) -> Result<Installed, S
     let mut configuration: Vec<String> =
         workbench.chain([own]).filter_map(|dir| there(&dir)).collect();
     configuration.dedup();
-    let is_apart = !kept.store.starts_with(&kept.layout.state);
+    // A path that files or an earlier engine named: only what is a store is spoken of.
+    let is_apart = !kept.store.starts_with(&kept.layout.state)
+        && crate::store::restore::found(&kept.store).is_some();
     Ok(Installed {
         instance: kept.instance.clone(),
         mode: status.as_ref().and_then(|status| mode(status)),

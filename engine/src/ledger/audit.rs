@@ -73,6 +73,8 @@ pub fn audit(records: &[(String, Versioned)], seal: Option<&Seal>) -> Audit {
         *audit.counts.entry(kind).or_default() += 1;
         match reads(&record.bytes) {
             Ok(()) => {}
+            // The engine can do without one: told of all of them, by [`generations`].
+            Err(_) if key.starts_with(keys::SITE_HISTORY) => {}
             Err(Bad::Newer(found)) => {
                 let text = format!("has format {found}; this program knows {}", wire::FORMAT);
                 let help = "run the program that wrote it: this one would serve, and plan nothing";
@@ -140,8 +142,15 @@ fn generations(
     }
     let mut needed: BTreeSet<Digest> = BTreeSet::new();
     let mut kept = BTreeSet::new();
+    let mut unread = Unread::default();
     for (key, record) in records.iter().filter(|(key, _)| key.starts_with(keys::SITE_HISTORY)) {
-        let Ok(site) = wire::decode::<wire::SiteRecord>(&record.bytes) else { continue };
+        let site = match wire::decode::<wire::SiteRecord>(&record.bytes) {
+            Ok(site) => site,
+            Err(bad) => {
+                unread.count(&bad);
+                continue;
+            }
+        };
         kept.insert(site.generation);
         needed.extend(&site.parts);
         let lost = site.parts.iter().filter(|name| !parts.contains_key(name)).count();
@@ -163,8 +172,10 @@ fn generations(
         let help = "the files on disk come into force anew when the engine starts";
         out.push(Finding::new(area, Verdict::Failed, text).help(help));
     }
+    unread.tell(&mut out);
     let idle = parts.keys().filter(|name| !needed.contains(name)).count();
-    if idle > 0 {
+    // Whose parts they are is not known as long as something cannot be read.
+    if idle > 0 && unread == Unread::default() {
         let text = format!("{idle} parts belong to no generation that is kept");
         let help = "they take room and do no harm";
         out.push(Finding::new("generations", Verdict::Note, text).help(help));
@@ -181,6 +192,37 @@ fn generations(
         out.push(Finding::new("generations", verdict, text));
     }
     out
+}
+
+/// Generations whose records cannot be read.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Unread {
+    garbled: usize,
+    newer: usize,
+}
+
+impl Unread {
+    fn count(&mut self, bad: &Bad) {
+        match bad {
+            Bad::Garbled(_) => self.garbled += 1,
+            Bad::Newer(_) => self.newer += 1,
+        }
+    }
+
+    fn tell(&self, out: &mut Vec<Finding>) {
+        let Self { garbled, newer } = *self;
+        if garbled > 0 {
+            let text = format!("{garbled} cannot be read, and can neither act nor be pinned");
+            let help = "the engine leaves them out, and removes them once `[history] keep` others are newer";
+            out.push(Finding::new("generations", Verdict::Degraded, text).help(help));
+        }
+        if newer > 0 {
+            let text =
+                format!("{newer} were written by a newer program: they are left as they are");
+            let help = "run that program to have them back; nothing that they may need is removed";
+            out.push(Finding::new("generations", Verdict::Note, text).help(help));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -221,6 +263,27 @@ mod tests {
         assert_eq!(
             lines[2],
             r"warn record strange/x\n: no record of a kind that this program knows"
+        );
+    }
+
+    #[test]
+    fn generations_that_cannot_be_read_are_counted_and_no_damage_of_the_rest() {
+        let part = format!("site/part/{}", "1".repeat(64));
+        let lines = said(
+            &[
+                ("site/history/00000000000000000001", "{"),
+                ("site/history/00000000000000000002", r#"{"format":1,"generation":2}"#),
+                ("site/history/00000000000000000003", r#"{"format":2,"new":true}"#),
+                (part.as_str(), "sealed"),
+            ],
+            None,
+        );
+        assert_eq!(
+            lines,
+            [
+                "warn generations: 2 cannot be read, and can neither act nor be pinned",
+                "note generations: 1 were written by a newer program: they are left as they are",
+            ]
         );
     }
 

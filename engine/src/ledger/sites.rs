@@ -9,7 +9,7 @@ use engine_core::site::SiteFiles;
 
 use super::Ledger;
 use super::parts::{Part, joined, parts};
-use super::wire::{self, encoded};
+use super::wire::{self, Bad, encoded};
 use crate::ports::{Batch, StoreError, Versioned};
 use crate::store::keys;
 
@@ -47,10 +47,10 @@ impl Ledger {
         Some(Saved { mark: record.mark(), files: files? })
     }
 
-    /// Every generation that is kept, oldest first.
+    /// Every generation that is kept and can be read, oldest first.
     #[must_use]
     pub fn history(&self) -> Vec<InForce> {
-        self.kept().unwrap_or_default().iter().map(wire::SiteRecord::mark).collect()
+        self.kept().unwrap_or_default().sets.iter().map(wire::SiteRecord::mark).collect()
     }
 
     /// The generation that a person has pinned.
@@ -60,10 +60,26 @@ impl Ledger {
         in_force.filter_map(|given| given.effect.pinned()).next_back()
     }
 
-    /// Every set that is kept, oldest first; one that cannot be read is none.
-    fn kept(&self) -> Result<Vec<wire::SiteRecord>, StoreError> {
-        let read = |(_, record): &(String, Versioned)| wire::decode(&record.bytes).ok();
-        Ok(self.store.scan(keys::SITE_HISTORY)?.iter().filter_map(read).collect())
+    /// Every set that is kept, oldest first.
+    fn kept(&self) -> Result<Kept, StoreError> {
+        let mut kept = Kept::default();
+        for (key, record) in self.store.scan(keys::SITE_HISTORY)? {
+            match wire::decode(&record.bytes) {
+                Ok(set) => kept.sets.push(set),
+                Err(Bad::Newer(_)) => kept.has_newer = true,
+                Err(Bad::Garbled(_)) => kept.garbled.extend(keys::parse_site_history(&key)),
+            }
+        }
+        Ok(kept)
+    }
+
+    /// Names of every part in the store: the bulk of it is read for them.
+    fn all_parts(&self) -> Result<BTreeSet<Digest>, StoreError> {
+        let all = self.store.scan(keys::SITE_PARTS)?;
+        let name = |(key, _): &(String, Versioned)| {
+            Digest::try_from(key.strip_prefix(keys::SITE_PARTS)?.to_owned()).ok()
+        };
+        Ok(all.iter().filter_map(name).collect())
     }
 
     /// Stores a set of files as the one in force, before its first step; `keep` generations are kept.
@@ -86,10 +102,11 @@ impl Ledger {
             acting: mark.acting,
         };
         let stored = self.kept()?;
-        let (stay, go) = self.stay_and_go(&stored, mark, keep);
+        let (stay, go) = self.stay_and_go(&stored.sets, mark, keep);
+        let garbled = self.counted_out(&stored.garbled, mark, keep);
         // A part that a stored set lacks, or that cannot be opened, is written again.
         let whole = self.parts_are_whole.load(Ordering::Relaxed);
-        let stored_parts = names(stored.iter());
+        let stored_parts = names(stored.sets.iter());
         let had = if whole { stored_parts.clone() } else { BTreeSet::new() };
         let needed = &names(stay.into_iter().chain([&record]));
         let mut put = vec![
@@ -104,9 +121,13 @@ impl Ledger {
             let text = part.into_text().map_err(|error| failed(&error.to_string()))?;
             put.push((key, self.seal.seal(&text).ok_or_else(|| failed("no random bytes"))?));
         }
-        let gone = go.iter().map(|record| keys::site_history(record.generation));
-        let mut remove: Vec<String> =
-            gone.chain(stored_parts.difference(needed).copied().map(keys::site_part)).collect();
+        let gone = go.iter().map(|record| record.generation).chain(garbled.iter().copied());
+        let mut remove: Vec<String> = gone.map(keys::site_history).collect();
+        // What one that cannot be read was made of, nobody knows.
+        let had = if garbled.is_empty() { stored_parts } else { self.all_parts()? };
+        // Nor what a newer program's needs: it loses nothing.
+        let idle = had.difference(needed).filter(|_| !stored.has_newer);
+        remove.extend(idle.copied().map(keys::site_part));
         let mut expect = self.expect([keys::SITE_CURRENT]);
         if self.approval_over.is_some() {
             expect.push((keys::APPROVAL.to_owned(), self.approval_over));
@@ -119,6 +140,15 @@ impl Ledger {
         Ok(())
     }
 
+    /// Of the generations whose records cannot be read, those that are kept no longer.
+    fn counted_out(&self, garbled: &[Generation], new: &InForce, keep: u32) -> Vec<Generation> {
+        let pinned = self.pinned(new.since);
+        let goes = |generation: &&Generation| {
+            generation.0 < oldest_kept(new, keep) && Some(**generation) != pinned
+        };
+        garbled.iter().filter(goes).copied().collect()
+    }
+
     /// Which stored sets are still kept beside a new one, and which are not: `keep` of them in all, and
     /// whatever acts or is pinned.
     fn stay_and_go<'a>(
@@ -127,7 +157,7 @@ impl Ledger {
         new: &InForce,
         keep: u32,
     ) -> (Vec<&'a wire::SiteRecord>, Vec<&'a wire::SiteRecord>) {
-        let oldest = (new.generation.0 + 1).saturating_sub(u64::from(keep.max(1)));
+        let oldest = oldest_kept(new, keep);
         let pinned = self.pinned(new.since);
         let stays = |record: &&wire::SiteRecord| {
             let generation = record.generation;
@@ -136,6 +166,22 @@ impl Ledger {
         let others = stored.iter().filter(|record| record.generation != new.generation);
         others.partition(stays)
     }
+}
+
+/// What is kept of the history.
+#[derive(Debug, Default)]
+struct Kept {
+    /// The sets, as far as they can be read.
+    sets: Vec<wire::SiteRecord>,
+    /// Generations whose records cannot be read.
+    garbled: Vec<Generation>,
+    /// Whether a newer program has written some: they are never removed.
+    has_newer: bool,
+}
+
+/// The oldest generation that is kept for its number, beside a new one.
+fn oldest_kept(new: &InForce, keep: u32) -> u64 {
+    (new.generation.0 + 1).saturating_sub(u64::from(keep.max(1)))
 }
 
 fn names<'a>(records: impl Iterator<Item = &'a wire::SiteRecord>) -> BTreeSet<Digest> {
@@ -236,6 +282,43 @@ mod tests {
         assert!(it.ledger.site().is_none());
         let second = it.accept(2);
         assert_eq!(it.ledger.site().unwrap().files.digest(), second.digest());
+    }
+
+    #[test]
+    fn records_that_cannot_be_read_go_with_their_parts_and_a_newer_program_loses_nothing() {
+        let mut it = Kept::new();
+        let put = |it: &Kept, key: String, text: &str| {
+            let put = vec![(key, text.as_bytes().to_vec())];
+            it.store.commit(&Batch { put, ..Batch::default() }).unwrap();
+        };
+        let keys_of = |it: &Kept, prefix| {
+            let all = it.store.scan(prefix).unwrap();
+            all.into_iter().map(|(key, _)| key).collect::<Vec<_>>()
+        };
+        it.accept(1);
+        let orphan = keys::site_part(Digest::of(b"of what cannot be read"));
+        put(&it, orphan.clone(), "sealed");
+        put(&it, keys::site_history(Generation(1)), "{");
+        for generation in 2..=3 {
+            it.accept(generation);
+            assert_eq!(
+                keys_of(&it, keys::SITE_HISTORY).len(),
+                usize::try_from(generation).unwrap()
+            );
+        }
+        it.accept(4);
+        assert_eq!(keys_of(&it, keys::SITE_HISTORY).len(), 3);
+        assert!(!keys_of(&it, keys::SITE_PARTS).contains(&orphan));
+
+        // Another goes, but nothing that a newer program may have use for.
+        let newer = keys::site_history(Generation(2));
+        put(&it, newer.clone(), r#"{"format":9,"generation":2}"#);
+        let parts = keys_of(&it, keys::SITE_PARTS);
+        (5..=9).for_each(|generation| drop(it.accept(generation)));
+        assert_eq!(it.kept(), [7, 8, 9]);
+        assert!(keys_of(&it, keys::SITE_HISTORY).contains(&newer));
+        let left = keys_of(&it, keys::SITE_PARTS);
+        assert!(parts.iter().all(|part| left.contains(part)));
     }
 
     #[test]

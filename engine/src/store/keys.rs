@@ -58,6 +58,13 @@ pub fn site_history(generation: Generation) -> String {
     format!("{SITE_HISTORY}{:020}", generation.0)
 }
 
+/// The generation of a key of [`site_history`].
+#[must_use]
+pub fn parse_site_history(key: &str) -> Option<Generation> {
+    let generation = key.strip_prefix(SITE_HISTORY)?.parse().map(Generation).ok()?;
+    (site_history(generation) == key).then_some(generation)
+}
+
 /// One part of accepted sets, by its name.
 #[must_use]
 pub fn site_part(name: Digest) -> String {

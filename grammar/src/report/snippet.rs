@@ -117,14 +117,27 @@ pub(super) fn is_obeyed(c: char) -> bool {
     escaped_char(c).is_some()
 }
 
-/// A text from outside that stands in a message: everything that a terminal would obey is escaped.
-pub(super) fn escaped(text: &str) -> Cow<'_, str> {
-    if text.chars().all(|c| escaped_char(c).is_none()) {
+/// A text from outside that stands in a message of one line: everything that a terminal would obey is escaped.
+#[must_use]
+pub fn escaped(text: &str) -> Cow<'_, str> {
+    escaped_but(text, |_| false)
+}
+
+/// A message in which texts from outside stand: everything that a terminal would obey is escaped, but for the ends of
+/// its lines and tabs.
+#[must_use]
+pub fn for_terminal(message: &str) -> Cow<'_, str> {
+    escaped_but(message, |c| matches!(c, '\n' | '\t'))
+}
+
+fn escaped_but(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
+    let code = |c: char| if stays(c) { None } else { escaped_char(c) };
+    if text.chars().all(|c| code(c).is_none()) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 8);
     for c in text.chars() {
-        match escaped_char(c) {
+        match code(c) {
             Some(code) => out.push_str(&code),
             None => out.push(c),
         }

@@ -115,6 +115,14 @@ fn summary(records: &Records, directories: &BTreeMap<Incarnation, DirectorySeen>
     Finding::new("directories", Verdict::Ok, text)
 }
 
+/// That the key cannot be had (`lacks`: why), where `sealed`: something is stored that only it opens.
+#[must_use]
+pub fn of_key(sealed: bool, lacks: Option<String>) -> Option<Finding> {
+    let help = "without it accepted files cannot act again: the files on disk come into force anew";
+    let lacks = lacks.filter(|_| sealed)?;
+    Some(Finding::new("key", Verdict::Unknown, lacks).help(help))
+}
+
 /// 1 if anything is damaged or disagrees, else 0.
 pub fn exit_code<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> u8 {
     u8::from(findings.into_iter().any(|finding| finding.verdict >= Verdict::Unknown))
@@ -176,6 +184,17 @@ mod tests {
             said(&[("a#1", LIVES), ("b#2", DirectorySeen::Over)], &["a", "b"]),
             "2 directories, 1 of them with a living session; the store knows 2 sessions"
         );
+    }
+
+    #[test]
+    fn a_key_is_missed_only_where_something_is_sealed_with_it() {
+        let lacks = || Some("cannot read the key /var/lib/wharf/key: no such file".to_owned());
+        assert_eq!(of_key(true, None), None);
+        assert_eq!(of_key(false, lacks()), None);
+        let found = of_key(true, lacks()).unwrap();
+        assert_eq!((found.area.as_str(), found.verdict), ("key", Verdict::Unknown));
+        assert_eq!(Some(&found.text), lacks().as_ref());
+        assert_eq!(exit_code([&found]), 1, "what is stored may be of no use");
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub(super) struct Around<'a> {
     pub(super) in_place: Option<&'a SiteFiles>,
     /// What goes before absolute paths: a copy of a machine.
     pub(super) root: Option<&'a Path>,
+    /// Whether an engine was looked for, and none runs.
+    pub(super) asked: bool,
 }
 
 /// Plans for `files`, called `against`.
@@ -39,7 +41,7 @@ pub(super) fn plan(files: &SiteFiles, against: &str, wish: Wish, around: &Around
     let about = About {
         site: files.workbench_dir.to_string(),
         against: against.to_owned(),
-        remark: remark(before.is_some(), lowered.desired.mode).to_owned(),
+        remark: remark(around.asked, before.is_some(), lowered.desired.mode),
         ..About::default()
     };
     let mut observed = Observed::empty(ground.node.clone());
@@ -67,14 +69,14 @@ pub(super) fn plan(files: &SiteFiles, against: &str, wish: Wish, around: &Around
 }
 
 /// What the plan is held against.
-fn remark(staged: bool, mode: Mode) -> &'static str {
-    match (staged, mode) {
-        (true, Mode::Serve) => {
-            "No engine runs: held against the files in place, as if nothing ran."
-        }
-        (true, _) => "No engine runs: held against the files in place, and what runs here.",
-        (false, _) => "No engine runs: planned from the files alone, everything is to start.",
-    }
+fn remark(asked: bool, staged: bool, mode: Mode) -> String {
+    let engine = if asked { "No engine runs" } else { "No engine was asked" };
+    let against = match (staged, mode) {
+        (true, Mode::Serve) => "held against the files in place, as if nothing ran",
+        (true, _) => "held against the files in place, and what runs here",
+        (false, _) => "planned from the files alone, everything is to start",
+    };
+    format!("{engine}: {against}.")
 }
 
 /// What is planned for, beside the product that runs on the same files.

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use engine_core::doctor::state::{compare, exit_code};
+use engine_core::doctor::state::{self, compare, exit_code};
 use engine_core::doctor::{Finding, Verdict};
 use engine_core::ids::NodeId;
 use serde_json::json;
@@ -59,10 +59,8 @@ pub(super) fn run(global: &Global, args: &CheckArgs) -> Result<u8, u8> {
 
 /// That the key cannot be had, where something is sealed with it.
 fn of_key(read: &Read, audit: &Audit) -> Option<Finding> {
-    let sealed = audit.counts.contains_key(PARTS);
-    let error = read.kept.load_key().err().filter(|_| sealed)?;
-    let help = "without it accepted files cannot act again: the files on disk come into force anew";
-    Some(Finding::new("key", Verdict::Unknown, crate::chain(&error)).help(help))
+    let lacks = read.kept.load_key().err().map(|error| crate::chain(&error));
+    state::of_key(audit.counts.contains_key(PARTS), lacks)
 }
 
 /// The store itself: whether its files are whole, as far as this can be seen.

@@ -8,8 +8,8 @@ use std::path::Path;
 use engine_core::doctor::state::DirectorySeen;
 use engine_core::ids::{Incarnation, SessionId};
 
-use crate::keeper::process;
 use crate::keeper::record::{self, EXIT, ExitRecord, IDENTITY, Identity, RecordError, SPEC, Spec};
+use crate::keeper::{log, process};
 use crate::layout::Layout;
 
 /// The account that an incarnation was started for; none where its directory does not say.
@@ -39,6 +39,24 @@ pub(in crate::cli) fn directories(
         }
     }
     Ok(all)
+}
+
+/// The end of the log of a session's newest start that has a directory here: at most so many bytes.
+///
+/// # Errors
+/// In words: there is none, or it cannot be read.
+pub(in crate::cli) fn newest_log(
+    layout: &Layout,
+    session: &str,
+    most: u64,
+) -> Result<(Incarnation, String), String> {
+    let id = SessionId::new(session).map_err(|error| error.to_string())?;
+    let starts = names(&layout.sessions().join(id.as_str())).map_err(|error| error.to_string())?;
+    let newest = starts.iter().filter_map(|start| start.parse().ok()).max();
+    let incarnation = Incarnation::new(id, newest.ok_or("no start of it has a directory here")?);
+    let dir = record::open_dir(&layout.incarnation(&incarnation)).map_err(|e| e.to_string())?;
+    let text = log::tail(dir.as_fd(), most).map_err(|error| error.to_string())?;
+    Ok((incarnation, text))
 }
 
 fn names(dir: &Path) -> io::Result<Vec<String>> {

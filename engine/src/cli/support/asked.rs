@@ -64,6 +64,11 @@ impl Asked {
         add("dump.json", &of_dir(&["dump", "--json"]));
         add("doctor.json", &of_dir(&["doctor", "--json"]));
         add("state-check.json", &of_dir(&["state", "check", "--json"]));
+        if !self.engine {
+            // Whatever other engine runs here, its plan would be that of another site.
+            add("plan.txt", &of_dir(&["plan", "-v", "--offline"]));
+            add("plan.json", &of_dir(&["plan", "--json", "--offline"]));
+        }
         if self.engine {
             add("plan.txt", &["plan", "-v"]);
             add("plan.json", &["plan", "--json"]);
