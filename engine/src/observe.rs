@@ -3,8 +3,9 @@
 //! Decides nothing. What a port cannot say is Unknown, with the reason, and the planner says what follows.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use engine_core::desired::{Desired, Mode};
+use engine_core::desired::{Desired, Mode, RefusedFiles};
 use engine_core::ids::{Moment, NodeId, UserName, WorkbenchName};
 use engine_core::incumbent::Questions;
 use engine_core::known::Known;
@@ -44,6 +45,8 @@ pub struct Given {
     pub week_minute: u16,
     /// What is known of files that are newer than those in force.
     pub newer: Newer,
+    /// The newest files, if they are refused.
+    pub refused_files: Option<Arc<RefusedFiles>>,
     /// What to ask of the product that runs on the same files; none as long as none are in force.
     pub questions: Option<Questions>,
 }
@@ -67,6 +70,7 @@ pub fn observe(eyes: &mut Eyes<'_>, given: Given, desired: &Desired, now: Moment
     observed.week_minute = given.week_minute;
     observed.deciding_by = given.newer.decided_by;
     observed.files_unknown = given.newer.unknown;
+    observed.refused_files = given.refused_files;
     observed.incumbent = eyes.incumbent.observe(given.questions.as_ref(), now);
     observed.nodes = eyes.nodes.observe(now);
     if let Some(Known::Present(itself)) = observed.nodes.get_mut(&observed.node) {

@@ -22,7 +22,7 @@ use crate::observe::{self, Eyes, Given, Newer};
 use crate::ports::{Accounts, Incumbent, Launcher, Nodes, Routes, Workbenches};
 use crate::recorded::Recorded;
 use crate::saved::SavedSite;
-use crate::status::{self, Refusal, StatusView};
+use crate::status::{self, StatusView};
 
 mod incumbent;
 
@@ -40,6 +40,7 @@ const QUIET_MS: u64 = 30_000;
 
 mod approving;
 mod pin;
+mod refused;
 mod reporting;
 mod requested;
 
@@ -115,7 +116,8 @@ pub struct Reconciler {
     /// What acts whatever newer files say.
     pin: Option<pin::Pin>,
     memory: Memory,
-    refused: Option<Refusal>,
+    /// The newest files, where they are refused.
+    refused: Option<refused::Refused>,
     decided_at: Moment,
     ring: VecDeque<Round>,
     rounds: u64,
@@ -237,12 +239,6 @@ impl Reconciler {
         generation
     }
 
-    /// Says that the files on disk are not in force, and why.
-    pub fn refuse(&mut self, problems: Vec<String>, now: Moment) {
-        self.decided_at = now;
-        self.refused = Some(Refusal { at: now, problems });
-    }
-
     /// What is known of files that are newer than those in force.
     pub fn newer_files(&mut self, newer: Newer) {
         self.newer = newer;
@@ -335,7 +331,7 @@ impl Reconciler {
         view.since = site.map_or(Moment::default(), |site| site.mark.since);
         view.site = site.map_or_else(String::new, |site| site.files.workbench_dir.to_string());
         view.decided_at = self.decided_at;
-        view.refused.clone_from(&self.refused);
+        view.refused = self.refused.as_ref().map(|refused| refused.told.clone());
         view.problems = site.map_or_else(Vec::new, |site| site.problems.to_vec());
         view.problems.extend(self.pin_problem());
         view.rounds = self.rounds;
@@ -388,6 +384,7 @@ impl Reconciler {
             memory: self.memory.clone(),
             week_minute: (self.week_minute)(now),
             newer: self.newer.clone(),
+            refused_files: self.refused_files(),
             questions: self.in_force.as_ref().and_then(|_| questions(&lowered, &self.ground)),
         };
         let mut eyes = Eyes {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use engine::control::{judge, lower_for_serving};
 use engine::intake::{Intake, IntakeEvent};
 use engine::reconcile::Reconciler;
-use engine_core::desired::{Ground, Lowered, WantedState};
+use engine_core::desired::{Ground, Lowered, Pieces, WantedState};
 use engine_core::ids::{Moment, SessionId, SiteDigest};
 use engine_core::site::SiteFiles;
 
@@ -43,23 +43,36 @@ impl Engine {
             match event {
                 IntakeEvent::Nothing { .. } => return,
                 IntakeEvent::Unchanged(_) => {}
-                IntakeEvent::Refused(..) | IntakeEvent::Unknown(_) => {
-                    self.reconciler.refuse(Vec::new(), now);
+                IntakeEvent::Unknown(_) => self.reconciler.refuse(Vec::new(), None, now),
+                IntakeEvent::Refused(files, digest, _) => {
+                    let lowered = self.lowered(&files, digest, ground, &earlier);
+                    self.reconciler.refuse(Vec::new(), Some(lowered), now);
                 }
                 IntakeEvent::Accepted(files, digest) => {
                     assert_eq!(
                         held_until, None,
                         "files are accepted while a change window is open"
                     );
-                    let kept = self.latest.take().filter(|(of, _)| *of == digest);
-                    let lowered = kept
-                        .map(|(_, lowered)| lowered)
-                        .unwrap_or_else(|| Arc::new(lower_for_serving(&files, ground, &earlier).0));
-                    self.latest = Some((digest, Arc::clone(&lowered)));
+                    let lowered = self.lowered(&files, digest, ground, &earlier);
                     self.reconciler.accept(files, digest, lowered, Vec::new(), now);
                 }
             }
         }
+    }
+
+    /// What a set asks for; lowered once a set.
+    fn lowered(
+        &mut self,
+        files: &SiteFiles,
+        digest: SiteDigest,
+        ground: &Ground,
+        earlier: &Pieces,
+    ) -> Arc<Lowered> {
+        let kept = self.latest.take().filter(|(of, _)| *of == digest);
+        let made = || Arc::new(lower_for_serving(files, ground, earlier).0);
+        let lowered = kept.map_or_else(made, |(_, lowered)| lowered);
+        self.latest = Some((digest, Arc::clone(&lowered)));
+        lowered
     }
 
     /// Whether the files in force, and those that act until somebody approves, ask for a session to run.

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::approval::Approval;
-use crate::desired::{BalancerMethod, Launch, ListenAddress, ListenerId, OnRemoval, StopSpec};
+use crate::desired::{
+    BalancerMethod, Launch, ListenAddress, ListenerId, OnRemoval, RefusedFiles, StopSpec,
+};
 use crate::ids::{
     GatewayId, Generation, Incarnation, Moment, NodeId, SessionId, SiteDigest, SpecDigest,
     UserName, WorkbenchName,
@@ -64,6 +66,9 @@ pub struct Observed {
     /// Nobody can say what is on disk, for this reason: it may be what those in force would be changed to.
     #[serde(default)]
     pub files_unknown: Option<String>,
+    /// The newest files, if they are refused: of what they say otherwise, and why they are not in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused_files: Option<Arc<RefusedFiles>>,
     /// The product that runs on the same files; foreign as a whole.
     #[serde(default = "crate::incumbent::nobody_looked")]
     pub incumbent: Known<Arc<Found>>,
@@ -94,6 +99,7 @@ impl Observed {
             week_minute: 0,
             deciding_by: None,
             files_unknown: None,
+            refused_files: None,
             incumbent: crate::incumbent::nobody_looked(),
             memory: Memory::default(),
         }

@@ -214,7 +214,7 @@ impl Control {
                     self.refuse(&files, digest, why, now);
                 }
                 IntakeEvent::Unknown(files) => {
-                    self.refuse_for(&files, &files.problems(Severity::Error), now);
+                    self.refuse_for(&files, None, &files.problems(Severity::Error), now);
                 }
             }
         }
@@ -246,7 +246,7 @@ impl Control {
         self.decided += 1;
         let lowered = self.lowered(files, digest);
         let about = About { site: files.workbench_dir.to_string(), ..About::default() };
-        let mut report = self.reconciler.report(&lowered, &about, Vec::new(), now);
+        let mut report = self.reconciler.report(digest, &lowered, &about, Vec::new(), now);
         self.reconciler.tell_incumbent(&mut report, files, &lowered, now);
         let problems = own_problems(files, &lowered);
         self.reconciler.accept(Arc::clone(files), digest, Arc::clone(&lowered), problems, now);
@@ -264,13 +264,20 @@ impl Control {
             Refusal::Invalid => serving_problems(files, &lowered),
             Refusal::Unsettled => vec![files.unsettled(self.intake.settle())],
         };
-        self.refuse_for(files, &problems, now);
+        self.refuse_for(files, Some(lowered), &problems, now);
     }
 
-    fn refuse_for(&mut self, files: &SiteFiles, problems: &[Problem], now: Moment) {
+    /// `lowered`: what they ask for; none = that is not known.
+    fn refuse_for(
+        &mut self,
+        files: &SiteFiles,
+        lowered: Option<Arc<Lowered>>,
+        problems: &[Problem],
+        now: Moment,
+    ) {
         self.decided += 1;
         let lines = short_lines(problems, files);
-        self.reconciler.refuse(lines.clone(), now);
+        self.reconciler.refuse(lines.clone(), lowered, now);
         let status = self.publish();
         for listener in &mut self.listeners {
             listener(&Told::Refused { problems: &lines, status: &status });

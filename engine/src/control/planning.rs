@@ -51,7 +51,7 @@ pub(super) fn plan(control: &mut Control, request: Request, now: Moment) -> Resu
     }
     let mut shown = warnings;
     shown.extend(rendered_each(&problems, &files));
-    let mut report = control.reconciler.report(&lowered, &about, shown, now);
+    let mut report = control.reconciler.report(files.digest(), &lowered, &about, shown, now);
     control.reconciler.tell_incumbent(&mut report, &files, &lowered, now);
     let when = control.services.when;
     Ok(answer(report, wish, files.digest(), now, when, control.reconciler.last_seen()))

@@ -2,7 +2,7 @@
 
 use engine_core::desired::{self, Lowered};
 use engine_core::forecast;
-use engine_core::ids::{Digest, Moment, SiteDigest};
+use engine_core::ids::{Moment, SiteDigest};
 use engine_core::observed::Observed;
 use engine_core::planner::{self, Input};
 use engine_core::report::{About, Report};
@@ -11,9 +11,10 @@ use super::Reconciler;
 use crate::observe;
 
 impl Reconciler {
-    /// What `files` would do, compared with the set in force: what `wharf plan` prints.
+    /// What a set of files would do, compared with the one in force: what `wharf plan` prints.
     pub fn report(
         &mut self,
+        digest: SiteDigest,
         lowered: &Lowered,
         about: &About,
         warnings: Vec<String>,
@@ -29,16 +30,21 @@ impl Reconciler {
             now,
         );
         observe::look_at_port(&mut observed, &mut *self.adapters.routes, &lowered.desired, now);
-        // What is planned for is taken as in force, so that an engine without any set can plan its first.
-        observed.in_force.digest.get_or_insert(SiteDigest(Digest::of(b"")));
         let (requests, overrides) = self.people(now);
         let (newest, acts) = (self.newest(), self.lowered());
         let about = self.overridden(about, now);
-        let report_of = |lowered: &Lowered, options, warnings| {
+        let report_of = |lowered: &Lowered, observed: &Observed, options, warnings| {
             let desired = desired::merge(lowered.desired.clone(), &requests, &overrides, now);
-            let forecast = forecast::forecast(&desired, &lowered.origins, &observed, now);
-            Report::new(about.clone(), options, &desired, &observed, &forecast, warnings)
+            let forecast = forecast::forecast(&desired, &lowered.origins, observed, now);
+            Report::new(about.clone(), options, &desired, observed, &forecast, warnings)
         };
+        // What happens without the new files just the same is not theirs.
+        let without = (self.in_force.is_some() && !self.rests(&acts, &observed, now))
+            .then(|| report_of(&acts, &observed, Vec::new(), Vec::new()));
+        // What is planned for is taken as in force: so an engine without any set can plan its first, what was
+        // approved of another is not approved of it, and what is refused on disk does not matter to it.
+        observed.in_force.digest = Some(digest);
+        observed.refused_files = None;
         let options = newest.settings.changes(&lowered.settings);
         let mut lowered = lowered.clone();
         lowered.origins.follow(&newest.origins);
@@ -46,12 +52,11 @@ impl Reconciler {
             Some(pinned) => Lowered::clone(pinned),
             None => desired::act_on(&self.acted().lowered, &lowered),
         };
-        let report = report_of(&would_act, options, warnings);
-        // What happens without the new files just the same is not theirs.
-        if self.in_force.is_none() || self.rests(&acts, &observed, now) {
-            return report;
+        let report = report_of(&would_act, &observed, options, warnings);
+        match without {
+            Some(without) => report.compared_with(&without),
+            None => report,
         }
-        report.compared_with(&report_of(&acts, Vec::new(), Vec::new()))
     }
 
     /// Whether nothing is to be done and nothing waits, with what is asked for already.

@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 
 use engine_core::desired::{Lowered, lower};
 use engine_core::forecast;
-use engine_core::ids::{Digest, SiteDigest};
+use engine_core::ids::SiteDigest;
 use engine_core::known::Known;
 use engine_core::observed::Phase;
 use engine_core::plan::{HoldKind, Plan, WaitingOn};
@@ -159,13 +159,16 @@ fn accept(world: &mut World) -> Result<String, String> {
     let mut out = short(&problems, &sources);
     if !lowered.is_acceptable() {
         let _ = writeln!(out, "refused: {}", stays(world));
+        let errors = problems.into_iter().filter(Problem::is_error).collect::<Vec<_>>();
+        let lines = short(&errors, &sources);
+        world.refused = Some((lowered, lines.lines().map(str::to_owned).collect()));
         return Ok(out);
     }
     let known = world.force.as_ref().is_some_and(|force| force.mark.digest == Some(digest));
     let summary = if known {
         "nothing new".to_owned()
     } else {
-        let report = report(world, &lowered, Vec::new())?;
+        let report = report(world, digest, &lowered, Vec::new())?;
         let line = text::summary_line(&report.summary());
         line.strip_prefix("Plan: ").unwrap_or(&line).to_owned()
     };
@@ -175,14 +178,20 @@ fn accept(world: &mut World) -> Result<String, String> {
 }
 
 /// What files would do, as `wharf plan` has it.
-fn report(world: &mut World, lowered: &Lowered, warnings: Vec<String>) -> Result<Report, String> {
+fn report(
+    world: &mut World,
+    digest: SiteDigest,
+    lowered: &Lowered,
+    warnings: Vec<String>,
+) -> Result<Report, String> {
     let would_act = world.acts_of(lowered);
     let new = world.merged(&would_act);
     let (old, old_origins) = world.desired();
     world.look(&old);
     world.look(&new);
     let mut observed = world.observed.clone();
-    observed.in_force.digest.get_or_insert(SiteDigest(Digest::of(b"")));
+    observed.in_force.digest = Some(digest);
+    observed.refused_files = None;
     let input =
         Input { desired: &new, origins: &would_act.origins, observed: &observed, now: world.now };
     let ahead = checks::forecast_proven(&input)?;
@@ -193,9 +202,10 @@ fn report(world: &mut World, lowered: &Lowered, warnings: Vec<String>) -> Result
     let about = about(world, "on disk");
     let mut report = Report::new(about, options, &new, &observed, &ahead, warnings);
     if world.force.is_some() {
-        let before = forecast::forecast(&old, &old_origins, &observed, world.now);
+        let observed = &world.observed;
+        let before = forecast::forecast(&old, &old_origins, observed, world.now);
         let about = report.about.clone();
-        let before = Report::new(about, Vec::new(), &old, &observed, &before, Vec::new());
+        let before = Report::new(about, Vec::new(), &old, observed, &before, Vec::new());
         report = report.compared_with(&before);
     }
     report.incumbent = incumbent::plan_of(world, &report, lowered, &new, &observed);
@@ -249,7 +259,7 @@ fn plan(world: &mut World, how: &str) -> Result<String, String> {
         .filter(|problem| problem.severity != Severity::Note)
         .map(|problem| human(std::slice::from_ref(problem)))
         .collect();
-    let report = report(world, &lowered, warnings)?;
+    let report = report(world, digest, &lowered, warnings)?;
     if how.contains(&"--out") {
         world.kept = Some((digest, report.matters().collect()));
     }

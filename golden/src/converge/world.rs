@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use engine_core::approval::{self, Approval, Matter};
-use engine_core::desired::{self, Desired, Ground, Lowered, Origins, Override, Request};
+use engine_core::desired::{
+    self, Desired, Ground, Lowered, Origins, Override, RefusedFiles, Request,
+};
 use engine_core::ids::{
     Generation, Incarnation, Moment, SessionId, SiteDigest, UserName, WorkbenchName,
 };
@@ -62,6 +64,8 @@ pub struct World {
     pub requests: Vec<Request>,
     /// Commands that hide a line.
     pub overrides: Vec<Override>,
+    /// The files on disk where they were refused: what they ask for, and why they were refused, a line each.
+    pub refused: Option<(Lowered, Vec<String>)>,
     /// Change windows.
     pub windows: ChangeWindows,
     /// The records while the store cannot be reached.
@@ -86,6 +90,7 @@ impl Default for World {
             kept: None,
             requests: Vec::new(),
             overrides: Vec::new(),
+            refused: None,
             windows: ChangeWindows::default(),
             out_of_reach: None,
             reached: Reached::default(),
@@ -150,6 +155,10 @@ impl World {
             self.observed.in_force.acting = Some(pinned);
         }
         self.observed.week_minute = week_minute(self.now);
+        self.observed.refused_files = self.refused.as_ref().map(|(refused, problems)| {
+            let acts = self.files_ask();
+            Arc::new(RefusedFiles::beside(&acts, &refused.desired, problems))
+        });
         for (_, spec) in desired.sessions.known() {
             let user = &spec.launch.user;
             if !self.observed.users.contains_key(user) {
@@ -216,6 +225,7 @@ impl World {
 
     /// Takes a set of files into force.
     pub fn accept(&mut self, lowered: Lowered, digest: SiteDigest) -> Generation {
+        self.refused = None;
         if let Some(force) = &self.force
             && force.mark.digest == Some(digest)
         {

@@ -111,6 +111,9 @@ fn waits(
     if let Some(reason) = braked {
         return Some((WaitingOn::Approval { reason: reason.to_owned() }, None));
     }
+    if let Some(reason) = is_contested(input, harm) {
+        return Some((WaitingOn::Approval { reason }, None));
+    }
     // The line that asks for it may be gone already: that is known, and decided, first.
     if let Some(why) = &input.observed.files_unknown {
         let reason = format!("the files on disk ({why})");
@@ -119,6 +122,16 @@ fn waits(
     let until =
         input.observed.deciding_by.into_iter().fold(since.plus(policy.harm_delay), Moment::max);
     (input.now < until).then_some((WaitingOn::HarmDelay, Some(until)))
+}
+
+/// Why a person is asked although the files that act want it: newer ones, which are refused for something else, do
+/// not. Where a generation is pinned somebody has turned away from newer files.
+fn is_contested(input: &Input<'_>, harm: &Harm) -> Option<String> {
+    let refused = input.observed.refused_files.as_ref()?;
+    let Resource::Session(session) = &harm.resource else { return None };
+    let contested = input.desired.pinned.is_none() && refused.say_otherwise_of(session);
+    contested
+        .then(|| format!("the files on disk say otherwise, and are refused: {}", refused.problem))
 }
 
 /// Whether a person has let it go.
