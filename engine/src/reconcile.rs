@@ -4,9 +4,10 @@
 //! ordinary event are one path. Holds no lock and starts no thread; `serve` drives it.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use engine_core::desired::{self, Desired, Effect, Ground, Lowered, Override, Request};
+use engine_core::desired::{self, Desired, Effect, Ground, Lowered, Override};
 use engine_core::ids::{Generation, Moment, SiteDigest};
 use engine_core::observed::{InForce, Memory, Observed};
 use engine_core::plan::{HoldKind, Plan};
@@ -127,8 +128,8 @@ pub struct Reconciler {
     week_minute: fn(Moment) -> u16,
     newer: Newer,
     site: bool,
-    keeps_inputs: bool,
-    inputs: Option<(Observed, Vec<Request>, Vec<Override>)>,
+    /// Where the inputs of rounds that do something are saved.
+    record: Option<PathBuf>,
     taken_up: incumbent::TakenUp,
 }
 
@@ -171,8 +172,7 @@ impl Reconciler {
             week_minute,
             newer: Newer::default(),
             site: false,
-            keeps_inputs: false,
-            inputs: None,
+            record: None,
             taken_up: incumbent::TakenUp::default(),
         };
         reconciler.resume_acting();
@@ -253,15 +253,12 @@ impl Reconciler {
         let input =
             Input { desired: &self.desired, origins: &lowered.origins, observed: &observed, now };
         let plan = planner::plan(&input);
-        self.inputs = self.keeps_inputs.then(|| {
-            let (requests, overrides) = self.people(now);
-            (observed.clone(), requests, overrides)
-        });
+        self.rounds += 1;
+        self.save_inputs(&observed, &plan, now);
         let outcomes = self.act(&plan, &lowered, &observed, now);
         self.remember(observed, &plan, &outcomes, now);
         self.hold_product_against_files();
         let next = self.next_look(&plan, now);
-        self.rounds += 1;
         self.ring.push_back(Round {
             number: self.rounds,
             at: now,
@@ -277,22 +274,25 @@ impl Reconciler {
         self.ring.back().expect("a round was just pushed")
     }
 
-    /// The inputs of the last round, as of `at`, for `replan`; of a look at the world where there was none.
+    /// A look at the world, as of `at`, for `replan`.
     ///
     /// # Errors
-    /// They cannot be written as JSON.
+    /// It cannot be written as JSON.
     pub fn recorded(&mut self, at: Moment) -> Result<serde_json::Value, serde_json::Error> {
-        let last = self.ring.back().map(|round| crate::recorded::lines(&round.plan));
-        let ((observed, requests, overrides), planned) = match self.inputs.take() {
-            Some(inputs) => (inputs, last),
-            None => {
-                let (requests, overrides) = self.people(at);
-                ((self.look(at), requests, overrides), None)
-            }
-        };
+        let observed = self.look(at);
+        serde_json::to_value(self.recorded_from(observed, None, at))
+    }
+
+    fn recorded_from(
+        &mut self,
+        observed: Observed,
+        planned: Option<&Plan>,
+        at: Moment,
+    ) -> Recorded {
+        let (requests, overrides) = self.people(at);
         let site = self.in_force.as_ref();
         let acting = self.acting.as_ref().and_then(|acting| acting.files.as_deref());
-        serde_json::to_value(Recorded {
+        Recorded {
             format: crate::recorded::FORMAT,
             acting: acting.map(SavedSite::from),
             pinned: self.pinned_files(),
@@ -305,13 +305,24 @@ impl Reconciler {
             self_contained: self.ground.self_contained,
             observed,
             now: at,
-            planned,
-        })
+            planned: planned.map(crate::recorded::lines),
+        }
     }
 
-    /// Keeps each round's inputs until the next, for [`Reconciler::recorded`].
-    pub fn keep_inputs(&mut self) {
-        self.keeps_inputs = true;
+    /// From now on the inputs of each round that does something are saved in `dir`.
+    pub fn record_into(&mut self, dir: PathBuf) {
+        self.record = Some(dir);
+    }
+
+    /// Saves the inputs of a round that does something, before it is done: also of one in which the engine dies.
+    fn save_inputs(&mut self, observed: &Observed, plan: &Plan, now: Moment) {
+        let Some(dir) = self.record.clone().filter(|_| !plan.steps.is_empty()) else { return };
+        let recorded = self.recorded_from(observed.clone(), Some(plan), now);
+        let saved = serde_json::to_value(recorded).map_err(std::io::Error::other);
+        let saved = saved.and_then(|all| crate::recorded::save(&dir, now, self.rounds, &all));
+        if let Err(error) = saved {
+            tracing::warn!(%error, dir = %dir.display(), "the round was not recorded");
+        }
     }
 
     /// The engine's state as of the last round.

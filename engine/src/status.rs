@@ -172,8 +172,10 @@ pub struct NodeView {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct GatewayView {
-    /// Address and range.
+    /// Address and range; empty where its file cannot say.
     pub range: String,
+    /// What is wrong with its file, if so: it stays as it is.
+    pub problem: Option<String>,
     /// Port to session.
     #[serde(deserialize_with = "ports_of_keys")]
     pub ports: BTreeMap<u16, String>,
@@ -394,9 +396,7 @@ fn absent_view(
     let records = observed.records.present();
     let last = id.and_then(|id| records?.ends.get(&id)?.last());
     let wanted = spec.map_or(WantedState::Stopped, |spec| spec.state);
-    let failed = hold.is_some_and(|hold| {
-        matches!(hold.waiting_on, WaitingOn::CrashLoop { .. } | WaitingOn::Problem { .. })
-    });
+    let failed = hold.is_some_and(|hold| hold.waiting_on.is_failure());
     let state = match wanted {
         WantedState::Running if failed => "failed",
         WantedState::Running if hold.is_none() && last.is_some() => "stopped",
@@ -441,7 +441,14 @@ fn nodes(desired: &Desired, observed: &Observed) -> BTreeMap<String, NodeView> {
 
 fn gateways(desired: &Desired, observed: &Observed) -> BTreeMap<String, GatewayView> {
     let mut gateways = BTreeMap::new();
-    for (id, spec) in desired.gateways.known() {
+    for (id, known) in &desired.gateways.things {
+        let (range, problem) = match known {
+            Known::Present(spec) => {
+                (format!("{} {}-{}", spec.ip, spec.first_port, spec.last_port), None)
+            }
+            Known::Unknown { reason, .. } => (String::new(), Some(reason.clone())),
+            Known::Absent => continue,
+        };
         let leases = observed.records.present().map(|records| &records.leases);
         let ports = leases
             .into_iter()
@@ -449,27 +456,10 @@ fn gateways(desired: &Desired, observed: &Observed) -> BTreeMap<String, GatewayV
             .filter(|((gateway, _), _)| gateway == id)
             .map(|((_, port), session)| (*port, session.to_string()))
             .collect();
-        let range = format!("{} {}-{}", spec.ip, spec.first_port, spec.last_port);
-        gateways.insert(id.to_string(), GatewayView { range, ports });
+        gateways.insert(id.to_string(), GatewayView { range, problem, ports });
     }
     gateways
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::admin::protocol::Answer;
-
-    #[test]
-    fn a_status_with_ports_in_use_is_understood_as_an_answer() {
-        let mut status = StatusView::default();
-        let ports = BTreeMap::from([(10_001, "demo".to_owned())]);
-        status.gateways.insert("lab".into(), GatewayView { range: "lab".into(), ports });
-        let answer = Answer::Status { status: Box::new(status.clone()) };
-        let text = serde_json::to_string(&answer).unwrap();
-        let Answer::Status { status: again } = serde_json::from_str(&text).unwrap() else {
-            panic!("{text}");
-        };
-        assert_eq!(*again, status);
-    }
-}
+mod tests;

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails like the test")]
 
 use engine::lab::world::lock;
+use engine::recorded::{Recorded, lines};
 use engine_core::desired::{Effect, Override};
 use engine_core::ids::Generation;
 use golden::simulated::run::Run;
@@ -67,6 +68,25 @@ fn a_pin_that_cannot_be_read_is_over_once_it_is_cleared() {
     run.engines[0].reconciler.ledger().clear_override(&pin.id).unwrap();
     rounds(&mut run, 4);
     run.check_arrival();
+}
+
+#[test]
+fn the_round_in_which_an_engine_dies_is_recorded_and_plans_again_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut run = Run::new(1, 1);
+    lock(&run.world).pass(Millis(2_000));
+    run.take_in();
+    run.engines[0].reconciler.record_into(dir.path().to_owned());
+    let now = lock(&run.world).now;
+    lock(&run.world).dies_after = Some(0);
+    run.engines[0].reconciler.round(now, "its last");
+    assert!(lock(&run.world).sessions.is_empty(), "nothing was done");
+    let saved: Vec<_> = std::fs::read_dir(dir.path()).unwrap().flatten().collect();
+    let [saved] = &saved[..] else { panic!("{saved:?}") };
+    let recorded = Recorded::parse(&std::fs::read_to_string(saved.path()).unwrap()).unwrap();
+    let planned = recorded.planned.clone().unwrap();
+    assert!(planned.iter().any(|line| line.starts_with("step")), "{planned:?}");
+    assert_eq!(lines(&recorded.replan().unwrap()), planned);
 }
 
 #[test]

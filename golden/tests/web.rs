@@ -103,6 +103,7 @@ fn quiet_status() -> StatusView {
         |weight, state: &str, sessions| NodeView { weight, state: state.to_owned(), sessions };
     let gateway = GatewayView {
         range: "0.0.0.0:10000-10100".to_owned(),
+        problem: None,
         ports: BTreeMap::from([(10_001, "genomics-lab".to_owned())]),
     };
     StatusView {

@@ -243,7 +243,7 @@ pub enum Request {
     },
     /// A one-time sign-in link.
     Open,
-    /// The inputs of the last round, for `replan`.
+    /// What a round would be planned from now, for `replan`.
     Record,
     /// Everything in the store.
     Export,

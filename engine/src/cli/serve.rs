@@ -175,8 +175,8 @@ fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
     let cores = u32::try_from(cores()).unwrap_or(1);
     let mut reconciler =
         Reconciler::new(adapters, ledger, start.ground.clone(), cores, super::week_minute);
-    if args.record.is_some() {
-        reconciler.keep_inputs();
+    if let Some(dir) = &args.record {
+        reconciler.record_into(dir.clone());
     }
     let mut intake = intake(&start, &reconciler, events.clone());
     intake.set_patience(args.patience());
@@ -187,7 +187,6 @@ fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
         mint: Box::new(move |user, admin| mint(&mint_identity, user, admin)),
         when: super::when,
         site_dir: start.dirs.workbench_dir().to_owned(),
-        record: args.record.clone(),
         export: export(Arc::clone(&store), start.instance.clone(), key.fingerprint()),
     };
     let view = StatusView {

@@ -309,28 +309,12 @@ impl Control {
             for listener in &mut self.listeners {
                 listener(&Told::Round { before: &before, after: &after, round: &round });
             }
-            self.record(&round);
             if !round.goes_on() {
                 return next;
             }
             cause = "steps";
         }
         next
-    }
-
-    /// Saves the inputs of a round that did something, where that was asked for.
-    fn record(&mut self, round: &crate::reconcile::Round) {
-        let Some(dir) = self.services.record.clone().filter(|_| !round.outcomes.is_empty()) else {
-            return;
-        };
-        let saved = self.reconciler.recorded(round.at).map_err(|error| error.to_string());
-        let saved = saved.and_then(|recorded| {
-            crate::recorded::save(&dir, round.at, round.number, &recorded)
-                .map_err(|error| error.to_string())
-        });
-        if let Err(error) = saved {
-            tracing::warn!(error, dir = %dir.display(), "the round was not recorded");
-        }
     }
 
     fn publish(&mut self) -> Arc<StatusView> {

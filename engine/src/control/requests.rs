@@ -33,8 +33,6 @@ pub struct Services {
     pub when: fn(Moment) -> String,
     /// The directory that is served, for paths in messages.
     pub site_dir: PathBuf,
-    /// Where the inputs of rounds that do something are saved.
-    pub record: Option<PathBuf>,
     /// Everything in the store, as text.
     pub export: Export,
 }

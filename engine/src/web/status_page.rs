@@ -223,7 +223,11 @@ fn machines(status: &StatusView) -> Html {
         html.markup("<li>gateway <code>").text(name).markup("</code> ").text(&gateway.range);
         html.markup(", ").text(gateway.ports.len());
         html.markup(if gateway.ports.len() == 1 { " port" } else { " ports" });
-        html.markup(" in use</li>\n");
+        html.markup(" in use");
+        if let Some(problem) = &gateway.problem {
+            html.markup(", stays as it is: ").text(problem);
+        }
+        html.markup("</li>\n");
     }
     if !status.balancer.is_empty() {
         html.markup("<li>balancer ").text(&status.balancer).markup("</li>\n");

@@ -42,7 +42,7 @@ const ACTIONS: [&str; 20] = [
 ];
 
 /// Every hold.
-const HOLDS: [&str; 14] = [
+const HOLDS: [&str; 15] = [
     "draining",
     "in-flight",
     "back-off",
@@ -54,6 +54,7 @@ const HOLDS: [&str; 14] = [
     "idle",
     "window",
     "approval",
+    "no-node",
     "problem",
     "pinned",
     "crash-loop",
@@ -115,6 +116,7 @@ fn hold_of(on: &WaitingOn) -> &'static str {
         WaitingOn::Idle => "idle",
         WaitingOn::Window => "window",
         WaitingOn::Approval { .. } => "approval",
+        WaitingOn::NoNode => "no-node",
         WaitingOn::Problem { .. } => "problem",
         WaitingOn::Pinned { .. } => "pinned",
         WaitingOn::CrashLoop { .. } => "crash-loop",

@@ -90,6 +90,8 @@ pub enum WaitingOn {
         /// Why it is asked for.
         reason: String,
     },
+    /// A node that suits it and takes new sessions: none does, as people want it.
+    NoNode,
     /// A person to solve something.
     Problem {
         /// What.
@@ -108,6 +110,12 @@ pub enum WaitingOn {
 }
 
 impl WaitingOn {
+    /// Whether something has gone wrong with what waits, and a person has to put it right.
+    #[must_use]
+    pub fn is_failure(&self) -> bool {
+        matches!(self, WaitingOn::Problem { .. } | WaitingOn::CrashLoop { .. })
+    }
+
     /// Whether it passes by itself.
     #[must_use]
     pub fn kind(&self) -> HoldKind {
@@ -123,6 +131,7 @@ impl WaitingOn {
             | WaitingOn::Idle
             | WaitingOn::Window
             | WaitingOn::Approval { .. }
+            | WaitingOn::NoNode
             | WaitingOn::Problem { .. }
             | WaitingOn::Pinned { .. }
             | WaitingOn::CrashLoop { .. } => HoldKind::Standing,

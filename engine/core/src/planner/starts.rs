@@ -249,8 +249,7 @@ fn installed(
 fn choose_node(input: &Input<'_>, draft: &mut Draft, spec: &SessionSpec) -> Result<NodeId, Wait> {
     let shares = draft.shares.get_or_insert_with(|| choose::Shares::of(input));
     let best = shares.best(input.desired.balancer, &spec.placement, &spec.launch.user);
-    let none = || Wait::problem("no node that suits it takes new sessions");
-    best.cloned().ok_or_else(none)
+    best.cloned().ok_or_else(|| Wait::on(WaitingOn::NoNode))
 }
 
 /// The number and node of the next start, and whether its intent is in the store already. An intent is

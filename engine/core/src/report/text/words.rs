@@ -23,6 +23,7 @@ pub fn waiting(on: &WaitingOn) -> String {
         WaitingOn::Idle => "once it is idle".to_owned(),
         WaitingOn::Window => "waits for its time window".to_owned(),
         WaitingOn::Approval { reason } => format!("needs `wharf apply`: {reason}"),
+        WaitingOn::NoNode => "no node that suits it takes new sessions".to_owned(),
         WaitingOn::Problem { reason } => reason.clone(),
         WaitingOn::Pinned { reason } => reason.clone(),
         WaitingOn::CrashLoop { failures } => {
