@@ -127,10 +127,7 @@ fn add_own_defaults(out: &mut Configuration, ground: &Ground) {
         .filter(|option| &*option.file == WHARF_TOML)
         .map(|option| option.option.clone())
         .collect();
-    let is_set = |path: &str| {
-        set.contains(path) || set.iter().any(|other| other.starts_with(&format!("{path}.")))
-    };
-    for (path, value) in own_defaults(ground).into_iter().filter(|(path, _)| !is_set(path)) {
+    for (path, value) in own_defaults(ground).into_iter().filter(|(path, _)| !set.contains(*path)) {
         out.options.push(Effective {
             file: WHARF_TOML.into(),
             scope: String::new(),
@@ -178,6 +175,10 @@ fn default_of(row: &OptionRow, file: &Arc<str>, default: &str) -> Effective {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use grammar::value::Millis;
+
     use super::*;
     use crate::check::tests::{ground, site};
 
@@ -229,5 +230,76 @@ mod tests {
         assert!(found.iter().any(|(name, ..)| name == "www-address"));
         let files = site(&[(FileKind::RserverConf, "")]);
         assert!(configuration(&files, &ground(), true).without_default > 0);
+    }
+
+    /// Every option of the whole configuration: file, name, value and line.
+    fn all(files: &SiteFiles, defaults: bool) -> Vec<(String, String, String, Option<u32>)> {
+        let found = configuration(files, &ground(), defaults).options.into_iter();
+        let row =
+            |option: Effective| (option.file.to_string(), option.option, option.value, option.line);
+        found.map(row).collect()
+    }
+
+    fn with_wharf(text: &str) -> SiteFiles {
+        let mut files = site(&[]);
+        files.wharf = Known::Present(grammar::source::Source::new("/etc/wharf/wharf.toml", text));
+        files
+    }
+
+    #[test]
+    fn tables_and_directories_are_no_options_and_what_stands_in_them_is() {
+        let mut files = with_wharf("mode = \"observe\"\n[site.settle]\nquiet = \"3s\"\n");
+        files.nodes = crate::site::Managed::Managed(BTreeMap::new());
+        let row = |name: &str, value: &str, line| {
+            (WHARF_TOML.to_owned(), name.to_owned(), value.to_owned(), Some(line))
+        };
+        let wanted = [row("mode", "observe", 1), row("site.settle.quiet", "3s", 3)];
+        assert_eq!(all(&files, false), wanted);
+        assert_eq!(configuration(&files, &ground(), false).engine.settle.quiet, Millis(3000));
+    }
+
+    #[test]
+    fn our_own_defaults_stand_for_what_is_not_set_and_for_nothing_else() {
+        let files = with_wharf("[site.settle]\nquiet = \"3s\"\n");
+        let ours = |files: &SiteFiles| -> Vec<(String, Option<u32>)> {
+            let ours = all(files, true).into_iter().filter(|(file, ..)| file == WHARF_TOML);
+            ours.map(|(_, name, _, line)| (name, line)).collect()
+        };
+        let found = ours(&files);
+        assert_eq!(found.len(), own_defaults(&ground()).len(), "{found:?}");
+        assert!(found.contains(&("site.settle.quiet".to_owned(), Some(2))));
+        assert!(found.contains(&("site.settle.max".to_owned(), None)));
+        // What cannot be read may say anything: there are no defaults of it.
+        let mut unreadable = files;
+        unreadable.wharf = unknown();
+        assert_eq!(ours(&unreadable), []);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_named_and_has_no_defaults() {
+        let mut files = site(&[(FileKind::RserverConf, "www-port=1\n")]);
+        files.workbench.insert(FileKind::RserverConf, unknown());
+        let found = configuration(&files, &ground(), true);
+        assert_eq!(found.unknown, [Arc::from("rserver.conf")]);
+        assert!(found.options.iter().all(|option| &*option.file != "rserver.conf"));
+    }
+
+    #[test]
+    fn defaults_are_of_options_that_may_stand_in_the_file_and_do_not() {
+        let files = site(&[(FileKind::RserverConf, "www-address=::1\n")]);
+        let found = configuration(&files, &ground(), true).options;
+        let of_file = found.iter().filter(|option| &*option.file == "rserver.conf");
+        let named: Vec<_> = of_file.filter(|option| option.option == "www-address").collect();
+        assert_eq!(named.len(), 1, "{named:?}");
+        let defaults = found.iter().filter(|option| option.line.is_none());
+        for option in defaults.filter(|option| &*option.file != WHARF_TOML) {
+            let row = catalogue::find(&option.file, "", &option.option).expect("it has a row");
+            assert!(!row.command_line && row.deprecated.is_none(), "{option:?}");
+        }
+    }
+
+    fn unknown() -> Known<grammar::source::Source> {
+        let reason = "permission denied".to_owned();
+        Known::Unknown { since: crate::ids::Moment(0), reason }
     }
 }

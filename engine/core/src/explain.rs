@@ -210,4 +210,32 @@ mod tests {
         assert_eq!(parse_code("302"), Some(Code(302)));
         assert_eq!(parse_code("step"), None);
     }
+
+    #[test]
+    fn what_is_found_of_a_code_is_its_own_line_and_page() {
+        let found = find(Code(302)).expect("it is a rule's");
+        assert_eq!(found.code, Code(302));
+        assert_eq!(Some(found.title.as_str()), lint::rule(Code(302)).map(|rule| rule.title));
+        assert!(found.page.is_some() && find(Code(9999)).is_none());
+    }
+
+    #[test]
+    fn a_line_is_the_doc_comment_as_part_of_a_sentence() {
+        assert_eq!(one_line(" A line without `=`. "), "a line without `=`");
+        assert_eq!(one_line(""), "");
+    }
+
+    #[test]
+    fn a_page_has_its_parts_and_both_examples() {
+        let page = read(
+            "= means\nIt is so.\n\n= matters\nMuch.\n= do\nThis.\n= wrong\n> file a.conf\n| x=1\n|\n\
+             = right\n> fact mode a.conf 0600\n> file a.conf\n| x=2\n",
+        );
+        let file = |text: &str| vec![("a.conf".to_owned(), text.to_owned())];
+        assert_eq!((page.means.as_str(), page.matters.as_str()), ("It is so.", "Much."));
+        assert_eq!(page.advice, "This.");
+        assert_eq!(page.wrong, Example { files: file("x=1\n\n"), facts: Vec::new() });
+        let facts = vec!["mode a.conf 0600".to_owned()];
+        assert_eq!(page.right, Example { files: file("x=2\n"), facts });
+    }
 }

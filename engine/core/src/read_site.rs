@@ -173,12 +173,11 @@ impl<'a> ReadSite<'a> {
         }
     }
 
-    /// A number of a flat file; none where it is not set, or no number.
+    /// A port of a flat file; none where it is not set, or no port.
     #[must_use]
-    pub fn int(&self, kind: FileKind, option: &str) -> Option<i64> {
+    pub fn port(&self, kind: FileKind, option: &str) -> Option<u16> {
         match self.entry(kind, option)?.typed {
-            Some(Value::Int(value)) => Some(value),
-            Some(Value::Port(port)) => Some(port.into()),
+            Some(Value::Port(port)) => Some(port),
             _ => None,
         }
     }

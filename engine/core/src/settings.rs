@@ -87,17 +87,18 @@ impl std::fmt::Display for Takes {
 
 impl From<&catalogue::OptionRow> for Takes {
     fn from(row: &catalogue::OptionRow) -> Self {
-        match (&row.state, row.effect) {
-            (catalogue::State::Acts { .. }, catalogue::Effect::Live) => Takes::Live,
-            (catalogue::State::Acts { .. }, catalogue::Effect::NextStart) => Takes::NextStart,
-            (catalogue::State::Acts { .. }, catalogue::Effect::SessionRestart) => {
-                Takes::SessionRestart
-            }
-            (catalogue::State::Acts { .. }, catalogue::Effect::DaemonRestart) => {
-                Takes::DaemonRestart
-            }
-            _ => Takes::No,
-        }
+        takes(row.state, row.effect)
+    }
+}
+
+/// When a change of an option takes effect that is in this state: one that does not act has no effect.
+fn takes(state: catalogue::State, effect: catalogue::Effect) -> Takes {
+    match effect {
+        _ if !matches!(state, catalogue::State::Acts { .. }) => Takes::No,
+        catalogue::Effect::Live => Takes::Live,
+        catalogue::Effect::NextStart => Takes::NextStart,
+        catalogue::Effect::SessionRestart => Takes::SessionRestart,
+        catalogue::Effect::DaemonRestart => Takes::DaemonRestart,
     }
 }
 
@@ -327,5 +328,46 @@ mod tests {
                 (7, "x".to_owned(), text("1"), text("2")),
             ]
         );
+    }
+
+    #[test]
+    fn an_option_is_found_by_file_and_name_unless_it_applies_to_a_part_only() {
+        let mut settings = settings(&[("x", 1, "1"), ("empty", 2, "")]);
+        assert_eq!(settings.value("rserver.conf", "x"), Some("1"));
+        assert_eq!(settings.value("rserver.conf", "empty"), Some(""));
+        assert_eq!(settings.value("rserver.conf", "y"), None);
+        assert_eq!(settings.value("rsession.conf", "x"), None);
+        let (key, setting) = settings.iter().next().expect("one is set");
+        let (key, setting) = (key.clone(), setting.clone());
+        settings.add(SettingKey { scope: "@staff".into(), option: "z".to_owned(), ..key }, setting);
+        assert_eq!(settings.value("rserver.conf", "z"), None);
+    }
+
+    #[test]
+    fn settings_are_empty_where_no_file_sets_an_option() {
+        assert!(Settings::default().is_empty());
+        assert!(!settings(&[("x", 1, "1")]).is_empty());
+    }
+
+    #[test]
+    fn an_option_that_stands_again_is_told_apart_by_how_often() {
+        let settings = settings(&[("x", 1, "1"), ("x", 2, "2"), ("x", 3, "3")]);
+        let scopes: Vec<_> = settings.iter().map(|(key, of)| (&*key.scope, of.line)).collect();
+        assert_eq!(scopes, [("", 1), (" again", 2), (" again 2", 3)]);
+    }
+
+    #[test]
+    fn an_option_takes_effect_when_the_catalogue_says_unless_it_does_not_act() {
+        use catalogue::{Effect, State};
+
+        for (effect, wanted) in [
+            (Effect::Live, Takes::Live),
+            (Effect::NextStart, Takes::NextStart),
+            (Effect::SessionRestart, Takes::SessionRestart),
+            (Effect::DaemonRestart, Takes::DaemonRestart),
+        ] {
+            assert_eq!(takes(State::Acts { test: "t" }, effect), wanted, "{effect:?}");
+            assert_eq!(takes(State::Arrives { issue: "i" }, effect), Takes::No, "{effect:?}");
+        }
     }
 }

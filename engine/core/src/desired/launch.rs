@@ -155,3 +155,39 @@ pub enum BasePath {
     /// The prefix is taken off.
     Strip,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::tests::{ground, site};
+    use crate::desired::{Asked, render};
+
+    fn launch() -> Launch {
+        let asked = Asked {
+            user: UserName::new("alice").unwrap(),
+            groups: Vec::new(),
+            workbench: "demo".to_owned(),
+            cluster: None,
+            job_type: "session".to_owned(),
+        };
+        render(&site(&[]), &ground(), &asked).expect("it is built in").spec.launch
+    }
+
+    #[test]
+    fn two_launches_are_one_if_their_specs_are() {
+        let (one, again) = (launch(), launch());
+        assert_eq!(one, again);
+        let other = one.with(|spec| spec.working_dir = Some("/scratch".to_owned()));
+        assert_ne!(one, other);
+        assert_ne!(one.digest(), other.digest());
+    }
+
+    #[test]
+    fn a_launch_is_stored_and_shown_as_its_spec() {
+        let one = launch();
+        let json = serde_json::to_value(&one).unwrap();
+        assert_eq!(json, serde_json::to_value(&*one).unwrap());
+        assert_eq!(serde_json::from_value::<Launch>(json).unwrap(), one);
+        assert_eq!(format!("{one:?}"), format!("{:?}", *one));
+    }
+}

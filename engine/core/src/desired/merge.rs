@@ -97,3 +97,21 @@ fn put(desired: &mut Desired, given: &Override) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_of_which_no_file_can_speak_may_be_told_to_stop_and_not_to_run() {
+        let told = |state| {
+            let session = "lab".parse().unwrap();
+            let effect = Effect::SessionState { session, state };
+            let given = Override::new(effect, "root", "why", Moment(0), None);
+            merge(Desired::default(), &[], &[given], Moment(1)).told_to_stop
+        };
+        assert_eq!(told(WantedState::Running), [].into());
+        let stopped = ("lab".parse().unwrap(), "stop-lab by root".to_owned());
+        assert_eq!(told(WantedState::Stopped), [stopped].into());
+    }
+}

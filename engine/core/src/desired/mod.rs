@@ -83,8 +83,6 @@ impl<K: Ord, V> Declared<K, V> {
 /// A workbench as asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WorkbenchSpec {
-    /// What pages call it.
-    pub display_name: String,
     /// The executable that a file names.
     pub exe: Option<String>,
     /// The requirements file to install it from, if a file asks for that.
@@ -110,7 +108,7 @@ pub struct Desired {
     pub nodes: Declared<NodeId, Arc<NodeSpec>>,
     /// Clusters.
     pub clusters: BTreeMap<ClusterName, ClusterSpec>,
-    /// Workbenches that sessions use or files define.
+    /// Workbenches that `wharf.toml` speaks of; others are as they are built in.
     pub workbenches: BTreeMap<WorkbenchName, WorkbenchSpec>,
     /// Where to listen; none = nowhere.
     pub listen: Option<ListenAddress>,

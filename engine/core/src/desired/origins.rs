@@ -240,4 +240,60 @@ mod tests {
             [Because::Default { option: "balancer".into() }]
         );
     }
+
+    #[test]
+    fn everything_that_has_a_place_is_listed_with_it() {
+        let mut origins = Origins::default();
+        origins.add("balancer", at(1));
+        let text = "workbench = \"demo\"\n[env]\nA = \"1\"\n";
+        let source = grammar::source::Source::new("sessions.d/a.toml", text);
+        let own = grammar::own::read_session(&source).own.unwrap();
+        let session = SessionOrigins {
+            own: Some((source.file, own.lines)),
+            site: vec![("cluster", at(7))],
+            variables: Arc::new([("B".to_owned(), at(9))].into()),
+        };
+        origins.add_session("a".parse().unwrap(), Arc::new(session));
+        let listed: Vec<(String, Vec<u32>)> = origins
+            .iter()
+            .map(|(what, places)| (what, places.iter().map(|place| place.line).collect()))
+            .collect();
+        let row = |what: &str, line| (what.to_owned(), vec![line]);
+        let wanted = [
+            row("balancer", 1),
+            row("session/a", 1),
+            row("session/a/cluster", 7),
+            row("session/a/env", 2),
+            row("session/a/env A", 3),
+            row("session/a/env B", 9),
+            row("session/a/workbench", 1),
+        ];
+        assert_eq!(listed, wanted);
+    }
+
+    #[test]
+    fn a_session_that_is_gone_is_named_by_the_line_that_it_had() {
+        let (mut first, mut second) = <(Origins, Origins)>::default();
+        first.add("session/b", at(5));
+        first.add("session/b/env X", at(6));
+        second.follow(&first);
+        assert_eq!(second.because_exactly("session/b", "workbench"), [at(5).removed()]);
+    }
+
+    #[test]
+    fn where_things_last_stood_is_taken_up_by_a_later_start() {
+        let (mut first, mut second) = <(Origins, Origins)>::default();
+        first.add("listen/www-port", at(4));
+        second.follow(&first);
+        let removed = [at(4).removed()];
+        let mut waiting = Origins::default();
+        waiting.follow(&first);
+        second.waiting = Some(Arc::new(waiting));
+        let mut later =
+            Origins { waiting: Some(Arc::new(Origins::default())), ..Origins::default() };
+        later.recall(second.former());
+        assert_eq!(later.because_exactly("listen/www-port", "www-port"), removed);
+        let waiting = later.waiting.expect("something waits");
+        assert_eq!(waiting.because_exactly("listen/www-port", "www-port"), removed);
+    }
 }

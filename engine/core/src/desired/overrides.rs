@@ -246,4 +246,14 @@ mod tests {
         assert!(Effect::Weight { node: node(), weight: 0 }.contradicts(&files));
         assert!(Effect::Pause.contradicts(&files));
     }
+
+    #[test]
+    fn a_node_that_its_file_drains_takes_no_sessions_whatever_else_it_says() {
+        let mut files = Desired::default();
+        let spec = crate::desired::NodeSpec { draining: true, ..Default::default() };
+        assert!(spec.schedulable);
+        files.nodes.things.insert(node(), crate::known::Known::Present(spec.into()));
+        let schedulable = |schedulable| Effect::Schedulable { node: node(), schedulable };
+        assert!(schedulable(true).contradicts(&files) && !schedulable(false).contradicts(&files));
+    }
 }

@@ -99,4 +99,22 @@ mod tests {
         assert_eq!(secrets.text(&of_bob, "eve"), None);
         assert_eq!(format!("{secrets:?}"), "Secrets(2)");
     }
+
+    #[test]
+    fn what_others_keep_is_taken_once_with_what_it_says_for_each_user() {
+        let mut others = Secrets::new(b"k");
+        others.keep("{USER}-hunter3".to_owned());
+        let mut secrets = Secrets::new(b"k");
+        secrets.take(&others);
+        let of_bob = Digest::keyed(b"k", b"bob-hunter3");
+        assert_eq!(secrets.text(&of_bob, "bob").as_deref(), Some("bob-hunter3"));
+        secrets.take(&others);
+        secrets.keep("{USER}-hunter3".to_owned());
+        assert_eq!(secrets, others);
+    }
+
+    #[test]
+    fn only_the_users_token_makes_a_text_another_one_for_each_user() {
+        assert!(has_user("/home/{USER}/x") && !has_user("/home/{HOME}") && !has_user("USER"));
+    }
 }

@@ -38,7 +38,7 @@ pub fn act_on(acting: &Lowered, newest: &Lowered) -> Lowered {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::desired::BalancerMethod;
+    use crate::desired::{BalancerMethod, Origin};
 
     fn lowered(apply: Apply, balancer: BalancerMethod) -> Lowered {
         let mut lowered = Lowered::default();
@@ -59,5 +59,21 @@ mod tests {
         assert_eq!(acts.desired.waiting.as_deref(), Some(&newest.desired));
         let softer = lowered(Apply::ConfirmHarmful, BalancerMethod::UserHash);
         assert_eq!(act_on(&before, &softer).desired, softer.desired);
+    }
+
+    #[test]
+    fn what_acts_keeps_its_own_secrets_and_lines_while_the_newest_waits() {
+        let mut before = lowered(Apply::Confirm, BalancerMethod::Sessions);
+        let mut newest = lowered(Apply::Confirm, BalancerMethod::UserHash);
+        let old = before.secrets.keep("old".to_owned());
+        let new = newest.secrets.keep("new".to_owned());
+        let line = |line| Origin { file: "load-balancer".into(), line, option: "balancer".into() };
+        before.origins.add("balancer", line(1));
+        newest.origins.add("balancer", line(2));
+        let acts = act_on(&before, &newest);
+        assert_eq!(acts.secrets.text(&old, "alice").as_deref(), Some("old"));
+        assert_eq!(acts.secrets.text(&new, "alice"), None);
+        assert_eq!(acts.origins.of("balancer"), [line(1)]);
+        assert_eq!(acts.origins.waiting.map(|of| of.of("balancer")), Some(vec![line(2)]));
     }
 }

@@ -156,7 +156,7 @@ fn tls(site: &Site<'_>) -> bool {
 
 /// `www-port` as written.
 fn written_port(site: &Site<'_>) -> Option<u16> {
-    u16::try_from(site.read.int(RserverConf, "www-port")?).ok().filter(|port| *port > 0)
+    site.read.port(RserverConf, "www-port")
 }
 
 /// The port that the server listens on.

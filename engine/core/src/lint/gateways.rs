@@ -176,11 +176,10 @@ const LAUNCHER_PORT: u16 = 5559;
 fn taken(site: &Site<'_>, out: &mut Findings) {
     let ip = |text: Option<&str>| text.and_then(|text| text.parse::<IpAddr>().ok());
     let any = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-    let port = |number: Option<i64>| number.and_then(|number| u16::try_from(number).ok());
     let server_ip = ip(site.read.text(RserverConf, "www-address")).unwrap_or(any);
-    let server = port(site.read.int(RserverConf, "www-port"));
+    let server = site.read.port(RserverConf, "www-port");
     let launcher_ip = ip(site.read.text(LauncherConf, "address"));
-    let launcher = port(site.read.int(LauncherConf, "port")).unwrap_or(LAUNCHER_PORT);
+    let launcher = site.read.port(LauncherConf, "port").unwrap_or(LAUNCHER_PORT);
     for gateway in gateways(site) {
         let (first, last) = ends(gateway.range());
         let within = |port: u16| (first..=last).contains(&port);

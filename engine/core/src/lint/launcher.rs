@@ -64,7 +64,7 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 /// The launcher's port unless `port` says otherwise (options.toml).
-const PORT: i64 = 5559;
+const PORT: u16 = 5559;
 /// The account of both unless `server-user` says otherwise.
 const ACCOUNT: &str = "rstudio-server";
 /// Where both look for the key unless told otherwise.
@@ -82,8 +82,8 @@ fn listens_on_socket(site: &Site<'_>) -> bool {
 }
 
 fn port(site: &Site<'_>, out: &mut Findings) {
-    let asked = site.read.int(RserverConf, "launcher-port");
-    let listened = site.read.int(LauncherConf, "port");
+    let asked = site.read.port(RserverConf, "launcher-port");
+    let listened = site.read.port(LauncherConf, "port");
     let (a, b) = (asked.unwrap_or(PORT), listened.unwrap_or(PORT));
     if a == b || !asks_this_machine(site) {
         return;

@@ -76,23 +76,22 @@ fn holds_text(entry: &Entry) -> bool {
 }
 
 fn secret(entry: &Entry) -> Option<Secret<'_>> {
-    let value = within(&entry.name, &entry.value)?;
+    let value = written_out(&entry.value)?;
     Some(Secret { name: &entry.name, name_span: entry.name_span, value })
 }
 
 fn variable(part: &grammar::document::Part) -> Option<Secret<'_>> {
     let (name, value) = part.text.split_once('=')?;
-    let value = within(name.trim(), value.trim())?;
+    let value = written_out(value.trim())?;
     let start = part.span.start as usize;
     Some(Secret { name: name.trim(), name_span: Span::new(start, start + name.len()), value })
 }
 
-/// The secret of a value, if there is one that is written out: `$OTHER` and `{USER}` are not.
-fn within<'a>(name: &str, value: &'a str) -> Option<&'a str> {
+/// What of a secret value is the secret, if it is written out: `$OTHER` and `{USER}` are not.
+fn written_out(value: &str) -> Option<&str> {
     let found = match secret::in_value(value) {
         Some(range) => value.get(range)?,
-        None if secret::is_name(name) => value,
-        None => return None,
+        None => value,
     };
     (!found.is_empty() && !found.starts_with(['$', '{'])).then_some(found)
 }

@@ -82,3 +82,34 @@ impl ReadSite<'_> {
 fn text<'a>(section: &'a Section, option: &str) -> Option<&'a str> {
     section.get(option).map(|entry| &*entry.value).filter(|text| !text.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::tests::site;
+    use crate::ids::Moment;
+
+    #[test]
+    fn a_cluster_of_which_a_file_cannot_be_read_is_incomplete() {
+        let launcher = "[cluster]\nname=K8s\ntype=Kubernetes\n";
+        let mut files = site(&[
+            (FileKind::LauncherConf, launcher),
+            (FileKind::LauncherKubernetesProfiles, "[*]\nmax-cpus=2\n"),
+        ]);
+        let whole = ReadSite::new(&files);
+        let of = whole.files_of_cluster("K8s", "kubernetes");
+        assert!(!of.incomplete && of.own.is_none() && of.resources.is_none());
+        assert_eq!(of.profiles.map(|of| of.file), Some("launcher.kubernetes.profiles.conf"));
+        for kind in [
+            FileKind::LauncherKubernetesConf,
+            FileKind::LauncherKubernetesProfiles,
+            FileKind::LauncherKubernetesResources,
+        ] {
+            let reason = "permission denied".to_owned();
+            let before = files.workbench.insert(kind, Known::Unknown { since: Moment(0), reason });
+            let read = ReadSite::new(&files);
+            assert!(read.files_of_cluster("K8s", "kubernetes").incomplete, "{kind:?}");
+            files.workbench.insert(kind, before.unwrap_or(Known::Absent));
+        }
+    }
+}

@@ -58,4 +58,22 @@ mod tests {
         assert!(is_secret("MODEL_KEY", "x") && is_secret("DATABASE_URL", "postgresql://u:p@h/d"));
         assert!(!is_secret("LC_ALL", "C.UTF-8") && !is_secret("DOCS_URL", "https://h:8787/d"));
     }
+
+    /// Which of these names of a file are those of secrets.
+    fn secret_names(kind: FileKind, text: &str) -> Vec<String> {
+        let source = grammar::source::Source::new("f", text);
+        let document = grammar::read::read_file(kind, &source).document;
+        let places = SecretPlaces::of(kind, &document);
+        let entries = document.sections.iter().flat_map(|section| &section.entries);
+        let secret = entries.filter(|entry| places.contain(entry.name_span.start));
+        secret.map(|entry| entry.name.to_string()).collect()
+    }
+
+    #[test]
+    fn a_secret_that_stands_where_nobody_looks_for_one_is_covered_all_the_same() {
+        let text = "Cluster: Local\nPassword: hunter2\nEnvironment: A=1\n";
+        assert_eq!(secret_names(FileKind::LauncherEnv, text), ["Password"]);
+        let text = "MountType: NFS\nEnvironment: DB_PASSWORD=hunter2\n";
+        assert_eq!(secret_names(FileKind::LauncherMounts, text), ["Environment"]);
+    }
 }

@@ -248,4 +248,30 @@ mod tests {
         let text: String = (0..MAX_CLUSTER_FILES + 9).map(cluster).collect();
         assert_eq!(names(&site(&[(FileKind::LauncherConf, &text)])).len(), MAX_CLUSTER_FILES);
     }
+
+    #[test]
+    fn only_clusters_own_files_name_others_and_are_asked_for_them() {
+        let mut site = site(&[(FileKind::LauncherConf, LAUNCHER)]);
+        for kind in [FileKind::LauncherSlurmConf, FileKind::LauncherSlurmProfiles] {
+            let file = ClusterFile { kind, path: Arc::from(kind.file_name()) };
+            let source = Source::new(format!("/etc/rstudio/x/{}", kind.file_name()), "");
+            site.cluster_files.insert(file, Known::Present(source));
+        }
+        let naming: Vec<_> = site.naming().into_iter().map(|(kind, _)| kind).collect();
+        assert_eq!(naming, [FileKind::LauncherConf, FileKind::LauncherSlurmConf]);
+    }
+
+    #[test]
+    fn a_file_that_a_value_names_by_its_default_name_is_read_once() {
+        let kind = FileKind::LauncherSlurmConf;
+        let mut site = site(&[(kind, "")]);
+        let named = |path: &str| ClusterFile { kind, path: Arc::from(path) };
+        let usual = format!("/etc/rstudio/{}", kind.file_name());
+        for path in [usual.as_str(), "/etc/rstudio/a.conf"] {
+            site.cluster_files.insert(named(path), Known::Present(Source::new(path, "")));
+        }
+        assert!(site.is_read_by_name(&named(&usual)));
+        assert!(!site.is_read_by_name(&named("/etc/rstudio/a.conf")));
+        assert!(!site.is_read_by_name(&named("/etc/rstudio/b.conf")));
+    }
 }

@@ -272,4 +272,20 @@ mod tests {
         assert_eq!(now.looks(Some(&site()), true, &[]), Looks::Partial);
         assert_eq!(now.looks(Some(&now), true, &[]), Looks::Whole);
     }
+
+    #[test]
+    fn a_directory_that_was_searched_before_makes_the_products_files_unknown_too() {
+        let mut before = site();
+        before.searched = vec![Arc::from("/mnt/configmap")];
+        before.mounts = [Arc::from("/mnt/configmap"), Arc::from("/mnt/other")].into();
+        let after = |dir: &str| {
+            let mut now = before.clone();
+            now.empty.insert(Arc::from(dir));
+            now.doubt(&before, Moment(7));
+            now
+        };
+        assert!(!after("/mnt/configmap").is_readable());
+        let other = after("/mnt/other");
+        assert!(other.workbench[&FileKind::RserverConf].present().is_some());
+    }
 }

@@ -263,4 +263,49 @@ mod tests {
         let texts: Vec<_> = said.iter().map(|(code, labels)| (*code, &*labels[0].text)).collect();
         assert_eq!(texts, [(614, "notes.txt, old"), (616, "themes")]);
     }
+
+    #[test]
+    fn every_problem_of_a_file_says_what_is_wrong_and_what_to_do() {
+        use FileProblemKind::{
+            Dangling, Denied, DirectoryMissing, DirectoryUnreadable, Emptied, Gone, NotRegular,
+            NotUtf8, TooBig, Unmounted, Unreadable, Vanished,
+        };
+        let io = || "Input/output error".to_owned();
+        for (kind, code, reason, help) in [
+            (NotRegular("FIFO"), 601, "is a FIFO, not a regular file", "put a regular file"),
+            (TooBig { bytes: 9_000_000 }, 602, "has 9000000 bytes, more than 8388608", "8 MiB"),
+            (NotUtf8 { line: 3, column: 7 }, 603, "is not UTF-8 at 3:7", "save it as UTF-8"),
+            (Denied, 604, "permission denied", "change its mode"),
+            (Unreadable(io()), 605, "cannot be read: Input/output error", "files in force stay"),
+            (Vanished, 606, "vanishes and comes back", "write it by rename"),
+            (Dangling, 607, "a file that does not exist", "create the target"),
+            (DirectoryMissing, 608, "the directory does not exist", "never read as \"no files\""),
+            (
+                DirectoryUnreadable(io()),
+                609,
+                "the directory cannot be read: Input",
+                "in force stay",
+            ),
+            (Gone, 613, "is gone, and has to be there", "put it back"),
+            (Unmounted, 618, "nothing is mounted on it any more", "mount it"),
+            (Emptied, 619, "is empty, and said something before", "write it anew"),
+        ] {
+            let problem = FileProblem { file: Arc::from("f"), kind }.problem(Severity::Error);
+            assert_eq!(problem.code, Code(code));
+            assert!(problem.message.contains(reason), "{code}: {}", problem.message);
+            let said = problem.help.unwrap_or_default();
+            assert!(said.contains(help), "{code}: {said}");
+        }
+    }
+
+    #[test]
+    fn of_many_names_the_first_are_listed_and_the_others_counted() {
+        let strays = |count: usize| {
+            let stray = |n| Stray { file: Arc::from(format!("/c/n{n}")), kind: StrayKind::Unread };
+            let all: Vec<_> = (0..count).map(stray).collect();
+            notes(&all)[0].labels[0].text.clone()
+        };
+        assert_eq!(strays(SHOWN), "n0, n1, n2, n3, n4, n5, n6, n7");
+        assert_eq!(strays(SHOWN + 3), "n0, n1, n2, n3, n4, n5, n6, n7 and 3 more");
+    }
 }

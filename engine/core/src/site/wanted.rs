@@ -81,4 +81,15 @@ mod tests {
         assert_eq!(value(&tree, "a").as_deref(), Some("3"));
         assert_eq!(value(&tree, "b"), None);
     }
+
+    #[test]
+    fn the_store_is_where_wharf_toml_says_below_the_root() {
+        let mut files = SiteFiles::nothing("/image/etc/rstudio", "/image/etc/wharf");
+        files.root = "/image".into();
+        assert_eq!(Wanted::of(&files).store, None);
+        let text = "[store]\npath = \"/srv/wharf\"\n";
+        let source = grammar::source::Source::new("/image/etc/wharf/wharf.toml", text);
+        files.wharf = Known::Present(source);
+        assert_eq!(Wanted::of(&files).store.as_deref(), Some("/image/srv/wharf"));
+    }
 }

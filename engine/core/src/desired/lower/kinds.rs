@@ -13,8 +13,7 @@ use super::env::{EnvRecord, Selected};
 use super::spec::Wrong;
 use super::workbench::Builtin;
 use crate::desired::{
-    BasePath, EnvValue, Environment, Origin, Program, Secrets, Variables, WorkbenchSpec, for_user,
-    has_user,
+    BasePath, EnvValue, Environment, Origin, Program, Secrets, Variables, for_user, has_user,
 };
 use crate::ids::{ClusterName, UserName, WorkbenchName};
 use crate::read_site::is_secret;
@@ -164,17 +163,6 @@ impl Lowering<'_> {
             None => format!("declare it in wharf.toml: [workbenches.{name}] exe = ..."),
         });
         wrong
-    }
-
-    /// What a session of a workbench needs to be known of it.
-    pub(super) fn use_workbench(&mut self, name: &WorkbenchName) {
-        let workbenches = &mut self.out.desired.workbenches;
-        if !workbenches.contains_key(name) {
-            let builtin = self.builtins.get(name).map(|builtin| builtin.display_name);
-            let display_name = builtin.unwrap_or_default().to_owned();
-            let spec = WorkbenchSpec { display_name, ..WorkbenchSpec::default() };
-            workbenches.insert(name.clone(), spec);
-        }
     }
 }
 

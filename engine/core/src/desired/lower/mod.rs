@@ -36,7 +36,7 @@ use grammar::document::{Document, Entry};
 use grammar::error::{Problem, sort_problems};
 use grammar::own::wharf::Mode;
 use grammar::source::FileKind;
-use grammar::value::{Millis, Value};
+use grammar::value::Millis;
 
 use super::{Desired, Origin, Origins, Secrets};
 use crate::accept::Settle;
@@ -105,8 +105,6 @@ pub struct EngineSettings {
     pub poll: Option<Millis>,
     /// Where the embedded store is, if a file says so.
     pub store_path: Option<String>,
-    /// Whether `database.conf` names a PostgreSQL store.
-    pub postgresql: bool,
     /// How many generations are kept.
     pub history_keep: u32,
 }
@@ -146,7 +144,6 @@ pub fn lower_after(files: &SiteFiles, ground: &Ground, earlier: &Pieces) -> Lowe
     lowering.leave_clusters_alone();
     lowering.lower_listen();
     lowering.lower_balancer();
-    lowering.lower_store();
     lowering.lower_nodes();
     lowering.lower_gateways();
     lowering.lower_templates();
@@ -274,13 +271,9 @@ impl<'a> Lowering<'a> {
         Some((entry.value.to_string(), entry.line))
     }
 
-    fn int(&self, kind: FileKind, option: &str) -> Option<(i64, u32)> {
-        let entry = self.flat(kind, option)?;
-        match entry.typed {
-            Some(Value::Int(value)) => Some((value, entry.line)),
-            Some(Value::Port(port)) => Some((port.into(), entry.line)),
-            _ => None,
-        }
+    fn port(&self, kind: FileKind, option: &str) -> Option<(u16, u32)> {
+        let port = self.read.port(kind, option)?;
+        Some((port, self.flat(kind, option)?.line))
     }
 
     /// Every option of a Workbench file, for comparing and listing.

@@ -148,7 +148,6 @@ impl Lowering<'_> {
             let pinned = table.install == Some(grammar::own::workbench::Install::Pinned);
             let requirements = table.requirements.clone().filter(|_| pinned);
             let spec = WorkbenchSpec {
-                display_name: table.display_name.clone().unwrap_or_else(|| name.clone()),
                 exe: table.exe.clone(),
                 install_from: requirements.map(|path| format!("{}/{path}", self.files.own_dir)),
             };
@@ -387,4 +386,63 @@ pub(super) fn renew_of(apply: Option<UpdateApply>) -> Option<Renew> {
         UpdateApply::WhenIdle => Renew::WhenIdle,
         UpdateApply::Now => Renew::Now,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::check::tests::{ground, site};
+    use crate::desired::lower;
+
+    fn managed(name: &str, text: &str) -> Managed {
+        let (_, stem) = name.split_once('/').expect("DIR/NAME");
+        let source = Source::new(format!("/etc/wharf/{name}.toml"), text);
+        Managed::Managed(BTreeMap::from([(stem.to_owned(), Known::Present(source))]))
+    }
+
+    #[test]
+    fn a_value_is_shown_as_it_is_written_without_its_quotes_and_a_header_as_nothing() {
+        for (written, shown) in [
+            ("\"2s\"", "2s"),
+            (" 8787 ", "8787"),
+            ("[]", "[]"),
+            ("[\"--debug\"]", "[\"--debug\"]"),
+            ("[1, 2]", "[1, 2]"),
+            ("[site.settle]", ""),
+            ("[\n  \"a\",\n]", "["),
+        ] {
+            assert_eq!(value_text(written), shown, "{written}");
+        }
+    }
+
+    #[test]
+    fn connections_outlive_a_gateway_unless_its_file_says_otherwise() {
+        let disconnects = |rest: &str| {
+            let source = Source::new("g.toml", format!("port-range = \"1-2\"\n{rest}"));
+            let own = grammar::own::read_gateway(&source).own.expect("it is a gateway");
+            gateway_of(&own.value).disconnect_on_removal
+        };
+        assert!(!disconnects("") && disconnects("on-removal = \"disconnect\"\n"));
+    }
+
+    #[test]
+    fn secrets_of_templates_and_workbenches_are_at_hand_for_sessions_of_later() {
+        let mut files = site(&[]);
+        let wharf =
+            "[workbenches.lab]\nexe = \"/l\"\nenv = { LAB_TOKEN = \"one\", A = \"plain\" }\n";
+        files.wharf = Known::Present(Source::new("/etc/wharf/wharf.toml", wharf));
+        let template = "workbench = \"lab\"\nenv = { MODEL_KEY = \"two-{USER}\" }\n";
+        files.templates = managed("templates.d/small", template);
+        let lowered = lower(&files, &ground());
+        assert_eq!(lowered.problems, []);
+        let text = |digest: &str| {
+            let digest = Digest::keyed(&ground().digest_key, digest.as_bytes());
+            lowered.secrets.text(&digest, "bob")
+        };
+        assert_eq!(text("one").as_deref(), Some("one"));
+        assert_eq!(text("two-bob").as_deref(), Some("two-bob"));
+        assert_eq!(text("plain"), None);
+    }
 }

@@ -154,14 +154,17 @@ mod tests {
             (FileKind::LauncherEnv, ENV),
             (FileKind::LauncherMounts, MOUNTS),
         ]);
-        let asked = Asked {
+        render(&files, &ground(), &asked(workbench, cluster, job_type))
+    }
+
+    fn asked(workbench: &str, cluster: &str, job_type: &str) -> Asked {
+        Asked {
             user: UserName::new("alice").unwrap(),
             groups: Vec::new(),
             workbench: workbench.to_owned(),
             cluster: Some(cluster.to_owned()),
             job_type: job_type.to_owned(),
-        };
-        render(&files, &ground(), &asked)
+        }
     }
 
     fn env(rendered: &Rendered) -> Vec<(&str, &EnvValue)> {
@@ -187,5 +190,50 @@ mod tests {
         let said = rendered("jupyterlap", "Local", "session").unwrap_err();
         assert!(said.contains("no workbench is called `jupyterlap`"), "{said}");
         assert!(rendered("jupyterlab", "Loca", "session").is_err());
+    }
+
+    #[test]
+    fn a_person_is_shown_the_ports_limits_and_sizes_that_are_theirs() {
+        let files = site(&[
+            (FileKind::LauncherConf, LAUNCHER),
+            (
+                FileKind::LauncherPorts,
+                "Cluster: K8s\nPorts: 8080\n  9090\n\nCluster: Local\nPorts: 1\n",
+            ),
+            (
+                FileKind::LauncherKubernetesProfiles,
+                "[*]\nmax-cpus=2\nresource-profiles=small, large\n[bob]\nmax-cpus=9\n",
+            ),
+            (
+                FileKind::LauncherKubernetesResources,
+                "[small]\ncpus=1\nmem-mb=512\n[huge]\ncpus=64\n[large]\ncpus=8\n",
+            ),
+        ]);
+        let rendered =
+            |cluster| render(&files, &ground(), &asked("jupyterlab", cluster, "session")).unwrap();
+        let one = rendered("K8s");
+        let ports: Vec<_> = one.ports.iter().map(|of| (&*of.port, of.origin.line)).collect();
+        assert_eq!(ports, [("8080", 2), ("9090", 3)]);
+        let limits: Vec<_> = one.limits.iter().map(|of| (&*of.option, &*of.value)).collect();
+        assert_eq!(limits, [("max-cpus", "2"), ("resource-profiles", "small, large")]);
+        let sizes: Vec<_> = one.sizes.iter().map(|of| (&*of.id, of.origin.line)).collect();
+        assert_eq!(sizes, [("small", 1), ("large", 6)]);
+        let fields = [("cpus", "1"), ("mem-mb", "512")];
+        assert_eq!(one.sizes[0].fields, fields.map(|(name, of)| (name.to_owned(), of.to_owned())));
+        // The local launcher has no containers, and no files of Kubernetes.
+        let one = rendered("Local");
+        assert!(!one.in_container && one.limits.is_empty() && one.sizes.is_empty());
+    }
+
+    #[test]
+    fn where_no_limit_names_sizes_all_are_to_choose_from() {
+        let files = site(&[
+            (FileKind::LauncherConf, LAUNCHER),
+            (FileKind::LauncherKubernetesProfiles, "[*]\nmax-cpus=2\n"),
+            (FileKind::LauncherKubernetesResources, "[small]\ncpus=1\n[huge]\ncpus=64\n"),
+        ]);
+        let one = render(&files, &ground(), &asked("jupyterlab", "K8s", "session")).unwrap();
+        let sizes: Vec<_> = one.sizes.iter().map(|of| &*of.id).collect();
+        assert_eq!(sizes, ["small", "huge"]);
     }
 }

@@ -91,9 +91,6 @@ impl Lowering<'_> {
         if let Some(origins) = &piece.origins {
             self.out.origins.add_session(id.clone(), Arc::clone(origins));
         }
-        if let Some(spec) = piece.wanted.present() {
-            self.use_workbench(&spec.launch.workbench);
-        }
         self.out.secrets.take(&piece.secrets);
         let wanted = piece.wanted.clone();
         self.out.pieces.keep(stem, piece);

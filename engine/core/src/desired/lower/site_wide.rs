@@ -1,4 +1,4 @@
-//! What Workbench's files say of the site as a whole: clusters, listener, balancer, store.
+//! What Workbench's files say of the site as a whole: clusters, listener, balancer.
 //!
 //! Whether they agree with each other is for the rules of [`crate::lint`].
 
@@ -79,7 +79,7 @@ impl Lowering<'_> {
             }
         };
         let own = self.own_www_port.clone();
-        let port = match (mode, own, self.int(FileKind::RserverConf, "www-port")) {
+        let port = match (mode, own, self.port(FileKind::RserverConf, "www-port")) {
             (Mode::Beside, Some((port, origin)), _) => {
                 self.listen_origin("www-port", origin);
                 Some(port)
@@ -89,7 +89,7 @@ impl Lowering<'_> {
             (_, _, Some((port, line))) => {
                 let origin = self.origin(FileKind::RserverConf, line, "www-port");
                 self.listen_origin("www-port", origin);
-                u16::try_from(port).ok().filter(|port| *port > 0)
+                Some(port)
             }
             (_, _, None) => Some(DEFAULT_PORT),
         };
@@ -130,16 +130,6 @@ impl Lowering<'_> {
         let origin = self.origin(FileKind::LoadBalancer, line, "balancer");
         self.out.origins.add("balancer", origin);
         self.out.desired.balancer = method;
-    }
-
-    /// `provider` of `database.conf`.
-    pub(super) fn lower_store(&mut self) {
-        if self.out.desired.mode != Mode::Serve {
-            return;
-        }
-        let provider = self.text(FileKind::DatabaseConf, "provider");
-        self.out.engine.postgresql =
-            provider.is_some_and(|(word, _)| word.eq_ignore_ascii_case("postgresql"));
     }
 }
 

@@ -91,7 +91,7 @@ const WHARF: &[OwnField] = &[
     arrives("store.url", NODES),
     next_start("workbenches.*.args"),
     next_start("workbenches.*.base"),
-    next_start("workbenches.*.display-name"),
+    arrives("workbenches.*.display-name", SESSIONS),
     next_start("workbenches.*.env"),
     next_start("workbenches.*.exe"),
     next_start("workbenches.*.install"),

@@ -12,8 +12,6 @@ use crate::ids::WorkbenchName;
 /// A workbench as known without a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Builtin {
-    /// What pages call it.
-    pub display_name: &'static str,
     /// What is run.
     pub program: Program,
     /// Whether its server sees the prefix.
@@ -24,9 +22,8 @@ pub struct Builtin {
     pub start_timeout: Millis,
 }
 
-/// One row: name, display name, arguments, environment, base, health path, start timeout in seconds.
+/// One row: name, arguments, environment, base, health path, start timeout in seconds.
 type Row = (
-    &'static str,
     &'static str,
     &'static [&'static str],
     &'static [(&'static str, &'static str)],
@@ -56,12 +53,11 @@ const JUPYTER: [&str; 8] = [
 const JUPYTER_ENV: [(&str, &str); 1] = [("JUPYTER_RUNTIME_DIR", "{RUNTIME}")];
 
 const ROWS: &[Row] = &[
-    ("demo", "Demo", &["__demo", "--socket", "{SOCKET}"], &[], BasePath::Keep, "/status", 10),
-    ("jupyterlab", "JupyterLab", &JUPYTER, &JUPYTER_ENV, BasePath::Keep, "/api", 90),
-    ("jupyter-notebook", "Jupyter Notebook", &JUPYTER, &JUPYTER_ENV, BasePath::Keep, "/api", 90),
+    ("demo", &["__demo", "--socket", "{SOCKET}"], &[], BasePath::Keep, "/status", 10),
+    ("jupyterlab", &JUPYTER, &JUPYTER_ENV, BasePath::Keep, "/api", 90),
+    ("jupyter-notebook", &JUPYTER, &JUPYTER_ENV, BasePath::Keep, "/api", 90),
     (
         "vs-code",
-        "VS Code",
         &[
             "--socket={SOCKET}",
             "--socket-mode=660",
@@ -78,7 +74,6 @@ const ROWS: &[Row] = &[
     ),
     (
         "rstudio",
-        "RStudio",
         &[
             "--server-daemonize=0",
             "--www-socket={SOCKET}",
@@ -101,7 +96,7 @@ const ROWS: &[Row] = &[
 #[must_use]
 pub fn builtins() -> BTreeMap<WorkbenchName, Builtin> {
     ROWS.iter()
-        .map(|(name, display_name, args, env, base, health_path, seconds)| {
+        .map(|(name, args, env, base, health_path, seconds)| {
             // `jupyter lab`, `jupyter notebook`: the executable is `jupyter`.
             let verb = name.strip_prefix("jupyter").map(|rest| rest.trim_start_matches('-'));
             let args = verb.into_iter().chain(args.iter().copied());
@@ -112,7 +107,6 @@ pub fn builtins() -> BTreeMap<WorkbenchName, Builtin> {
             };
             let name = WorkbenchName::new(name).expect("a word of this file");
             let builtin = Builtin {
-                display_name,
                 program,
                 base: *base,
                 health_path,
