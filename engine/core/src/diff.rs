@@ -18,14 +18,7 @@ pub fn launch_changes(from: &LaunchSpec, to: &LaunchSpec) -> Vec<LaunchChange> {
     field(all, "args", &before.args, &after.args, |args| args.join(" "));
     field(all, "workbench-env", &before.env, &after.env, pairs);
     field(all, "working-dir", &from.working_dir, &to.working_dir, text);
-    let (before, after) = (&from.resources, &to.resources);
-    field(all, "resources.cpus", &before.cpus_milli, &after.cpus_milli, cpus);
-    field(all, "resources.memory", &before.memory_bytes, &after.memory_bytes, bytes);
-    let (old, new) = (&before.request_cpus_milli, &after.request_cpus_milli);
-    field(all, "resources.request.cpus", old, new, cpus);
-    let (old, new) = (&before.request_memory_bytes, &after.request_memory_bytes);
-    field(all, "resources.request.memory", old, new, bytes);
-    field(all, "resources.profile", &before.profile, &after.profile, text);
+    // Limits are not among them: nothing enforces those yet.
     field(all, "base", &from.base, &to.base, |base| format!("{base:?}"));
     env_changes(from, to, all);
     if let Some(args) = changes.iter_mut().find(|change| change.from == change.to) {
@@ -51,19 +44,6 @@ fn field<T: PartialEq>(
 
 fn text(value: &Option<String>) -> String {
     value.clone().unwrap_or_else(|| "none".to_owned())
-}
-
-/// Thousandths of a core as people write them.
-fn cpus(milli: &Option<u64>) -> String {
-    match *milli {
-        None => "none".to_owned(),
-        Some(milli) if milli % 1000 == 0 => (milli / 1000).to_string(),
-        Some(milli) => format!("{}.{:03}", milli / 1000, milli % 1000),
-    }
-}
-
-fn bytes(bytes: &Option<u64>) -> String {
-    bytes.map_or_else(|| "none".to_owned(), |bytes| bytes.to_string())
 }
 
 fn pairs(env: &BTreeMap<String, String>) -> String {
@@ -160,16 +140,13 @@ mod tests {
     }
 
     #[test]
-    fn limits_are_shown_as_people_write_them() {
-        let (mut from, mut to) = (spec(), spec());
-        from.resources.cpus_milli = Some(4_000);
-        to.resources.cpus_milli = Some(1_250);
-        to.resources.memory_bytes = Some(1024);
-        let shown: Vec<_> =
-            launch_changes(&from, &to).into_iter().map(|c| (c.what, c.from, c.to)).collect();
-        let row = |a: &str, b: &str, c: &str| (a.to_owned(), b.to_owned(), c.to_owned());
-        let cpus = row("resources.cpus", "4", "1.250");
-        assert_eq!(shown, [cpus, row("resources.memory", "none", "1024")]);
+    fn limits_that_nothing_enforces_make_no_difference() {
+        let mut limited = spec();
+        limited.resources.cpus_milli = Some(4_000);
+        assert_eq!(whats(&spec(), &limited), [""; 0]);
+        assert_eq!(spec().digest(), limited.digest());
+        limited.working_dir = Some("/w".to_owned());
+        assert_ne!(spec().digest(), limited.digest());
     }
 
     #[test]
@@ -190,7 +167,6 @@ mod tests {
             ["workbench-env"]
         );
         assert_eq!(change(|s| s.working_dir = Some("/w".into())), ["working-dir"]);
-        assert_eq!(change(|s| s.resources.cpus_milli = Some(1)), ["resources.cpus"]);
         assert_eq!(change(|s| s.base = BasePath::Strip), ["base"]);
         assert_eq!(change(|s| s.env.insert("A".into(), EnvValue::Plain("b".into()))), ["env A"]);
     }

@@ -27,17 +27,21 @@ pub struct LaunchSpec {
     pub env: Environment,
     /// Working directory; none = the user's home.
     pub working_dir: Option<String>,
-    /// Limits.
+    /// Limits. Nothing enforces them yet (`takes.rs`), so a change of them makes no session another one.
     pub resources: Resources,
     /// Whether its server sees the `/s/<id>` prefix.
     pub base: BasePath,
 }
 
 impl LaunchSpec {
-    /// Its digest.
+    /// Its digest: of all that a process would notice.
     #[must_use]
     pub fn digest(&self) -> SpecDigest {
-        SpecDigest(Digest::of_value(self))
+        let none = Resources::default();
+        if self.resources == none {
+            return SpecDigest(Digest::of_value(self));
+        }
+        SpecDigest(Digest::of_value(&Self { resources: none, ..self.clone() }))
     }
 }
 
