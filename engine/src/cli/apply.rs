@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
-use super::{CHANGES, FAILED, Global, HARM, OK, UNCOVERED, USAGE, ask, complain, when};
+use super::{CHANGES, FAILED, Global, HARM, OK, UNCOVERED, ask, complain, span_ms, when};
 use crate::admin::protocol::{Answer, Request};
 use crate::saved_plan::SavedPlan;
 use crate::status::HoldView;
@@ -62,12 +62,9 @@ enum Until {
 }
 
 pub(super) fn run(global: &Global, args: &ApplyArgs) -> u8 {
-    let timeout = match grammar::value::parse_duration(&args.timeout) {
-        Ok(span) => Duration::from_millis(span.0),
-        Err(error) => {
-            complain(&format!("--timeout {}: {error}", args.timeout));
-            return USAGE;
-        }
+    let timeout = match span_ms("--timeout", &args.timeout) {
+        Ok(span) => Duration::from_millis(span),
+        Err(code) => return code,
     };
     let plan = match args.plan.as_deref().map(SavedPlan::read).transpose() {
         Ok(plan) => plan,

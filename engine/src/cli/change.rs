@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use engine_core::window::ChangeWindow;
 
-use super::{FAILED, Global, OK, USAGE, ask, complain, print, when};
+use super::{FAILED, Global, OK, ask, complain, print, span_ms, when};
 use crate::admin::protocol::{Answer, Request};
 
 #[derive(Debug, Subcommand)]
@@ -80,12 +80,9 @@ pub(super) fn run(global: &Global, command: &ChangeCommand) -> u8 {
 }
 
 fn begin(global: &Global, args: &BeginArgs) -> u8 {
-    let ttl = match grammar::value::parse_duration(&args.ttl) {
-        Ok(ttl) => ttl.0,
-        Err(error) => {
-            complain(&format!("--ttl {}: {error}", args.ttl));
-            return USAGE;
-        }
+    let ttl = match span_ms("--ttl", &args.ttl) {
+        Ok(ttl) => ttl,
+        Err(code) => return code,
     };
     let request = Request::ChangeBegin { id: args.id.clone(), ttl_ms: Some(ttl) };
     show(global, request, args.json, |windows| {

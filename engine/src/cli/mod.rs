@@ -250,6 +250,16 @@ fn run(cli: &Cli) -> u8 {
     }
 }
 
+/// How long an argument says, in milliseconds; complains and gives the exit code where it is no time.
+fn span_ms(argument: &str, text: &str) -> Result<u64, u8> {
+    grammar::value::parse_duration(text).map(|span| span.0).map_err(|error| {
+        complain(&format!(
+            "{argument} {text}: {error}; write a time with its unit, such as 90s, 10m or 1h30m"
+        ));
+        USAGE
+    })
+}
+
 /// Writes to stdout; a reader that has gone away (`| head`) is no error.
 fn print(text: &str) {
     use std::io::Write;

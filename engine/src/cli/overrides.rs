@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use clap::{Args, Subcommand};
 
-use super::{FAILED, Global, OK, USAGE, ask, complain, print, when};
+use super::{FAILED, Global, OK, ask, complain, print, span_ms, when};
 use crate::admin::protocol::{NodeCommand, Request};
 use crate::status::{NodeView, OverrideView};
 
@@ -22,14 +22,7 @@ pub(super) struct WordArgs {
 impl WordArgs {
     /// How long, in milliseconds; complains and gives the exit code where it is no time.
     pub(super) fn for_ms(&self) -> Result<Option<u64>, u8> {
-        let Some(time) = &self.for_time else { return Ok(None) };
-        match grammar::value::parse_duration(time) {
-            Ok(span) => Ok(Some(span.0)),
-            Err(error) => {
-                complain(&format!("--for {time}: {error}"));
-                Err(USAGE)
-            }
-        }
+        self.for_time.as_deref().map(|time| span_ms("--for", time)).transpose()
     }
 }
 

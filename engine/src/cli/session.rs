@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
 
-use super::{FAILED, Global, OK, USAGE, ask, complain, print};
+use super::{FAILED, Global, OK, USAGE, ask, complain, print, span_ms};
 use crate::admin::protocol::{Answer, Request};
 use crate::status::{SessionView, StatusView};
 
@@ -122,12 +122,9 @@ fn start(global: &Global, args: &StartArgs) -> u8 {
 }
 
 fn stop(global: &Global, args: &StopArgs) -> u8 {
-    let for_ms = match grammar::value::parse_duration(&args.for_time) {
-        Ok(span) => span.0,
-        Err(error) => {
-            complain(&format!("--for {}: {error}", args.for_time));
-            return USAGE;
-        }
+    let for_ms = match span_ms("--for", &args.for_time) {
+        Ok(span) => span,
+        Err(code) => return code,
     };
     let session = args.session.clone().unwrap_or_default();
     let request = Request::SessionStop { session, reason: args.reason.clone(), for_ms };

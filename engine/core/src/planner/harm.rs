@@ -12,7 +12,6 @@ use grammar::value::Millis;
 use super::{Draft, Harm, Input, confirm};
 use crate::desired::Apply;
 use crate::ids::{Moment, SessionId};
-use crate::known::Known;
 use crate::observed::HarmWanted;
 use crate::plan::{Action, Hold, Plan, Resource, Step, WaitingOn};
 
@@ -26,7 +25,8 @@ pub(super) const ASKS: &str = "policy apply asks for confirmation";
 /// Decides about the harms of a draft and puts the plan into its final order.
 pub(super) fn settle(input: &Input<'_>, draft: Draft) -> Plan {
     let Draft { mut plan, harms, .. } = draft;
-    let no_store = unusable_store(input);
+    // Everything waits for it that has to be written down.
+    let no_store = input.store_problem().map(|reason| WaitingOn::Unknown { reason });
     if let Some(waiting_on) = &no_store {
         hold_ends(&mut plan, waiting_on);
     }
@@ -53,14 +53,7 @@ pub(super) fn settle(input: &Input<'_>, draft: Draft) -> Plan {
             None => plan.steps.push(harm.step),
             Some((waiting_on, until)) => {
                 plan.unchanged.sessions += 1;
-                plan.holds.push(Hold {
-                    resource: harm.resource,
-                    waiting_on,
-                    because: harm.step.because,
-                    until,
-                    impact: harm.step.impact,
-                    wanted: harm.wanted.to_owned(),
-                });
+                plan.holds.push(held(harm, waiting_on, until));
             }
         }
     }
@@ -70,10 +63,10 @@ pub(super) fn settle(input: &Input<'_>, draft: Draft) -> Plan {
     plan
 }
 
-/// What everything waits for that has to be written down, where the store cannot be used.
-fn unusable_store(input: &Input<'_>) -> Option<WaitingOn> {
-    let Known::Unknown { reason, .. } = &input.observed.records else { return None };
-    Some(WaitingOn::Unknown { reason: format!("the store cannot be used: {reason}") })
+/// A step that is wanted and not done now.
+fn held(harm: Harm, waiting_on: WaitingOn, until: Option<Moment>) -> Hold {
+    let Harm { resource, step: Step { because, impact, .. }, wanted } = harm;
+    Hold { resource, waiting_on, because, until, impact, wanted: wanted.to_owned() }
 }
 
 /// Makes holds of the ends that were decided without asking for harm.
@@ -82,15 +75,9 @@ fn hold_ends(plan: &mut Plan, waiting_on: &WaitingOn) {
     let ends: Vec<Step> = ends.collect();
     plan.unchanged.sessions += ends.len();
     plan.holds.extend(ends.into_iter().filter_map(|step| {
-        let Action::End { incarnation, .. } = step.action else { return None };
-        Some(Hold {
-            resource: Resource::Session(incarnation.session),
-            waiting_on: waiting_on.clone(),
-            because: step.because,
-            until: None,
-            impact: step.impact,
-            wanted: "ends".to_owned(),
-        })
+        let Action::End { incarnation, .. } = &step.action else { return None };
+        let resource = Resource::Session(incarnation.session.clone());
+        Some(held(Harm { resource, step, wanted: "ends" }, waiting_on.clone(), None))
     }));
 }
 

@@ -55,6 +55,13 @@ impl Input<'_> {
             || in_the_way(self.desired, self.observed).is_some()
     }
 
+    /// Why nothing can be written down, if so.
+    fn store_problem(&self) -> Option<String> {
+        let records = &self.observed.records;
+        let reason = || records.unknown_reason().unwrap_or("there is none");
+        records.present().is_none().then(|| format!("the store cannot be used: {}", reason()))
+    }
+
     /// Whether it is inert because a person has paused it, and for no other reason: then traffic goes on.
     fn is_paused(&self) -> bool {
         let memory = &self.observed.memory;

@@ -70,8 +70,7 @@ fn prepare(
     spec: &SessionSpec,
 ) -> Result<Option<(StartOrder, bool)>, Wait> {
     let Some(records) = input.observed.records.present() else {
-        let reason = input.observed.records.unknown_reason().unwrap_or("no store").to_owned();
-        return Err(Wait::unknown(format!("the store cannot be used: {reason}")));
+        return Err(Wait::unknown(input.store_problem().unwrap_or_default()));
     };
     let ends = records.ends.get(&spec.id).map_or(&[][..], Vec::as_slice);
     if !starts_again(spec.restart, ends.last()) {
