@@ -354,6 +354,7 @@ const MEANT: [(&str, &str); 6] = [
     ("golden/bare", "the root of the chroot that it makes"),
     ("engine/core/explain/WH0611.txt", "the home of containers that run as root"),
     ("engine/core/src/lint/containers.rs", "the same"),
+    ("golden/cases/lint/WH0611-home-not-mounted.txt", "the same, mounted"),
     ("engine/core/src/report/mod.rs", "an example of a staged directory"),
     ("engine/src/admin/protocol.rs", "the same example"),
     ("engine/src/cli/plan.rs", "the same, in the help"),
