@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use engine_core::desired::{self, Desired, Effect, Ground, Lowered, Override};
 use engine_core::ids::{Generation, Moment, SiteDigest};
+use engine_core::known::Known;
 use engine_core::observed::{InForce, Memory, Observed};
 use engine_core::plan::{HoldKind, Plan};
 use engine_core::planner::{self, Input};
@@ -387,11 +388,15 @@ impl Reconciler {
         self.memory.pin_lost = self.pin_problem().is_some();
         let lowered = self.lowered();
         self.desired = desired::merge(lowered.desired.clone(), &requests, &overrides, now);
+        let mut records = self.ledger.records(now);
+        if let Known::Present(records) = &mut records {
+            records.www = self.ledger.www(&self.ground.node).cloned();
+        }
         let given = Given {
             node: self.ground.node.clone(),
             cores: self.cores,
             in_force: self.mark(),
-            records: self.ledger.records(now),
+            records,
             memory: self.memory.clone(),
             week_minute: (self.week_minute)(now),
             newer: self.newer.clone(),
@@ -441,6 +446,11 @@ impl Reconciler {
         done.steps.retain(|step| {
             outcomes.iter().any(|outcome| outcome.step == step.id && outcome.error.is_none())
         });
+        if observed.records.present().is_some() {
+            // Unwritten, it is tried again by the next round.
+            let www = predict::www_after(&observed, &done).cloned();
+            let _ = self.ledger.put_www(&self.ground.node, www);
+        }
         predict::remember(&mut observed, &done, now);
         if observed.memory.approved != *self.ledger.approval() {
             // What was done is approved no longer; unwritten, it is only approved for longer than needed.

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use golden::real::engine::{is, session};
-use golden::real::{Engine, Site};
+use golden::real::{Engine, Port, Site};
 
 #[test]
 fn a_node_is_told_something_else_than_its_file_says() {
@@ -62,9 +62,21 @@ fn a_pause_is_known_again_and_ends_by_itself() {
     engine.running("second");
     assert!(!engine.status().expect("it answers").paused && demo.is_alive());
 
+    // An address that is edited during a pause is not opened before it is over, whatever dies.
+    let (open, other) = (engine.listening(), Port::free());
     is(&engine.admin(&["pause"]), 0, "paused until");
+    engine.site.write("rserver.conf", &engine.site.rserver_conf(other.number()));
+    engine.wait_status("generation 3", |status| (status.generation.0 == 3).then_some(()));
+    engine.kill_9();
+    engine.restart();
+    assert_eq!(engine.listening(), open);
+    // People are let in there.
+    let _ = engine.sign_in();
     is(&engine.admin(&["resume"]), 0, "reconciling again");
-    engine.wait_status("resumed", |status| (!status.paused).then_some(()));
+    engine.wait_status("resumed", |status| {
+        let address = status.listeners.values().next()?;
+        (!status.paused && address.ends_with(&format!(":{}", other.number()))).then_some(())
+    });
 }
 
 #[test]

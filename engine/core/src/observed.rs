@@ -392,6 +392,9 @@ pub struct Records {
     /// Gateway ports, each with the session that has it.
     #[serde(with = "crate::pairs")]
     pub leases: BTreeMap<(GatewayId, u16), SessionId>,
+    /// Where this node lets people in, as it was opened last; none = it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub www: Option<ListenAddress>,
 }
 
 /// How many ends of a session are remembered.

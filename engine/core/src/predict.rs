@@ -3,6 +3,7 @@
 //! Pure; used by the forecast, by golden cases, and as the shadow that the simulated world is
 //! compared with.
 
+use crate::desired::{ListenAddress, ListenerId};
 use crate::ids::{Incarnation, Moment, SessionId};
 use crate::known::Known;
 use crate::observed::{
@@ -105,9 +106,11 @@ fn apply(world: &mut Observed, step: &Step, now: Moment) {
         Action::Listen { listener, address } => {
             world.refused.remove(address);
             world.listeners.insert(listener.clone(), Known::Present(address.clone()));
+            note_www(world, step);
         }
         Action::Unlisten { listener } => {
             world.listeners.remove(listener);
+            note_www(world, step);
         }
         Action::Lease { gateway, port, session } => records(world, |records| {
             records.leases.insert((gateway.clone(), *port), session.clone());
@@ -132,6 +135,31 @@ fn records(world: &mut Observed, change: impl FnOnce(&mut Records)) {
     if let Known::Present(records) = &mut world.records {
         change(records);
     }
+}
+
+fn note_www(world: &mut Observed, step: &Step) {
+    if let Some(www) = www_of(step) {
+        records(world, |records| records.www = www.cloned());
+    }
+}
+
+/// Where a step lets people in; none = it has nothing to do with that.
+fn www_of(step: &Step) -> Option<Option<&ListenAddress>> {
+    match &step.action {
+        Action::Listen { listener: ListenerId::Www, address } => Some(Some(address)),
+        Action::Unlisten { listener: ListenerId::Www } => Some(None),
+        _ => None,
+    }
+}
+
+/// Where people are let in once the steps that were done of a plan are, for the record: what is found open counts more than what
+/// is on record, and what is on record stays as long as nobody has closed it.
+#[must_use]
+pub fn www_after<'a>(world: &'a Observed, done: &'a Plan) -> Option<&'a ListenAddress> {
+    let open = world.listeners.get(&ListenerId::Www).and_then(Known::present);
+    let before = || world.records.present().and_then(|records| records.www.as_ref());
+    let last = done.steps.iter().rev().find_map(www_of);
+    last.unwrap_or_else(|| open.or_else(before))
 }
 
 /// Adds an end to what is remembered of a session; the oldest go.

@@ -35,7 +35,7 @@ pub const PARTS: &str = "parts of generations";
 type Reads = fn(&[u8]) -> Result<(), Bad>;
 
 /// What a key begins with (all of it, without a `/` at its end), what people call its kind, and how it is read.
-const KINDS: [(&str, &str, Reads); 13] = [
+const KINDS: [(&str, &str, Reads); 14] = [
     (keys::SITE_CURRENT, "generation in force", reads::<wire::CurrentRecord>),
     (keys::SITE_HISTORY, "generations", reads::<wire::SiteRecord>),
     (keys::SITE_PARTS, PARTS, |_| Ok(())),
@@ -49,6 +49,7 @@ const KINDS: [(&str, &str, Reads); 13] = [
     (keys::HARMED, "sessions hurt lately", reads::<wire::HarmRecord>),
     (keys::APPROVAL, "approval", reads::<wire::ApprovalRecord>),
     (keys::WINDOWS, "change windows", reads::<wire::WindowRecord>),
+    (keys::WWW, "listening nodes", reads::<wire::WwwRecord>),
 ];
 
 fn reads<T: DeserializeOwned>(bytes: &[u8]) -> Result<(), Bad> {

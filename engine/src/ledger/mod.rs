@@ -5,6 +5,7 @@
 
 mod approvals;
 pub mod audit;
+mod listening;
 mod parts;
 mod people;
 mod seal;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use engine_core::approval::Approval;
-use engine_core::desired::{Override, Request};
+use engine_core::desired::{ListenAddress, Override, Request};
 use engine_core::ids::{Generation, Moment, NodeId, SessionId};
 use engine_core::known::Known;
 use engine_core::observed::Records;
@@ -42,7 +43,7 @@ const RENEW_AFTER: Millis = Millis(5_000);
 /// Harm within this time counts together.
 const BRAKE_WINDOW: Millis = Millis(engine_core::planner::BRAKE_WINDOW_MS);
 /// What is read of the store: everything but the sets of files themselves.
-const READ: [&str; 11] = [
+const READ: [&str; 12] = [
     keys::SITE_CURRENT,
     keys::NUMBERS,
     keys::PLACEMENTS,
@@ -54,6 +55,7 @@ const READ: [&str; 11] = [
     keys::HARMED,
     keys::APPROVAL,
     keys::WINDOWS,
+    keys::WWW,
 ];
 /// The lease's name.
 const SITE_LEASE: &str = "site";
@@ -70,6 +72,7 @@ pub struct Ledger {
     /// The stored approval that is over since its set was replaced, until it is removed.
     approval_over: Option<Version>,
     windows: ChangeWindows,
+    www: BTreeMap<NodeId, ListenAddress>,
     versions: BTreeMap<String, Version>,
     last_generation: Generation,
     /// Whether every part of a stored set that was looked for was there and could be opened.
@@ -97,6 +100,7 @@ impl Ledger {
             approval: Approval::default(),
             approval_over: None,
             windows: ChangeWindows::default(),
+            www: BTreeMap::new(),
             versions: BTreeMap::new(),
             last_generation: Generation(0),
             parts_are_whole: AtomicBool::new(true),
@@ -308,6 +312,7 @@ impl Ledger {
             .collect::<Result<_, String>>()?;
         self.read_approval(&all)?;
         self.read_windows(&all)?;
+        self.read_www(&all)?;
         // A set may have been approved and not stored: its number is not given again.
         self.last_generation = self.last_generation.max(self.approval.generation);
         let current = all.iter().find(|(key, _)| key == keys::SITE_CURRENT);

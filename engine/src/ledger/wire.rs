@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use engine_core::approval::Matter;
-use engine_core::desired::{Effect, Override, Request, SessionSpec, WantedState};
+use engine_core::desired::{Effect, ListenAddress, Override, Request, SessionSpec, WantedState};
 use engine_core::ids::{Digest, Generation, Moment, NodeId, SessionId, SiteDigest};
 use engine_core::observed::{EndRecord, InForce, Placed, Terms};
 use engine_core::window::ChangeWindow;
@@ -88,6 +88,13 @@ pub(super) struct ApprovalRecord {
 pub(super) struct WindowRecord {
     #[serde(flatten)]
     pub(super) window: ChangeWindow,
+}
+
+/// Where a node lets people in.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct WwwRecord {
+    #[serde(flatten)]
+    pub(super) address: ListenAddress,
 }
 
 /// Which set of files is in force.

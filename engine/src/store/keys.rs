@@ -15,11 +15,12 @@
 //! harmed/<moment, 20 digits>/<session>  a session hurt by a change of files
 //! approval                              what a person has approved, of which generation
 //! change/<id>                           an open change window
+//! www/<node>                            where a node lets people in
 //! ```
 //!
 //! No part of a key can hold a `/`: ids and digests have none, and paths stand as hashes.
 
-use engine_core::ids::{Digest, GatewayId, Generation, Moment, SessionId};
+use engine_core::ids::{Digest, GatewayId, Generation, Moment, NodeId, SessionId};
 
 /// Who this store is.
 pub const IDENTITY: &str = "identity";
@@ -51,6 +52,15 @@ pub const APPROVAL: &str = "approval";
 
 /// Change windows.
 pub const WINDOWS: &str = "change/";
+
+/// Where nodes let people in.
+pub const WWW: &str = "www/";
+
+/// Where a node lets people in.
+#[must_use]
+pub fn www(node: &NodeId) -> String {
+    format!("{WWW}{node}")
+}
 
 /// One accepted set.
 #[must_use]

@@ -72,6 +72,7 @@ static NOTHING: Records = Records {
     ends: BTreeMap::new(),
     terms: BTreeMap::new(),
     leases: BTreeMap::new(),
+    www: None,
 };
 
 /// How many kinds of things there are to walk along.

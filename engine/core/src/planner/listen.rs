@@ -48,12 +48,21 @@ pub(super) fn close_all(input: &Input<'_>, draft: &mut Draft) {
     }
 }
 
-/// Paused: traffic goes on, also where the engine itself was started again meanwhile. What listens stays as it is.
+/// Paused: traffic goes on, also where the engine itself was started again meanwhile. What listens stays as it is, and
+/// what was open before is opened there again, wherever newer files say; those that say nowhere wait, too.
 pub(super) fn keep_open(input: &Input<'_>, draft: &mut Draft) {
-    if let Some(wanted) = &input.desired.listen
-        && !is_open(input, &ListenerId::Www)
-    {
-        bind(input, draft, ListenerId::Www, wanted, causes(input));
+    if is_open(input, &ListenerId::Www) {
+        return;
+    }
+    let before = input.observed.records.present().and_then(|records| records.www.as_ref());
+    let wanted = input.desired.listen.as_ref();
+    if let Some(address) = before.or(wanted) {
+        let because = if wanted == Some(address) {
+            causes(input)
+        } else {
+            vec![Because::Seen { what: format!("{address} was open before") }]
+        };
+        bind(input, draft, ListenerId::Www, address, because);
     }
 }
 
@@ -153,7 +162,7 @@ mod tests {
     use crate::desired::{Desired, Mode, Origins};
     use crate::ids::{Digest, Moment, SiteDigest};
     use crate::incumbent::{Found, FoundService, Service};
-    use crate::observed::Observed;
+    use crate::observed::{Observed, Records};
     use crate::planner::plan;
 
     fn found(trusted: bool, of_this_site: bool) -> Known<Arc<Found>> {
@@ -223,6 +232,12 @@ mod tests {
     fn a_pause_lets_people_in_and_nothing_else_that_holds_the_engine_does() {
         assert!(opens(|_, _| {}));
         assert!(opens(|_, observed| observed.memory.paused = true));
+        // Also where newer files do not: they wait like everything else.
+        assert!(opens(|desired, observed| {
+            observed.memory.paused = true;
+            let open = desired.listen.take();
+            observed.records = Known::Present(Records { www: open, ..Records::default() });
+        }));
         assert!(!opens(|_, observed| observed.memory.pin_lost = true));
         assert!(!opens(|_, observed| {
             observed.memory.paused = true;
