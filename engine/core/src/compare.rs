@@ -249,4 +249,57 @@ mod tests {
         let text = &found.files[0].text;
         assert!(!text.contains("hunter") && text.contains(" provider=sqlite"), "{text}");
     }
+
+    #[test]
+    fn each_place_that_differs_is_shown_with_its_lines_and_counted() {
+        let lines = |changed: &str| -> String {
+            let line =
+                |n| if n == 2 || n == 30 { format!("# {changed}\n") } else { format!("# {n}\n") };
+            (1..=40).map(line).collect()
+        };
+        let (old, new) = (lines("old"), lines("new"));
+        let found =
+            compared(&[(FileKind::RserverConf, &old)], &[(FileKind::RserverConf, &new)]).files;
+        let heads: Vec<&str> = found[0].text.lines().filter(|l| l.starts_with("@@")).collect();
+        assert_eq!(heads, ["@@ -1,5 +1,5 @@", "@@ -27,7 +27,7 @@"]);
+        assert_eq!((found[0].added, found[0].removed), (2, 2));
+    }
+
+    #[test]
+    fn where_only_the_ends_of_lines_differ_that_is_said() {
+        let conf = |text| [(FileKind::RserverConf, text)];
+        let found = compared(&conf("www-port=1\n"), &conf("www-port=1\r\n")).files;
+        assert_eq!(found[0].text, "(only the ends of lines differ)\n");
+        let found = compared(&[], &conf("")).files;
+        assert_eq!((&found[0].change, &*found[0].text), (&Change::Added, ""));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_differs_unless_it_could_not_before_for_the_same_reason() {
+        let with = |why: Option<&str>| {
+            let mut files = site(&[(FileKind::RserverConf, "www-port=1\n")]);
+            let unknown =
+                |why: &str| Known::Unknown { since: Default::default(), reason: why.into() };
+            if let Some(why) = why {
+                files.workbench.insert(FileKind::RserverConf, unknown(why));
+            }
+            files
+        };
+        for (old, new, told) in [
+            (None, Some("denied"), Some("denied")),
+            (Some("denied"), None, Some("denied")),
+            (Some("denied"), Some("torn"), Some("denied")),
+            (Some("denied"), Some("denied"), None),
+        ] {
+            let (a, b) = (with(old), with(new));
+            let (low_a, low_b) = (lower(&a, &ground()), lower(&b, &ground()));
+            let found = compare(
+                Side { name: "a", files: &a, lowered: &low_a },
+                Side { name: "b", files: &b, lowered: &low_b },
+            );
+            let change = told.map(|reason| Change::Unknown { reason: reason.to_owned() });
+            let found = found.files.first().map(|file| file.change.clone());
+            assert_eq!(found, change, "{old:?} {new:?}");
+        }
+    }
 }

@@ -170,4 +170,23 @@ mod tests {
         assert_eq!(change(|s| s.base = BasePath::Strip), ["base"]);
         assert_eq!(change(|s| s.env.insert("A".into(), EnvValue::Plain("b".into()))), ["env A"]);
     }
+
+    #[test]
+    fn each_field_is_shown_as_it_was_and_is() {
+        let base = spec();
+        let one = |f: fn(&mut LaunchSpec)| {
+            let mut to = base.clone();
+            f(&mut to);
+            let change = launch_changes(&base, &to).remove(0);
+            (change.from, change.to)
+        };
+        let row = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        assert_eq!(one(|s| s.program.exe = Some("/x".into())), row("none", "/x"));
+        assert_eq!(one(|s| s.working_dir = Some("/w".into())), row("none", "/w"));
+        let env = one(|s| {
+            s.program.env.insert("A".into(), "b".into());
+            s.program.env.insert("C".into(), "d".into());
+        });
+        assert_eq!(env, row("", "A=b C=d"));
+    }
 }

@@ -48,12 +48,6 @@ impl Plan {
     pub fn is_settled(&self) -> bool {
         self.steps.is_empty() && self.holds.iter().all(|hold| hold.kind() == HoldKind::Standing)
     }
-
-    /// The worst impact of any step.
-    #[must_use]
-    pub fn impact(&self) -> Impact {
-        self.steps.iter().map(|step| step.impact).max().unwrap_or_default()
-    }
 }
 
 /// Counts of what stays as it is.
@@ -330,5 +324,40 @@ pub fn shown(value: &EnvValue) -> String {
     match value {
         EnvValue::Plain(text) => text.clone(),
         EnvValue::Secret(_) => "(secret)".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_is_settled_once_nothing_is_done_and_nothing_passes_by_itself() {
+        let step = Step {
+            id: "retire/a".to_owned(),
+            on: On::Site,
+            action: Action::Retire { session: "a".parse().unwrap() },
+            after: Vec::new(),
+            because: Vec::new(),
+            impact: Impact::None,
+        };
+        let hold = |waiting_on| Hold {
+            resource: Resource::Site,
+            waiting_on,
+            because: Vec::new(),
+            until: None,
+            impact: Impact::None,
+            wanted: "starts".to_owned(),
+        };
+        let (stands, passes) = (hold(WaitingOn::Idle), hold(WaitingOn::Budget));
+        for (steps, holds, settled) in [
+            (vec![], vec![], true),
+            (vec![], vec![stands.clone()], true),
+            (vec![], vec![stands, passes], false),
+            (vec![step], vec![], false),
+        ] {
+            let plan = Plan { steps, holds, ..Plan::default() };
+            assert_eq!(plan.is_settled(), settled, "{plan:?}");
+        }
     }
 }

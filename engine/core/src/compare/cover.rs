@@ -137,6 +137,11 @@ fn is_directional(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::tests::{ground, site};
+    use crate::desired::lower;
+    use crate::known::Known;
+    use crate::site::{Managed, SiteFiles};
+    use grammar::source::Source;
 
     #[test]
     fn names_are_kept_and_values_covered() {
@@ -157,5 +162,64 @@ mod tests {
     #[test]
     fn a_terminal_obeys_nothing_of_it() {
         assert_eq!(printable("a\u{1b}[31mb\u{202e}c\td"), "a?[31mb?c\td");
+    }
+
+    fn shown(file: &str, files: &SiteFiles, text: &str) -> Vec<String> {
+        let lowered = lower(files, &ground());
+        let covered = Covered::of(file, Arc::from(text), &lowered.settings);
+        (0..covered.lines().len()).map(|at| covered.shown(at).to_owned()).collect()
+    }
+
+    #[test]
+    fn a_secret_of_several_lines_is_covered_to_its_end_and_nothing_else() {
+        let text = "workbench = \"demo\"\nuser = \"alice\"\n[env]\nAPI_TOKEN = \"\"\"\nhunter2\n\n\
+                    hunter3\"\"\"\nNOTE = \"\"\"\nfirst\nsecond\"\"\"\n";
+        let mut files = site(&[]);
+        let source = Source::new("/etc/wharf/sessions.d/lab.toml", text);
+        files.sessions =
+            Managed::Managed(BTreeMap::from([("lab".to_owned(), Known::Present(source))]));
+        assert_eq!(
+            shown("sessions.d/lab.toml", &files, text),
+            [
+                "workbench = \"demo\"",
+                "user = \"alice\"",
+                "[env]",
+                "API_TOKEN =(secret)",
+                "(secret)",
+                "",
+                "(secret)",
+                "NOTE = \"\"\"",
+                "first",
+                "second\"\"\"",
+            ]
+        );
+    }
+
+    #[test]
+    fn of_a_file_for_secrets_what_is_known_and_plain_remarks_are_shown() {
+        let text = "# the database of the site\nprovider=sqlite\n# pw=hunter2\n\nodd hunter2\n\
+                    ; password hunter2\n";
+        let files = site(&[(FileKind::DatabaseConf, text)]);
+        assert_eq!(
+            shown("database.conf", &files, text),
+            [
+                "# the database of the site",
+                "provider=sqlite",
+                "# pw=(secret)",
+                "",
+                "(secret)",
+                "(secret)",
+            ]
+        );
+    }
+
+    #[test]
+    fn outside_our_own_files_a_secret_ends_with_its_line() {
+        let text = "JobType: session\nEnvironment: API_KEY=hunter2\n TZ=UTC\n# a remark\n";
+        let files = site(&[(FileKind::LauncherEnv, text)]);
+        assert_eq!(
+            shown("launcher-env", &files, text),
+            ["JobType: session", "Environment: API_KEY=(secret)", " TZ=UTC", "# a remark"]
+        );
     }
 }

@@ -208,7 +208,7 @@ fn elsewhere(out: &mut Consequence, found: &Found, here: &str) {
     let known: BTreeSet<(u32, &str)> =
         found.local().iter().map(|session| (session.pid, session.user.as_str())).collect();
     for node in found.nodes.present().into_iter().flatten() {
-        let is_here = node.host == here || short(&node.host) == short(here);
+        let is_here = short(&node.host) == short(here);
         let seen_here = found.sessions.present().is_some();
         for (pid, user) in &node.sessions {
             if (is_here && seen_here) || known.contains(&(*pid, user.as_str())) {
@@ -295,5 +295,60 @@ mod tests {
         assert_eq!(of_file("repos.conf"), Incumbent::NewSession);
         assert_eq!(of_file("launcher-env"), Incumbent::Unknown);
         assert_eq!(of_file("no-such-file"), Incumbent::Unknown);
+    }
+
+    #[test]
+    fn harm_is_a_session_that_ends_or_a_restart_that_nobody_knows_the_victims_of() {
+        let fate = |ends| Fate {
+            kind: Kind::Rstudio,
+            user: "alice".to_owned(),
+            pid: 1,
+            node: None,
+            ends,
+            proven: true,
+            why: "",
+        };
+        let unknowns = || vec!["its sessions on n1: denied".to_owned()];
+        let restart = || BTreeSet::from([Service::Server]);
+        let none = Consequence::default;
+        for (consequence, harmful) in [
+            (none(), false),
+            (Consequence { restart: restart(), ..none() }, false),
+            (Consequence { unknowns: unknowns(), ..none() }, false),
+            (Consequence { restart: restart(), unknowns: unknowns(), ..none() }, true),
+            (Consequence { restart: restart(), fates: vec![fate(false)], ..none() }, false),
+            (Consequence { restart: restart(), fates: vec![fate(true)], ..none() }, true),
+        ] {
+            assert_eq!(consequence.is_harmful(), harmful, "{consequence:?}");
+        }
+    }
+
+    #[test]
+    fn a_session_is_counted_once_however_its_node_is_written() {
+        let node = |host: &str, sessions: &[(u32, &str)]| crate::incumbent::pages::NodeStatus {
+            host: host.to_owned(),
+            port: 8787,
+            address: "10.0.0.1".to_owned(),
+            load: "0, 0, 0".to_owned(),
+            sessions: sessions.iter().map(|(pid, user)| (*pid, (*user).to_owned())).collect(),
+        };
+        let nodes = vec![
+            node("n1.example.org", &[(7, "alice"), (8, "bob")]),
+            node("n2.example.org", &[(8, "bob")]),
+        ];
+        let mut found = crate::incumbent::tests::found();
+        found.nodes = Known::Present(nodes);
+        let fates = |found: &Found| -> Vec<(String, Option<String>)> {
+            let mut out = Consequence::default();
+            people(&mut out, found, "n1");
+            out.fates.into_iter().map(|fate| (fate.user, fate.node)).collect()
+        };
+        let row = |user: &str, node: Option<&str>| (user.to_owned(), node.map(str::to_owned));
+        // What runs here was looked at here.
+        assert_eq!(fates(&found), [row("bob", Some("n2.example.org"))]);
+        // Nobody could look here, so the list counts.
+        found.sessions = Known::Unknown { since: Default::default(), reason: "denied".to_owned() };
+        let all = [row("alice", None), row("bob", None), row("bob", Some("n2.example.org"))];
+        assert_eq!(fates(&found), all);
     }
 }

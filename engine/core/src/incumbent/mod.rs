@@ -237,3 +237,6 @@ pub fn nobody_looked() -> Known<Arc<Found>> {
     let reason = "nobody looked for it yet".to_owned();
     Known::Unknown { since: Moment::default(), reason }
 }
+
+#[cfg(test)]
+mod tests;

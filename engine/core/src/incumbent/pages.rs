@@ -249,6 +249,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn as_many_lines_as_may_be_are_read() {
+        let most = "n:1 - 1.1.1.1  Load: 0, 0, 0\n".repeat(MOST);
+        assert_eq!(parse_nodes(&most).map(|nodes| nodes.len()), Ok(MOST));
+    }
+
+    #[test]
+    fn a_name_that_may_not_be_shown_is_none() {
+        let longest = "x".repeat(LONGEST_NAME);
+        assert_eq!(word(&longest), Some(longest.clone()));
+        for bad in ["", "a b", "a\u{7}b", &format!("{longest}x")] {
+            assert_eq!(word(bad), None, "{bad:?}");
+        }
+        let longest = "x ".repeat(40);
+        assert_eq!(phrase(&longest), Some(longest.clone()));
+        for bad in ["", "a\u{7}b", &format!("{longest}x")] {
+            assert_eq!(phrase(bad), None, "{bad:?}");
+        }
+    }
+
     proptest::proptest! {
         /// Whatever comes is an answer or a reason, and shows no control character.
         #[test]

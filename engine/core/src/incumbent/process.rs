@@ -319,4 +319,41 @@ mod tests {
             assert_eq!(parse_stat(torn), None, "{torn}");
         }
     }
+
+    #[test]
+    fn of_the_orphans_those_are_looked_at_whose_name_may_be_a_sessions() {
+        let (all, _) = machine(&[
+            (1, 0, "systemd", ""),
+            (60, 1, "python3.12", ""),
+            (61, 1, "jupyter-lab", ""),
+            (62, 1, "node", ""),
+            (63, 1, "code-server", ""),
+            (64, 1, "positron-server", ""),
+            (65, 1, "bash", ""),
+            (66, 65, "python3.12", ""),
+        ]);
+        assert_eq!(candidates(&all).into_iter().collect::<Vec<_>>(), [60, 61, 62, 63, 64]);
+    }
+
+    #[test]
+    fn a_session_is_known_by_the_words_that_start_it() {
+        let kind_of = |args: &str| {
+            let (all, details) = machine(&[(7, 1, "python3", args)]);
+            kind(&all[&7], &details[&7])
+        };
+        for (args, is) in [
+            ("/opt/bin/jupyter-lab --no-browser", Some(Kind::Jupyterlab)),
+            ("python3 /opt/bin/jupyter-labhub", Some(Kind::Jupyterlab)),
+            ("python3 /opt/bin/jupyter lab", Some(Kind::Jupyterlab)),
+            ("python3 lab", None),
+            ("python3 /opt/bin/jupyter console", None),
+            ("jupyter-notebook", Some(Kind::JupyterNotebook)),
+            ("python3 /opt/bin/jupyter notebook", Some(Kind::JupyterNotebook)),
+            ("python3 notebook", None),
+            ("node /opt/positron-server/out/main.js", Some(Kind::Positron)),
+            ("node /opt/code-server/out/main.js", Some(Kind::VsCode)),
+        ] {
+            assert_eq!(kind_of(args), is, "{args}");
+        }
+    }
 }

@@ -88,3 +88,29 @@ impl fmt::Display for Because {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_of_a_file_names_it_and_another_names_none() {
+        let file: Arc<str> = Arc::from("rserver.conf");
+        let option = || "www-port".to_owned();
+        for (cause, names, line) in [
+            (Because::Line { file: Arc::clone(&file), line: 3, option: option() }, true, Some(3)),
+            (
+                Because::LineRemoved { file: Arc::clone(&file), line: 4, option: option() },
+                true,
+                Some(4),
+            ),
+            (Because::FileRemoved { file: Arc::clone(&file) }, true, None),
+            (Because::Seen { what: option() }, false, None),
+            (Because::Person { what: option() }, false, None),
+            (Because::Default { option: option() }, false, None),
+        ] {
+            assert_eq!(cause.file(), names.then_some(&file), "{cause:?}");
+            assert_eq!(cause.place().map(|(_, line)| line), line, "{cause:?}");
+        }
+    }
+}

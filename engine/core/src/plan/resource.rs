@@ -78,3 +78,38 @@ impl TryFrom<String> for Resource {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_resource_is_read_back_from_its_name() {
+        for name in [
+            "site",
+            "balancer",
+            "node/n1",
+            "listener/www",
+            "listener/lab/10000",
+            "gateway/lab",
+            "workbench/demo",
+            "session/a",
+            "route/a",
+        ] {
+            let read = Resource::try_from(name.to_owned());
+            assert_eq!(read.map(|resource| resource.to_string()), Ok(name.to_owned()));
+        }
+        let gateway = Resource::try_from("listener/lab/10000".to_owned());
+        assert!(matches!(gateway, Ok(Resource::Listener(ListenerId::Gateway { .. }))));
+        let www = Resource::try_from("listener/www".to_owned());
+        assert_eq!(www, Ok(Resource::Listener(ListenerId::Www)));
+    }
+
+    #[test]
+    fn what_names_no_resource_is_said_to() {
+        for bad in ["", "nodes/n1", "node/", "session/a b", "listener/lab", "listener/lab/http"] {
+            let read = Resource::try_from(bad.to_owned());
+            assert_eq!(read, Err(format!("`{bad}` names no resource")));
+        }
+    }
+}

@@ -89,3 +89,42 @@ fn node_causes(input: &Input<'_>, node: &NodeId) -> Vec<Because> {
     let found: Vec<Because> = commands.chain(found).collect();
     if found.is_empty() { vec![Because::Default { option: "weight".to_owned() }] } else { found }
 }
+
+#[cfg(test)]
+mod tests {
+    use grammar::source::Source;
+
+    use super::*;
+    use crate::check::tests::{ground, site};
+    use crate::desired::{NodeTold, lower};
+    use crate::ids::Moment;
+    use crate::observed::Observed;
+    use crate::site::Managed;
+
+    #[test]
+    fn a_command_hides_the_lines_that_it_is_against_and_no_other() {
+        let text = "weight = 3\nschedulable = true\n";
+        let source = Source::new("/etc/wharf/nodes.d/n1.toml", text);
+        let mut files = site(&[]);
+        files.nodes = Managed::Managed(BTreeMap::from([("n1".to_owned(), Known::Present(source))]));
+        let node: NodeId = "n1".parse().expect("a node");
+        let causes = |told: NodeTold| -> Vec<String> {
+            let mut lowered = lower(&files, &ground());
+            lowered.desired.nodes_told.insert(node.clone(), told);
+            let observed = Observed::empty(node.clone());
+            let (desired, origins) = (&lowered.desired, &lowered.origins);
+            let input = Input { desired, origins, observed: &observed, now: Moment(0) };
+            node_causes(&input, &node).iter().map(ToString::to_string).collect()
+        };
+        let weight = || Some((5, "weight-n1 by root".to_owned()));
+        let cordon = || Some((false, false, "cordon-n1 by root".to_owned()));
+        let (w, s) = ("nodes.d/n1.toml:1", "nodes.d/n1.toml:2");
+        assert_eq!(causes(NodeTold::default()), [w, s]);
+        let told = NodeTold { weight: weight(), ..NodeTold::default() };
+        assert_eq!(causes(told), ["weight-n1 by root", s]);
+        let told = NodeTold { new_sessions: cordon(), ..NodeTold::default() };
+        assert_eq!(causes(told), ["cordon-n1 by root", w]);
+        let told = NodeTold { weight: weight(), new_sessions: cordon() };
+        assert_eq!(causes(told), ["weight-n1 by root", "cordon-n1 by root"]);
+    }
+}

@@ -157,7 +157,7 @@ fn bits_below_one(hash: u64) -> u64 {
             mantissa >>= 1;
         }
     }
-    (64 << 16) - ((whole << 16) | fraction)
+    (64 << 16) - ((whole << 16) + fraction)
 }
 
 #[cfg(test)]

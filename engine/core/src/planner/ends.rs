@@ -75,6 +75,7 @@ mod tests {
     use crate::observed::{Observed, Placed, Records};
     use crate::plan::RouteSpec;
     use crate::planner::found::Walk;
+    use crate::planner::tests::{session_spec, started};
 
     /// What vanished of a session that is routed to its first start and placed as given.
     fn vanished_with(n: u32, node: &str) -> Option<u32> {
@@ -110,5 +111,51 @@ mod tests {
         // A newer intent was not carried out yet, and what is elsewhere is for its own node to tell.
         assert_eq!(vanished_with(2, "n1"), None);
         assert_eq!(vanished_with(1, "n2"), None);
+    }
+
+    /// What is written of a start of the time 10 that ended at 30, where `last` was written before.
+    fn written(asked: bool, last: Option<(i64, bool)>) -> String {
+        let incarnation = Incarnation::new("a".parse().expect("a session id"), 1);
+        let record = |(at, asked): (i64, bool)| EndRecord {
+            at: Moment(at),
+            failed: !asked,
+            asked,
+            how: "as written".to_owned(),
+            of: None,
+            never_ran: false,
+        };
+        let mut records = Records::default();
+        let ends = last.into_iter().map(record).collect();
+        records.ends.insert(incarnation.session.clone(), ends);
+        let mut observed = Observed::empty("n1".parse().expect("a node"));
+        observed.records = Known::Present(records);
+        let exit = Exit {
+            at: Moment(30),
+            code: Some(0),
+            signal: None,
+            asked,
+            failure: String::new(),
+            never_ran: false,
+        };
+        let found = started(&session_spec("a", "alice"), Moment(10));
+        let (desired, origins) = (Desired::default(), Origins::default());
+        let input =
+            Input { desired: &desired, origins: &origins, observed: &observed, now: Moment(40) };
+        let mut draft = Draft::default();
+        forget(&input, &mut draft, &incarnation, &found, &exit);
+        match draft.plan.steps.remove(0).action {
+            Action::Forget { end, .. } => end.how,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_failure_that_was_written_when_a_start_was_told_to_end_is_its_end() {
+        assert_eq!(written(true, Some((20, false))), "as written");
+        // Nothing was written, or it is of an earlier start, or another kind of end.
+        assert_eq!(written(true, None), "exit code 0");
+        assert_eq!(written(true, Some((5, false))), "exit code 0");
+        assert_eq!(written(true, Some((20, true))), "exit code 0");
+        assert_eq!(written(false, Some((20, false))), "exit code 0");
     }
 }

@@ -291,3 +291,36 @@ fn close(
     let because = if gone { because } else { seen(format!("port {port} is not leased")) };
     listen::unlisten(input, draft, listener, because);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leased_port_suits_whose_gateway_number_and_range_are_still_those_asked_for() {
+        let id = |name: &str| -> GatewayId { name.parse().expect("a gateway") };
+        let gateway = GatewaySpec {
+            ip: [0, 0, 0, 0].into(),
+            first_port: 10_000,
+            last_port: 10_009,
+            public_address: None,
+            sign_in: true,
+            allow_from: Vec::new(),
+            disconnect_on_removal: false,
+        };
+        for (of, wanted, port, stays) in [
+            ("lab", None, 10_000, true),
+            ("lab", None, 10_009, true),
+            ("lab", None, 10_010, false),
+            ("lab", Some(10_003), 10_003, true),
+            ("lab", Some(10_003), 10_004, false),
+            ("lab", Some(9_999), 9_999, false),
+            ("other", None, 10_000, false),
+            ("other", Some(10_003), 10_003, false),
+        ] {
+            let publish = Publish { gateway: id("lab"), port: wanted };
+            let suits = suits(&publish, &id(of), port, &gateway);
+            assert_eq!(suits, stays, "{of} {wanted:?} {port}");
+        }
+    }
+}

@@ -252,4 +252,47 @@ mod tests {
             observed.in_force.digest = None;
         }));
     }
+
+    #[test]
+    fn where_files_let_nothing_listen_only_what_is_open_is_closed() {
+        let open = Known::Present(ListenAddress { ip: [127, 0, 0, 1].into(), port: 8787 });
+        let unknown = Known::Unknown { since: Moment(0), reason: String::new() };
+        for (seen, closes) in [
+            (None, false),
+            (Some(Known::Absent), false),
+            (Some(unknown), false),
+            (Some(open), true),
+        ] {
+            let desired = Desired { mode: Mode::Beside, listen: None, ..Desired::default() };
+            let mut observed = Observed::empty("n1".parse().expect("a node"));
+            observed.in_force.digest = Some(SiteDigest(Digest::of(b"")));
+            observed.listeners.extend(seen.map(|seen| (ListenerId::Www, seen)));
+            let origins = Origins::default();
+            let input =
+                Input { desired: &desired, origins: &origins, observed: &observed, now: Moment(0) };
+            let steps = plan(&input).steps;
+            let closed = steps.iter().any(|step| matches!(step.action, Action::Unlisten { .. }));
+            assert_eq!(closed, closes, "{:?}", observed.listeners);
+        }
+    }
+
+    #[test]
+    fn observing_closes_what_is_open_unless_a_person_or_a_lost_pin_holds_the_engine() {
+        let closes = |change: fn(&mut Observed)| {
+            let desired = Desired { mode: Mode::Observe, ..Desired::default() };
+            let mut observed = Observed::empty("n1".parse().expect("a node"));
+            observed.in_force.digest = Some(SiteDigest(Digest::of(b"")));
+            let open = ListenAddress { ip: [127, 0, 0, 1].into(), port: 8787 };
+            observed.listeners.insert(ListenerId::Www, Known::Present(open));
+            change(&mut observed);
+            let origins = Origins::default();
+            let input =
+                Input { desired: &desired, origins: &origins, observed: &observed, now: Moment(0) };
+            !plan(&input).steps.is_empty()
+        };
+        assert!(closes(|_| {}));
+        assert!(!closes(|observed| observed.memory.paused = true));
+        assert!(!closes(|observed| observed.memory.pin_lost = true));
+        assert!(!closes(|observed| observed.in_force.digest = None));
+    }
 }

@@ -175,3 +175,6 @@ impl Draft {
 fn seen(what: impl Into<String>) -> Vec<Because> {
     vec![Because::Seen { what: what.into() }]
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -142,3 +142,84 @@ fn route_to(
         workbench: found.launch.workbench.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::desired::{BasePath, Launch, LaunchSpec};
+    use crate::ids::Moment;
+    use crate::planner::tests::{session_spec, started};
+
+    type OfLaunch = fn(&mut LaunchSpec);
+
+    /// A session that runs as asked for, with the route that leads to it.
+    fn routed() -> (RouteSpec, IncarnationSeen, SessionSpec) {
+        let mut spec = session_spec("a", "alice");
+        spec.access.owner = Some(spec.launch.user.clone());
+        let found = IncarnationSeen { socket: "s".to_owned(), ..started(&spec, Moment(10)) };
+        let route = route_to(&Incarnation::new(spec.id.clone(), 1), &found, Some(&spec), None);
+        (route, found, spec)
+    }
+
+    #[test]
+    fn a_route_leads_to_a_session_while_all_that_makes_it_is_the_same() {
+        let (route, found, spec) = routed();
+        assert!(leads_to(&route, &found, Some(&spec)));
+        // Nobody asks for it any more: it leads where it did.
+        assert!(leads_to(&route, &found, None));
+    }
+
+    #[test]
+    fn another_process_than_the_one_that_a_route_leads_to_needs_another_route() {
+        type Change = fn(&mut IncarnationSeen);
+        let launch = |found: &mut IncarnationSeen, change: OfLaunch| {
+            found.launch = Launch::with(&found.launch, change);
+        };
+        let changes: [(&str, Change); 6] = [
+            ("socket-dir", |found| found.socket_dir.push('x')),
+            ("socket", |found| found.socket.push('x')),
+            ("uid", |found| found.uid += 1),
+            ("ready", |found| found.phase = Phase::Starting),
+            ("pid", |found| found.pid = Some(7)),
+            ("terms", |found| found.kept = false),
+        ];
+        for (what, change) in changes {
+            let (route, mut found, spec) = routed();
+            change(&mut found);
+            let same = matches!(what, "pid" | "terms");
+            assert_eq!(leads_to(&route, &found, Some(&spec)), same, "{what}");
+            assert_eq!(leads_to(&route, &found, None), same, "{what}");
+        }
+        let changes: [(&str, OfLaunch); 2] = [
+            ("base", |launch| launch.base = BasePath::Strip),
+            ("workbench", |launch| launch.workbench = "other".parse().expect("a workbench")),
+        ];
+        for (what, change) in changes {
+            let (route, mut found, spec) = routed();
+            launch(&mut found, change);
+            assert!(!leads_to(&route, &found, Some(&spec)), "{what}");
+        }
+    }
+
+    #[test]
+    fn who_may_use_a_session_and_what_it_is_called_are_its_files_to_say() {
+        type Change<'a> = &'a dyn Fn(&mut SessionSpec);
+        let user = || "bob".parse().expect("an account");
+        let changes: [(&str, Change<'_>); 5] = [
+            ("owner", &|spec| spec.access.owner = None),
+            ("users", &|spec| spec.access.users.extend([user()])),
+            ("groups", &|spec| spec.access.groups.extend(["staff".to_owned()])),
+            ("admins", &|spec| spec.access.admins.extend([user()])),
+            ("name", &|spec| spec.display_name.push('x')),
+        ];
+        for (what, change) in changes {
+            let (route, found, mut spec) = routed();
+            change(&mut spec);
+            assert!(!leads_to(&route, &found, Some(&spec)), "{what}");
+        }
+        // What runs is the account's that it runs as, whatever files ask for by now.
+        let (route, found, mut spec) = routed();
+        spec.access.owner = Some(user());
+        assert!(leads_to(&route, &found, Some(&spec)));
+    }
+}

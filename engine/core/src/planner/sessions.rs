@@ -239,8 +239,10 @@ fn await_ready(
     let how = format!("did not answer in {}", Millis(spec.health.start_timeout_ms));
     let because = seen(format!("{incarnation} {how}"));
     let ends = input.observed.records.present().map(|records| records.ends.get(&spec.id));
+    // An end that was asked for is of an earlier start, however soon after it this one began.
     let unwritten = ends.is_some_and(|ends| {
-        ends.and_then(|ends| ends.last()).is_none_or(|end| end.at < found.started_at)
+        let last = ends.and_then(|ends| ends.last());
+        last.is_none_or(|end| end.asked || end.at < found.started_at)
     });
     if unwritten {
         let of = Some(found.digest);
@@ -393,4 +395,50 @@ pub(super) fn session(id: &SessionId) -> Resource {
 
 pub(super) fn on_here(input: &Input<'_>) -> On {
     On::Node(input.observed.node.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::desired::{Desired, Origins};
+    use crate::ids::Moment;
+    use crate::known::Known;
+    use crate::observed::{Observed, Records};
+    use crate::planner::tests::{session_spec, started};
+
+    /// What is done with a start of the time 10 that does not answer until 40, where `last` was written before.
+    fn never_ready(last: Option<(i64, bool)>) -> Vec<String> {
+        let mut spec = session_spec("a", "alice");
+        spec.health.start_timeout_ms = 30;
+        let record = |(at, asked): (i64, bool)| EndRecord {
+            at: Moment(at),
+            failed: !asked,
+            asked,
+            how: String::new(),
+            of: None,
+            never_ran: false,
+        };
+        let mut records = Records::default();
+        records.ends.insert(spec.id.clone(), last.into_iter().map(record).collect());
+        let mut observed = Observed::empty("n1".parse().expect("a node"));
+        observed.records = Known::Present(records);
+        let (desired, origins) = (Desired::default(), Origins::default());
+        let input =
+            Input { desired: &desired, origins: &origins, observed: &observed, now: Moment(40) };
+        let mut draft = Draft::default();
+        let incarnation = Incarnation::new(spec.id.clone(), 2);
+        await_ready(&input, &mut draft, &spec, &incarnation, &started(&spec, Moment(10)));
+        draft.plan.steps.into_iter().map(|step| step.id).collect()
+    }
+
+    #[test]
+    fn a_start_that_never_answers_is_a_failure_that_is_written_down_once() {
+        let both = ["record-end/a#2", "end/a#2"];
+        assert_eq!(never_ready(None), both);
+        assert_eq!(never_ready(Some((9, false))), both);
+        assert_eq!(never_ready(Some((10, false))), ["end/a#2"]);
+        assert_eq!(never_ready(Some((40, false))), ["end/a#2"]);
+        // The start before it was told to end, in the very moment in which this one began.
+        assert_eq!(never_ready(Some((10, true))), both);
+    }
 }

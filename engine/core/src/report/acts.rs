@@ -117,3 +117,60 @@ fn delays(forecast: &Forecast) -> BTreeMap<Resource, Moment> {
     let delayed = holds.filter(|hold| hold.waiting_on == WaitingOn::HarmDelay);
     delayed.filter_map(|hold| Some((hold.resource.clone(), hold.until?))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Because, On};
+    use crate::report::tests::{act, session};
+
+    fn gateway(ports: usize) -> Act {
+        let ports: Vec<String> = (0..ports).map(|n| format!("port 1000{n} -> s{n}")).collect();
+        let what = ports.join(PORTS);
+        Act { what, ..act(Resource::Gateway("lab".parse().unwrap()), Mark::Change) }
+    }
+
+    #[test]
+    fn of_a_gateways_ports_four_are_told_and_the_rest_counted() {
+        let shortened = |ports| {
+            let mut act = gateway(ports);
+            shorten(&mut act);
+            act.what
+        };
+        assert_eq!(shortened(4), gateway(4).what);
+        assert_eq!(shortened(6), gateway(4).what + ", and 2 more");
+        let mut other = Act { resource: session("a"), ..gateway(6) };
+        shorten(&mut other);
+        assert_eq!(other.what, gateway(6).what);
+    }
+
+    fn step(id: &str, impact: Impact, line: u32) -> Step {
+        let because = vec![Because::Line { file: "f".into(), line, option: String::new() }];
+        let action = Action::Retire { session: "a".parse().unwrap() };
+        Step { id: id.to_owned(), on: On::Site, action, after: Vec::new(), because, impact }
+    }
+
+    /// What is told of a resource after these steps, each with its mark.
+    fn told(resource: Resource, steps: &[(&str, Mark, Impact)]) -> (Mark, Impact, String) {
+        let mut all = Act { what: String::new(), ..act(resource, steps[0].1) };
+        for ((id, mark, impact), line) in steps.iter().zip(1..) {
+            absorb(&mut all, *mark, "more", &step(id, *impact, line));
+        }
+        let because: Vec<String> = all.because.iter().map(ToString::to_string).collect();
+        (all.mark, all.impact, because.join(" "))
+    }
+
+    #[test]
+    fn the_causes_of_all_steps_are_named_but_those_of_the_start_behind_an_end() {
+        let lab = || Resource::Gateway("lab".parse().unwrap());
+        let lease = |id| (id, Mark::Change, Impact::None);
+        let two = told(lab(), &[lease("lease/lab/1"), lease("lease/lab/2")]);
+        assert_eq!(two, (Mark::Change, Impact::None, "f:1 f:2".to_owned()));
+        let end = ("end/a#1", Mark::End, Impact::Restarted);
+        let start = ("start/a#2", Mark::Start, Impact::None);
+        let restart = told(session("a"), &[end, start]);
+        assert_eq!(restart, (Mark::Restart, Impact::Restarted, "f:1".to_owned()));
+        let graver = told(session("a"), &[start, ("end/a#2", Mark::End, Impact::Ended)]);
+        assert_eq!(graver, (Mark::End, Impact::Ended, "f:2".to_owned()));
+    }
+}

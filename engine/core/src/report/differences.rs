@@ -65,3 +65,56 @@ pub fn render(found: &Comparison, style: &Style<'_>) -> String {
     );
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::FileChange;
+    use crate::report::tests::{STYLE, option};
+    use crate::settings::Takes;
+
+    fn change(file: &str, change: Change, added: usize, removed: usize) -> FileChange {
+        let text = "@@ -1 +1 @@\n-a\n+b\n".to_owned();
+        FileChange { file: file.to_owned(), change, added, removed, text }
+    }
+
+    fn found(files: Vec<FileChange>) -> Comparison {
+        let options = files.iter().map(|_| option(Takes::Live)).collect();
+        Comparison { from: "generation 4".to_owned(), to: "on disk".to_owned(), options, files }
+    }
+
+    #[test]
+    fn each_file_has_its_head_and_all_are_counted() {
+        let reason = "denied".to_owned();
+        let text = render(
+            &found(vec![
+                change("a", Change::Added, 2, 0),
+                change("b", Change::Removed, 0, 3),
+                change("c", Change::Edited, 4, 5),
+                change("d", Change::Unknown { reason }, 0, 0),
+            ]),
+            &STYLE,
+        );
+        for head in [
+            "\n--- a   (not there: generation 4)\n+++ a   (on disk)\n@@ -1 +1 @@\n-a\n+b\n\n",
+            "\n--- b   (generation 4)\n+++ b   (not there: on disk)\n@@",
+            "\n--- c   (generation 4)\n+++ c   (on disk)\n@@",
+            "\nd: cannot be compared: denied\n\n4 options in 4 files: 6 added, 8 removed.\n",
+        ] {
+            assert!(text.contains(head), "{head}: {text}");
+        }
+        assert!(text.starts_with("  rserver.conf:1   www-port   8787 -> 8443   live\n"), "{text}");
+    }
+
+    #[test]
+    fn where_nothing_differs_nothing_is_written_and_the_object_says_so() {
+        assert_eq!(render(&found(Vec::new()), &STYLE), "");
+        let object = |found| -> serde_json::Value {
+            serde_json::from_str(&json(&found)).expect("it is an object")
+        };
+        assert_eq!(object(found(Vec::new()))["same"], true);
+        let differs = object(found(vec![change("a", Change::Edited, 1, 1)]));
+        assert_eq!(differs["same"], false);
+        assert_eq!(differs["files"][0]["change"]["how"], "edited");
+    }
+}

@@ -405,4 +405,84 @@ mod tests {
         assert_eq!(cell("a|b"), "`a\\|b`");
         assert_eq!(escaped("<b> *x*"), "\\<b\\> \\*x\\*");
     }
+
+    use crate::desired::Desired;
+    use crate::ids::Moment;
+    use crate::incumbent::Service;
+    use crate::incumbent::behind::Behind;
+    use crate::report::tests::{STYLE, held, option, outdated, quiet, session, world};
+    use crate::settings::{Settings, Takes};
+
+    #[test]
+    fn code_keeps_a_blank_from_a_sign_at_either_end() {
+        assert_eq!(code("`a"), "`` `a ``");
+        assert_eq!(code("a`"), "`` a` ``");
+    }
+
+    #[test]
+    fn who_is_behind_a_cause_is_told_with_people_only() {
+        let person = Because::Person { what: "stop-a by root".to_owned() };
+        let seen = Because::Seen { what: "alice is gone".to_owned() };
+        let file = Because::FileRemoved { file: "sessions.d/a.toml".into() };
+        for (cause, without, with) in [
+            (person, "a person's command", "stop-a by root"),
+            (seen, "what was observed", "alice is gone"),
+            (file, "sessions.d/a.toml (removed)", "sessions.d/a.toml (removed)"),
+        ] {
+            assert_eq!(cause_of(&cause, false), without);
+            assert_eq!(cause_of(&cause, true), with);
+        }
+    }
+
+    #[test]
+    fn of_many_sessions_twelve_are_named_and_the_rest_counted() {
+        let text = |n: u32| {
+            let held = (10..10 + n).map(|n| held(session(&format!("s{n}")), Vec::new())).collect();
+            render(&Report { held, ..quiet() }, true, &STYLE)
+        };
+        assert!(text(12).contains("s20, s21\n"), "{}", text(12));
+        assert!(text(14).contains("s20, s21, +2\n"), "{}", text(14));
+    }
+
+    #[test]
+    fn sessions_that_run_as_once_asked_are_counted_by_what_differs() {
+        let cause = |line| Because::Line { file: "f".into(), line, option: String::new() };
+        let mut all: Vec<Outdated> =
+            (10..24).map(|n| outdated(&format!("s{n}"), "demo", &["env TZ"])).collect();
+        all.iter_mut().zip(1..).for_each(|(one, line)| one.because.push(cause(line)));
+        all.push(outdated("t1", "rstudio", &["env TZ"]));
+        all.push(outdated("t2", "rstudio", &["env TZ", "user"]));
+        let report = Report { outdated: all, ..quiet() };
+        let row = "- 15 sessions (14 demo, 1 rstudio): TZ; because `f:1`, `f:2`, `f:3`, `f:4`, \
+                   `f:5`, `f:6`, ...\n";
+        let text = render(&report, false, &STYLE);
+        assert!(
+            text.contains("\n#### Outdated: they keep running with what they have\n\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains(row) && text.contains("- 1 session (1 rstudio): TZ, user\n"),
+            "{text}"
+        );
+        assert!(!text.contains("s10") && !text.contains("t2"), "{text}");
+        let text = render(&report, true, &STYLE);
+        assert!(text.contains("TZ - s10, s11") && text.contains("s20, s21, +3; because"), "{text}");
+        assert!(text.contains("TZ, user - t2\n"), "{text}");
+        assert!(!render(&quiet(), true, &STYLE).contains("Outdated"));
+    }
+
+    #[test]
+    fn what_the_product_has_not_taken_up_is_listed_for_each_service() {
+        let mut report = quiet();
+        let desired = Desired { mode: crate::desired::Mode::Observe, ..Desired::default() };
+        let mut plan =
+            IncumbentPlan::new(&report, None, &Settings::default(), &desired, &world()).unwrap();
+        let options = vec![option(Takes::Live)];
+        plan.behind.push(Behind { service: Service::Server, since: Moment(0), options });
+        report.incumbent = Some(Box::new(plan));
+        let text = render(&report, false, &STYLE);
+        let list = "\n#### Not taken up yet by rstudio-server\n\n\
+                    - `rserver.conf:1` `www-port` `8787 -> 8443`\n";
+        assert!(text.contains(list), "{text}");
+    }
 }

@@ -204,6 +204,14 @@ pub struct Summary {
     pub warnings: usize,
 }
 
+impl Summary {
+    /// Sessions that are hurt, however.
+    #[must_use]
+    pub fn hurt(&self) -> usize {
+        self.end + self.restart + self.moved + self.suspend
+    }
+}
+
 impl Report {
     /// Makes the report of a forecast.
     #[must_use]
@@ -429,3 +437,6 @@ fn inert(desired: &Desired, observed: &Observed) -> Option<String> {
         (false, paused_by_person) => paused_by_person.then(|| paused.to_owned()),
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

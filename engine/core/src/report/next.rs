@@ -80,3 +80,52 @@ fn described(candidate: &Candidate, method: BalancerMethod) -> String {
     };
     format!("{node} ({measure}, weight {weight})")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::desired::NodeSpec;
+    use crate::ids::Incarnation;
+    use crate::observed::{IncarnationSeen, Phase};
+    use crate::planner::tests::{session_spec, started};
+    use crate::report::tests::world;
+
+    fn told(spec: NodeSpec, change: impl Fn(&mut IncarnationSeen)) -> Option<String> {
+        let mut observed = world();
+        for id in ["a", "b"] {
+            let mut seen = started(&session_spec(id, "alice"), Moment(0));
+            change(&mut seen);
+            let incarnation = Incarnation::new(id.parse().unwrap(), 1);
+            observed.incarnations.insert(incarnation, Known::Present(seen));
+        }
+        let mut desired = Desired::default();
+        desired.nodes.things.insert(observed.node.clone(), Known::Present(spec.into()));
+        node(&observed.node.clone(), &desired, &observed)
+    }
+
+    #[test]
+    fn who_stays_on_a_node_that_takes_no_more_is_told() {
+        let draining = || NodeSpec { draining: true, ..NodeSpec::default() };
+        let cordoned = || NodeSpec { schedulable: false, ..NodeSpec::default() };
+        let none = "; no node takes new sessions after this";
+        let two = "2 sessions run there and stay until they end";
+        assert_eq!(told(NodeSpec::default(), |_| {}), None);
+        assert_eq!(
+            told(NodeSpec { weight: 0, ..NodeSpec::default() }, |_| {}),
+            Some(format!("{two}{none}"))
+        );
+        assert_eq!(told(cordoned(), |_| {}), Some(format!("{two}{none}")));
+        assert_eq!(told(draining(), |_| {}), Some(format!("{two}; this version moves none{none}")));
+    }
+
+    #[test]
+    fn only_sessions_of_the_site_that_live_on_the_node_stay_there() {
+        let draining = |change: fn(&mut IncarnationSeen)| {
+            told(NodeSpec { draining: true, ..NodeSpec::default() }, change)
+        };
+        let none = Some("no session runs there; no node takes new sessions after this".to_owned());
+        assert_eq!(draining(|seen| seen.ours = false), none);
+        assert_eq!(draining(|seen| seen.node = "n2".parse().unwrap()), none);
+        assert_eq!(draining(|seen| seen.phase = Phase::Exited(Default::default())), none);
+    }
+}

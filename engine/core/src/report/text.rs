@@ -211,7 +211,7 @@ fn acts(out: &mut String, report: &Report, style: &Style<'_>) {
 }
 
 fn stays(out: &mut String, report: &Report, summary: &Summary) {
-    let harmless = summary.end + summary.restart + summary.moved + summary.suspend == 0;
+    let harmless = summary.hurt() == 0;
     if report.untouched == 0 {
         return;
     }

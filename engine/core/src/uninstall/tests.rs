@@ -218,3 +218,21 @@ fn where_nothing_is_nothing_is_to_be_done() {
     let none = plan(&Installed::default());
     assert!(none.commands.is_empty() && none.stays.is_empty() && none.ends.is_empty());
 }
+
+#[test]
+fn a_path_that_a_shell_would_take_apart_is_quoted() {
+    let remove = |state: &str| {
+        let found = Installed { state: Some(state.to_owned()), ..serving() };
+        typed(&found).remove(5)
+    };
+    for (state, command) in [
+        ("/srv/wharf-1.0_a@b", "rm -r /srv/wharf-1.0_a@b"),
+        ("/srv/my state", "rm -r '/srv/my state'"),
+        ("/srv/$(reboot)", "rm -r '/srv/$(reboot)'"),
+        ("/srv/it's", "rm -r '/srv/it'\\''s'"),
+        ("-rf", "rm -r '-rf'"),
+        ("", "rm -r ''"),
+    ] {
+        assert_eq!(remove(state), command);
+    }
+}

@@ -189,4 +189,72 @@ mod tests {
         let found = grammar::own::read_wharf(&Source::new("wharf.toml", wharf(Some(text))));
         assert_eq!(found.own.unwrap().value.mode, Some(grammar::own::wharf::Mode::Serve));
     }
+
+    use crate::check::tests::{ground, site};
+    use crate::observed::{UserSeen, WorkbenchSeen};
+    use crate::site::Managed;
+    use grammar::source::FileKind;
+
+    type Texts<'a> = &'a [(&'a str, &'a str)];
+
+    /// What serving this would mean, where these files of sessions are there before and after.
+    fn served(before: Texts<'_>, after: Texts<'_>, then: &[(FileKind, &str)]) -> Serving {
+        let files = |sessions: Texts<'_>, of_workbench: &[(FileKind, &str)]| {
+            let mut files = site(of_workbench);
+            let file = |(id, text): &(&str, &str)| {
+                let source = Source::new(format!("/etc/wharf/sessions.d/{id}.toml"), *text);
+                ((*id).to_owned(), Known::Present(source))
+            };
+            files.sessions = Managed::Managed(sessions.iter().map(file).collect());
+            files
+        };
+        serving(&files(before, &[]), &files(after, then), &ground(), &world(), Moment(0))
+    }
+
+    /// A machine with one program and one account.
+    fn world() -> Observed {
+        let mut observed = Observed::empty("n1".parse().unwrap());
+        let demo = WorkbenchSeen::works("/usr/bin/demo".to_owned(), String::new());
+        let demo = Known::Present(demo);
+        observed.workbenches.insert("demo".parse().unwrap(), demo);
+        let alice = UserSeen {
+            uid: 1001,
+            gid: 1001,
+            home: "/home/alice".to_owned(),
+            shell: "/bin/bash".to_owned(),
+            reachable: true,
+        };
+        observed.users.insert("alice".parse().unwrap(), Known::Present(alice));
+        observed
+    }
+
+    #[test]
+    fn only_harm_that_the_edit_itself_brings_waits_for_its_time() {
+        let (a, b) = (("a", "workbench = \"demo\"\n"), ("b", "workbench = \"demo\"\n"));
+        let later = |before: Texts<'_>, after: Texts<'_>| match served(before, after, &[]) {
+            Serving::Accepted { later, .. } => later,
+            refused @ Serving::Refused { .. } => panic!("{refused:?}"),
+        };
+        assert_eq!(later(&[a, b], &[a]), 1);
+        // What waits without harm, as for a program that is not there.
+        assert_eq!(later(&[a], &[a, ("c", "workbench = \"rstudio\"\n")]), 0);
+    }
+
+    #[test]
+    fn what_refuses_a_set_is_an_error_of_the_whole_and_no_slip_or_fault_of_one_thing() {
+        let then = [
+            (FileKind::DatabaseConf, "prvoider=sqlite\n"),
+            (FileKind::RserverConf, "auth-required-user-group=staff\n"),
+        ];
+        let broken = ("a", "workbnech = \"demo\"\n");
+        match served(&[], &[broken], &then) {
+            Serving::Refused { first, errors } => {
+                assert!(first.starts_with("WH0401 rserver.conf: "), "{first}");
+                assert_eq!(errors, 1, "{first}");
+            }
+            accepted @ Serving::Accepted { .. } => panic!("{accepted:?}"),
+        }
+        // Those alone are no reason.
+        assert!(matches!(served(&[], &[broken], &then[..1]), Serving::Accepted { .. }));
+    }
 }

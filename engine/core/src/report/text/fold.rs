@@ -62,4 +62,11 @@ mod tests {
         let word = "x".repeat(120);
         assert_eq!(folded(&format!("a {word}")), format!("  | a\n      {word}\n"));
     }
+
+    #[test]
+    fn a_line_of_the_whole_width_is_one_line() {
+        let word = "x".repeat(WIDTH - "  | a ".len());
+        assert_eq!(folded(&format!("a {word}")), format!("  | a {word}\n"));
+        assert_eq!(folded(&format!("a {word}x")), format!("  | a\n      {word}x\n"));
+    }
 }

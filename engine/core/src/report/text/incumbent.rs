@@ -269,7 +269,7 @@ pub(in crate::report) fn with_wharf(serving: &Serving) -> String {
             let _ = writeln!(out, "  {first}{more}");
         }
         Serving::Accepted { summary, later, next_start, no_effect } => {
-            let hurt = summary.end + summary.restart + summary.moved + summary.suspend;
+            let hurt = summary.hurt();
             if hurt == 0 && *later > 0 {
                 let things = count(*later, "session");
                 let _ = writeln!(
@@ -300,4 +300,103 @@ pub(in crate::report) fn with_wharf(serving: &Serving) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::desired::{Desired, Mode};
+    use crate::ids::Moment;
+    use crate::incumbent::behind::Behind;
+    use crate::incumbent::consequence::Fate;
+    use crate::incumbent::{Kind, Service};
+    use crate::report::tests::{STYLE, option, quiet, world};
+    use crate::settings::{Settings, Takes};
+
+    fn plan(mode: Mode) -> IncumbentPlan {
+        let desired = Desired { mode, ..Desired::default() };
+        let settings = Settings::default();
+        IncumbentPlan::new(&quiet(), Some(&settings), &settings, &desired, &world()).unwrap()
+    }
+
+    #[test]
+    fn beside_the_product_an_edit_that_it_does_not_read_is_not_spoken_of() {
+        let text = |musts| {
+            let mut plan = plan(Mode::Beside);
+            plan.consequence.musts = musts;
+            let mut out = String::new();
+            let report = Report { incumbent: Some(Box::new(plan)), ..quiet() };
+            beside(&mut out, &report, &STYLE);
+            out
+        };
+        assert_eq!(text(vec![None]), "");
+        let new = vec![Some(catalogue::Incumbent::NewSession)];
+        assert!(text(new).starts_with("What Workbench must do for this: nothing"));
+    }
+
+    #[test]
+    fn of_many_options_that_were_not_taken_up_twelve_are_shown_and_the_rest_counted() {
+        let lines = |n: usize| {
+            let mut plan = plan(Mode::Observe);
+            let options = (0..n).map(|_| option(Takes::Live)).collect();
+            plan.behind.push(Behind { service: Service::Server, since: Moment(7), options });
+            let mut out = String::new();
+            not_taken_up(&mut out, &plan, &STYLE);
+            (
+                out.matches("www-port").count(),
+                out.contains("and"),
+                out.contains("  |  and 2 more\n"),
+            )
+        };
+        assert_eq!(lines(12), (12, false, false));
+        assert_eq!(lines(14), (12, true, true));
+    }
+
+    #[test]
+    fn of_many_nodes_eight_are_named_and_the_rest_counted() {
+        let on = |n: usize| on_nodes(&(1..=n).map(|n| format!("n{n}")).collect::<Vec<_>>());
+        assert_eq!(on(8), " on n1, n2, n3, n4, n5, n6, n7, n8");
+        assert_eq!(on(10), " on n1, n2, n3, n4, n5, n6, n7, n8, +2");
+    }
+
+    #[test]
+    fn of_many_people_six_are_named_those_with_most_sessions_first() {
+        let fate = |user: &str| Fate {
+            kind: Kind::Rstudio,
+            user: user.to_owned(),
+            pid: 1,
+            node: None,
+            ends: true,
+            proven: true,
+            why: "",
+        };
+        let of = |users: &str| {
+            let mut plan = plan(Mode::Observe);
+            plan.consequence.fates = users.split(' ').map(fate).collect();
+            people(&plan.groups()[0], &STYLE)
+        };
+        assert_eq!(of("a b c d e f"), "a, b, c, d, e, f");
+        assert_eq!(of("a b c d e f g h h"), "h (2), a, b, c, d, e, +2");
+    }
+
+    #[test]
+    fn of_the_errors_of_a_refused_set_the_first_is_told_and_the_rest_counted() {
+        let text = |errors| with_wharf(&Serving::Refused { first: "WH0107 x".to_owned(), errors });
+        assert!(text(1).ends_with("\n  WH0107 x\n"), "{}", text(1));
+        assert!(text(3).ends_with("\n  WH0107 x (+2 more)\n"), "{}", text(3));
+    }
+
+    #[test]
+    fn serving_the_same_edit_hurts_whom_it_ends_or_restarts() {
+        let text = |end, restart, later| {
+            let summary = Summary { end, restart, ..Summary::default() };
+            with_wharf(&Serving::Accepted { summary, later, next_start: 0, no_effect: 0 })
+        };
+        assert!(text(0, 0, 0).contains("would touch nobody"));
+        assert!(
+            text(0, 0, 2).contains("would hurt nobody who is at work:\n  2 sessions would wait")
+        );
+        assert!(text(1, 0, 2).contains("would end 1 session and restart 0 sessions."));
+        assert!(text(0, 2, 0).contains("would end 0 sessions and restart 2 sessions."));
+    }
 }

@@ -125,3 +125,44 @@ pub(super) fn generations(outdated: &[Outdated]) -> String {
     let known: Vec<String> = known.iter().map(ToString::to_string).collect();
     format!(" (generation {})", known.join(" or "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::tests::outdated as session;
+
+    #[test]
+    fn what_differs_is_counted_within_those_that_the_most_common_thing_differs_for() {
+        let all = [
+            session("a", "rstudio", &["env TZ", "user"]),
+            session("b", "rstudio", &["env TZ", "exe"]),
+            session("c", "demo", &["env TZ"]),
+            session("d", "demo", &["exe"]),
+        ];
+        let mut out = String::new();
+        rows(&mut out, &all.iter().collect::<Vec<_>>());
+        assert_eq!(
+            out,
+            "  | 3 sessions       TZ     2 rstudio, 1 demo\n  \
+             | 2 sessions       exe    1 demo, 1 rstudio\n  \
+             | 1 of these       user   1 rstudio\n"
+        );
+    }
+
+    #[test]
+    fn few_generations_are_listed_and_of_many_the_first_and_the_last() {
+        let of = |generations: &[u64]| {
+            let from = |n: &u64| {
+                let generation = (*n > 0).then_some(Generation(*n));
+                Outdated { generation, ..session("a", "demo", &["user"]) }
+            };
+            super::generations(&generations.iter().map(from).collect::<Vec<_>>())
+        };
+        assert_eq!(of(&[4]), " (generation 4)");
+        assert_eq!(of(&[4, 6, 5, 4]), " (generation 4 or 5 or 6)");
+        assert_eq!(of(&[4, 5, 6, 7]), " (generations 4 to 7)");
+        assert_eq!(of(&[4, 5, 6, 7, 9]), " (generations 4 to 9)");
+        // Where nobody knows of one, none is named.
+        assert_eq!(of(&[4, 0]), "");
+    }
+}

@@ -73,3 +73,19 @@ pub(in crate::report) fn name(resource: &Resource) -> String {
 pub(in crate::report) fn count(n: usize, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_is_in_seconds_where_those_are_whole_and_few() {
+        for (span, text) in [(0, "0 s"), (1_000, "1 s"), (90_000, "90 s")] {
+            assert_eq!(seconds(Millis(span)), text);
+        }
+        for span in [1_500, 91_000, 3_600_000] {
+            assert_eq!(seconds(Millis(span)), Millis(span).to_string());
+            assert!(!seconds(Millis(span)).ends_with(" s"));
+        }
+    }
+}
