@@ -2,14 +2,15 @@
 //!
 //! Decides nothing. What a port cannot say is Unknown, with the reason, and the planner says what follows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use engine_core::desired::{Desired, Mode, RefusedFiles};
-use engine_core::ids::{Moment, NodeId, UserName, WorkbenchName};
+use engine_core::desired::{Desired, Mode, RefusedFiles, SessionSpec};
+use engine_core::ids::{Incarnation, Moment, NodeId, SessionId, UserName, WorkbenchName};
 use engine_core::incumbent::Questions;
 use engine_core::known::Known;
 use engine_core::observed::{InForce, IncarnationSeen, Memory, Observed, PortRefusal};
+use engine_core::shared_map::SharedMap;
 
 use crate::ports::{Accounts, Incumbent, Launcher, Nodes, Routes, Workbenches};
 
@@ -61,7 +62,13 @@ pub struct Newer {
 }
 
 /// Looks once.
-pub fn observe(eyes: &mut Eyes<'_>, given: Given, desired: &Desired, now: Moment) -> Observed {
+pub fn observe(
+    eyes: &mut Eyes<'_>,
+    given: Given,
+    desired: &Desired,
+    spoken_of: &SpokenOf,
+    now: Moment,
+) -> Observed {
     let mut observed = Observed::empty(given.node.clone());
     observed.cores = given.cores;
     observed.in_force = given.in_force;
@@ -76,9 +83,10 @@ pub fn observe(eyes: &mut Eyes<'_>, given: Given, desired: &Desired, now: Moment
     if let Some(Known::Present(itself)) = observed.nodes.get_mut(&observed.node) {
         itself.site = observed.in_force.digest;
     }
-    ask_launchers(&mut observed, eyes.launchers, desired, now);
-    ask_routes(&mut observed, eyes.routes, now);
-    look_around(&mut observed, eyes.accounts, eyes.workbenches, desired, now);
+    let found = ask_launchers(&mut observed, eyes.launchers, desired, now);
+    ask_routes(&mut observed, eyes.routes, found, now);
+    let wanted = (desired, spoken_of);
+    look_around(&mut observed, eyes.accounts, eyes.workbenches, wanted, now);
     observed
 }
 
@@ -87,18 +95,17 @@ pub fn look_around(
     observed: &mut Observed,
     accounts: &mut dyn Accounts,
     known: &mut dyn Workbenches,
-    desired: &Desired,
+    (desired, spoken_of): (&Desired, &SpokenOf),
     now: Moment,
 ) {
     known.may_run(desired.mode != Mode::Observe);
-    let (users, workbenches) = spoken_of(desired);
-    for user in users {
-        observed.users.insert(user.clone(), accounts.look_up(&user, now));
+    for user in spoken_of.users.keys() {
+        observed.users.insert(user.clone(), accounts.look_up(user, now));
     }
-    for workbench in workbenches {
-        let spec = desired.workbenches.get(&workbench).cloned().unwrap_or_default();
-        let seen = known.observe(&workbench, &spec, now);
-        observed.workbenches.insert(workbench, seen);
+    for workbench in spoken_of.workbenches.keys() {
+        let spec = desired.workbenches.get(workbench).cloned().unwrap_or_default();
+        let seen = known.observe(workbench, &spec, now);
+        observed.workbenches.insert(workbench.clone(), seen);
     }
 }
 
@@ -126,10 +133,11 @@ fn ask_launchers(
     launchers: &mut BTreeMap<String, Box<dyn Launcher>>,
     desired: &Desired,
     now: Moment,
-) {
+) -> BTreeMap<Incarnation, Known<IncarnationSeen>> {
+    let mut all = BTreeMap::new();
     for (kind, launcher) in launchers {
         match launcher.observe(now) {
-            Ok(found) => observed.incarnations.extend(found),
+            Ok(found) => all.extend(found),
             Err(error) => {
                 let reason = crate::chain(&error);
                 let clusters = desired.clusters.iter().filter(|(_, spec)| &spec.kind == kind);
@@ -144,9 +152,15 @@ fn ask_launchers(
             }
         }
     }
+    all
 }
 
-fn ask_routes(observed: &mut Observed, routes: &mut dyn Routes, now: Moment) {
+fn ask_routes(
+    observed: &mut Observed,
+    routes: &mut dyn Routes,
+    mut found: BTreeMap<Incarnation, Known<IncarnationSeen>>,
+    now: Moment,
+) {
     let seen = routes.observe(now);
     observed.listeners =
         seen.listeners.into_iter().map(|(id, address)| (id, Known::Present(address))).collect();
@@ -155,21 +169,55 @@ fn ask_routes(observed: &mut Observed, routes: &mut dyn Routes, now: Moment) {
     observed.leads = seen.leads;
     observed.connections = seen.connections;
     observed.balancer = seen.balancer;
-    for (incarnation, known) in &mut observed.incarnations {
+    for (incarnation, known) in &mut found {
         if let Known::Present(IncarnationSeen { last_used, .. }) = known {
             let used = seen.last_used.get(&incarnation.session).copied();
             *last_used = (*last_used).max(used);
         }
     }
+    observed.incarnations = found.into_iter().collect();
 }
 
-/// The accounts and workbenches that sessions are asked for with.
-fn spoken_of(desired: &Desired) -> (BTreeSet<UserName>, BTreeSet<WorkbenchName>) {
-    let mut users = BTreeSet::new();
-    let mut workbenches = BTreeSet::new();
-    for (_, spec) in desired.sessions.known() {
-        users.insert(spec.launch.user.clone());
-        workbenches.insert(spec.launch.workbench.clone());
+/// The accounts and workbenches that sessions are asked for with, counted, so that a session more or less is no
+/// reason to look at all of them.
+#[derive(Clone, Debug, Default)]
+pub struct SpokenOf {
+    by: SharedMap<SessionId, Known<Arc<SessionSpec>>>,
+    users: BTreeMap<UserName, usize>,
+    workbenches: BTreeMap<WorkbenchName, usize>,
+}
+
+impl SpokenOf {
+    /// Those of what is asked for.
+    #[must_use]
+    pub fn of(desired: &Desired) -> Self {
+        let mut spoken_of = Self::default();
+        spoken_of.follow(desired);
+        spoken_of
     }
-    (users, workbenches)
+
+    /// Follows what is asked for now.
+    pub fn follow(&mut self, desired: &Desired) {
+        let now = &desired.sessions.things;
+        for change in now.changes_since(&self.by) {
+            if let Some(spec) = change.now.and_then(Known::present) {
+                *self.users.entry(spec.launch.user.clone()).or_default() += 1;
+                *self.workbenches.entry(spec.launch.workbench.clone()).or_default() += 1;
+            }
+            if let Some(spec) = change.before.and_then(Known::present) {
+                count_down(&mut self.users, &spec.launch.user);
+                count_down(&mut self.workbenches, &spec.launch.workbench);
+            }
+        }
+        self.by = now.clone();
+    }
+}
+
+fn count_down<K: Ord>(counts: &mut BTreeMap<K, usize>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(key);
+        }
+    }
 }

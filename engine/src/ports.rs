@@ -19,6 +19,7 @@ use engine_core::observed::{
     BalancerSeen, IncarnationSeen, NodeSeen, PortRefusal, UserSeen, WorkbenchSeen,
 };
 use engine_core::plan::{RouteSpec, StartOrder};
+use engine_core::shared_map::SharedMap;
 use grammar::value::Millis;
 
 use crate::warden::protocol::{Answer, Call};
@@ -183,11 +184,11 @@ pub struct RoutesSeen {
     /// Addresses that were refused, until they could be bound.
     pub refused: BTreeMap<ListenAddress, PortRefusal>,
     /// Routes in the table.
-    pub routes: BTreeMap<SessionId, RouteSpec>,
+    pub routes: SharedMap<SessionId, RouteSpec>,
     /// Where each port of a gateway leads.
     pub leads: BTreeMap<(GatewayId, u16), SessionId>,
     /// Open connections of each session.
-    pub connections: BTreeMap<SessionId, u32>,
+    pub connections: SharedMap<SessionId, u32>,
     /// When each session was last used.
     pub last_used: BTreeMap<SessionId, Moment>,
     /// Balancer in force.

@@ -3,7 +3,7 @@
 //! A wake-up never says what changed: every round reads the whole state, so start, crash, missed event and
 //! ordinary event are one path. Holds no lock and starts no thread; `serve` drives it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,20 +11,19 @@ use engine_core::desired::{self, Desired, Effect, Ground, Lowered, Override};
 use engine_core::ids::{Generation, Moment, SiteDigest};
 use engine_core::known::Known;
 use engine_core::observed::{InForce, Memory, Observed};
-use engine_core::plan::{HoldKind, Plan};
-use engine_core::planner::{self, Input};
+use engine_core::plan::Plan;
+use engine_core::planner::{self, Input, Kept};
 use engine_core::predict;
 use engine_core::report::Overridden;
 use engine_core::site::SiteFiles;
-use grammar::value::Millis;
 
 use crate::execute::{self, Hands, Outcome};
 use crate::ledger::Ledger;
-use crate::observe::{self, Eyes, Given, Newer};
+use crate::observe::{self, Eyes, Given, Newer, SpokenOf};
 use crate::ports::{Accounts, Incumbent, Launcher, Nodes, Routes, Workbenches};
 use crate::recorded::Recorded;
 use crate::saved::SavedSite;
-use crate::status::{self, StatusView};
+use crate::status::{self, Shown, StatusView};
 
 mod incumbent;
 
@@ -33,14 +32,8 @@ pub use incumbent::questions;
 /// How many rounds are remembered for `wharf why`.
 pub const RING: usize = 1_000;
 
-/// While something is under way the world is looked at this often, in milliseconds.
-const BUSY_MS: u64 = 100;
-/// While sessions live, in milliseconds: an end is seen this soon even if nobody tells.
-const LIVE_MS: u64 = 1_000;
-/// Otherwise, in milliseconds.
-const QUIET_MS: u64 = 30_000;
-
 mod approving;
+mod pace;
 mod pin;
 mod refused;
 mod reporting;
@@ -132,6 +125,10 @@ pub struct Reconciler {
     /// Where the inputs of rounds that do something are saved.
     record: Option<PathBuf>,
     taken_up: incumbent::TakenUp,
+    /// What the planner kept of the last round.
+    kept: Kept,
+    shown: Shown,
+    spoken_of: SpokenOf,
 }
 
 impl Reconciler {
@@ -175,6 +172,9 @@ impl Reconciler {
             site: false,
             record: None,
             taken_up: incumbent::TakenUp::default(),
+            kept: Kept::default(),
+            shown: Shown::default(),
+            spoken_of: SpokenOf::default(),
         };
         reconciler.resume_acting();
         reconciler
@@ -253,7 +253,7 @@ impl Reconciler {
         let lowered = self.lowered();
         let input =
             Input { desired: &self.desired, origins: &lowered.origins, observed: &observed, now };
-        let plan = planner::plan(&input);
+        let plan = planner::plan_after(&input, &mut self.kept);
         self.rounds += 1;
         self.save_inputs(&observed, &plan, now);
         let outcomes = self.act(&plan, &lowered, &observed, now);
@@ -328,12 +328,12 @@ impl Reconciler {
 
     /// The engine's state as of the last round.
     #[must_use]
-    pub fn status(&self) -> StatusView {
+    pub fn status(&mut self) -> StatusView {
         let site = self.in_force.as_ref();
         let last = self.ring.back();
         let mut view = match (&self.last, last) {
             (Some(observed), Some(round)) => {
-                status::view(&self.desired, observed, &round.plan, round.at)
+                status::view(&self.desired, observed, &round.plan, round.at, &mut self.shown)
             }
             _ => StatusView::default(),
         };
@@ -411,7 +411,12 @@ impl Reconciler {
             workbenches: &mut *self.adapters.workbenches,
             incumbent: &mut *self.adapters.incumbent,
         };
-        observe::observe(&mut eyes, given, &self.desired, now)
+        self.spoken_of.follow(&self.desired);
+        let mut observed = observe::observe(&mut eyes, given, &self.desired, &self.spoken_of, now);
+        if let Some(last) = &self.last {
+            observed.incarnations.share(&last.incarnations, PartialEq::eq);
+        }
+        observed
     }
 
     fn act(
@@ -443,9 +448,9 @@ impl Reconciler {
     /// What the next round must know of this one: only of steps that were done.
     fn remember(&mut self, mut observed: Observed, plan: &Plan, outcomes: &[Outcome], now: Moment) {
         let mut done = plan.clone();
-        done.steps.retain(|step| {
-            outcomes.iter().any(|outcome| outcome.step == step.id && outcome.error.is_none())
-        });
+        let taken = outcomes.iter().filter(|outcome| outcome.error.is_none());
+        let taken: BTreeSet<&str> = taken.map(|outcome| outcome.step.as_str()).collect();
+        done.steps.retain(|step| taken.contains(step.id.as_str()));
         if observed.records.present().is_some() {
             // Unwritten, it is tried again by the next round.
             let www = predict::www_after(&observed, &done).cloned();
@@ -458,25 +463,6 @@ impl Reconciler {
         }
         self.memory = observed.memory.clone();
         self.last = Some(observed);
-    }
-
-    /// When to look again at the latest.
-    fn next_look(&self, plan: &Plan, now: Moment) -> Moment {
-        let passing = || plan.holds.iter().filter(|hold| hold.kind() == HoldKind::Passing);
-        let live = self.last.as_ref().is_some_and(|seen| !seen.incarnations.is_empty());
-        let pace = match (passing().any(|hold| hold.until.is_none()), live) {
-            (true, _) => BUSY_MS,
-            (false, true) => LIVE_MS,
-            (false, false) => QUIET_MS,
-        };
-        let starting = passing()
-            .any(|hold| matches!(hold.waiting_on, engine_core::plan::WaitingOn::InFlight { .. }));
-        let pace = if starting { BUSY_MS } else { pace };
-        let latest = now.plus(Millis(pace));
-        passing()
-            .filter_map(|hold| hold.until)
-            .filter(|until| *until > now)
-            .fold(latest, Moment::min)
     }
 
     fn save(&mut self, site: &mut SiteInForce) {

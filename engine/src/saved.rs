@@ -202,7 +202,7 @@ mod tests {
         files.wharf = text("/etc/wharf/wharf.toml");
         files.workbench.insert(FileKind::LauncherEnv, unknown);
         files.sessions =
-            Managed::Managed(BTreeMap::from([("a".into(), text("/etc/wharf/sessions.d/a.toml"))]));
+            Managed::Managed([("a".to_owned(), text("/etc/wharf/sessions.d/a.toml"))].into());
         let json = serde_json::to_string(&SavedSite::from(&files)).unwrap();
         let again: SavedSite = serde_json::from_str(&json).unwrap();
         let again = again.into_files().unwrap();

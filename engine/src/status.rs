@@ -3,20 +3,21 @@
 //! Made once a round by `reconcile`; swapped atomically; nobody computes a second truth from the world.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use engine_core::desired::{Desired, SessionSpec, WantedState};
-use engine_core::ids::{Generation, Moment, SessionId};
+use engine_core::desired::Desired;
+use engine_core::ids::{Generation, Moment};
 use engine_core::known::Known;
-use engine_core::observed::{IncarnationSeen, InstallationSeen, Observed, Phase};
-use engine_core::plan::{Hold, HoldKind, Plan, Resource, WaitingOn};
+use engine_core::observed::Observed;
+use engine_core::plan::{Hold, HoldKind, Plan, WaitingOn};
 use engine_core::report::{self, Overridden};
 use engine_core::window::ChangeWindow;
 use serde::{Deserialize, Serialize};
 
 mod incumbent;
+mod sessions;
 
 pub use incumbent::IncumbentView;
+pub use sessions::{SessionViews, Shown};
 
 /// The format of [`StatusView`] as JSON: raised when a field changes its meaning or goes.
 pub const STATUS_FORMAT: u32 = 1;
@@ -74,7 +75,7 @@ pub struct StatusView {
     /// Why the store cannot be used, if so.
     pub store_problem: Option<String>,
     /// Sessions, by id.
-    pub sessions: Vec<SessionView>,
+    pub sessions: SessionViews,
     /// Listeners, with their addresses.
     pub listeners: BTreeMap<String, String>,
     /// Nodes with weight.
@@ -117,8 +118,7 @@ impl StatusView {
     /// A session by its id.
     #[must_use]
     pub fn session(&self, id: &str) -> Option<&SessionView> {
-        let at = self.sessions.binary_search_by(|session| session.id.as_str().cmp(id)).ok()?;
-        self.sessions.get(at)
+        self.sessions.get(id)
     }
 }
 
@@ -235,9 +235,15 @@ pub struct OverrideView {
     pub until: Option<Moment>,
 }
 
-/// Makes the part of the view that a round knows.
+/// Makes the part of the view that a round knows; what was shown of sessions before is made again where it changed.
 #[must_use]
-pub fn view(desired: &Desired, observed: &Observed, plan: &Plan, at: Moment) -> StatusView {
+pub fn view(
+    desired: &Desired,
+    observed: &Observed,
+    plan: &Plan,
+    at: Moment,
+    shown: &mut Shown,
+) -> StatusView {
     let mut view = StatusView {
         format: STATUS_FORMAT,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -249,10 +255,8 @@ pub fn view(desired: &Desired, observed: &Observed, plan: &Plan, at: Moment) -> 
         balancer: desired.balancer.to_string(),
         ..StatusView::default()
     };
-    view.sessions = sessions(desired, observed, plan);
+    view.sessions = shown.follow(desired, observed, plan);
     view.incumbent = incumbent::view(observed, desired, at);
-    view.sessions.extend(incumbent::sessions(observed));
-    view.sessions.sort_by(|a, b| a.id.cmp(&b.id));
     view.holds = plan.holds.iter().map(hold_view).collect();
     for (listener, known) in &observed.listeners {
         if let Some(address) = known.present() {
@@ -293,127 +297,15 @@ pub fn hold_view(hold: &Hold) -> HoldView {
     }
 }
 
-fn sessions(desired: &Desired, observed: &Observed, plan: &Plan) -> Vec<SessionView> {
-    let mut ids: BTreeSet<&SessionId> = desired.sessions.things.keys().collect();
-    ids.extend(observed.incarnations.keys().map(|incarnation| &incarnation.session));
-    let mut holds: BTreeMap<&SessionId, Vec<&Hold>> = BTreeMap::new();
-    for hold in &plan.holds {
-        if let Resource::Session(id) = &hold.resource {
-            holds.entry(id).or_default().push(hold);
-        }
-    }
-    ids.into_iter()
-        .map(|id| {
-            let holds = holds.get(id).map_or(&[][..], Vec::as_slice);
-            session_view(id, desired, observed, holds)
-        })
-        .collect()
-}
-
-fn session_view(
-    id: &SessionId,
-    desired: &Desired,
-    observed: &Observed,
-    holds: &[&Hold],
-) -> SessionView {
-    let spec = desired.sessions.get(id);
-    let newest = observed.of_session(id).next_back();
-    let mut view = SessionView {
-        id: id.to_string(),
-        display_name: spec.map_or_else(|| id.to_string(), |spec| spec.display_name.clone()),
-        path: format!("/s/{id}/"),
-        connections: observed.connections.get(id).copied().unwrap_or(0),
-        ..SessionView::default()
-    };
-    if let Some(spec) = spec {
-        view.workbench = spec.launch.workbench.to_string();
-        view.user = spec.launch.user.to_string();
-    }
-    let hold = holds.iter().find(|hold| !matches!(hold.waiting_on, WaitingOn::NextStart { .. }));
-    match newest {
-        Some((incarnation, Known::Present(seen))) => {
-            live_view(&mut view, incarnation.n, seen);
-        }
-        Some((incarnation, Known::Unknown { reason, .. })) => {
-            view.incarnation = incarnation.n;
-            "unknown".clone_into(&mut view.state);
-            view.reason.clone_from(reason);
-        }
-        Some((_, Known::Absent)) | None => absent_view(&mut view, spec, observed, hold),
-    }
-    for hold in holds {
-        if let WaitingOn::NextStart { differs } = &hold.waiting_on {
-            view.outdated.clone_from(differs);
-        }
-    }
-    if let (true, Some(hold)) = (view.reason.is_empty(), hold) {
-        view.reason = format!("{}: {}", hold.wanted, report::text::waiting(&hold.waiting_on));
-    }
-    if let Some(Known::Present(seen)) =
-        spec.and_then(|spec| observed.workbenches.get(&spec.launch.workbench))
-        && let Some(InstallationSeen::Installing { done, total }) = &seen.ours
-        && view.incarnation == 0
-    {
-        view.progress = Some((*done, *total));
-    }
-    view
-}
-
-/// A session with an incarnation.
-fn live_view(view: &mut SessionView, n: u32, seen: &IncarnationSeen) {
-    view.incarnation = n;
-    view.workbench = seen.launch.workbench.to_string();
-    view.user = seen.launch.user.to_string();
-    view.pid = seen.pid;
-    view.node = seen.node.to_string();
-    view.since = Some(seen.started_at);
-    let state = match &seen.phase {
-        _ if !seen.ours => "foreign",
-        Phase::Preparing | Phase::Starting => "starting",
-        Phase::Ready => "running",
-        Phase::Ending { .. } => "ending",
-        Phase::Exited(_) => "stopped",
-    };
-    state.clone_into(&mut view.state);
-    match &seen.phase {
-        Phase::Exited(exit) => view.reason = format!("ended: {exit}"),
-        Phase::Ready if !seen.kept => {
-            "its keeper is gone: it runs on, but its end will not be recorded"
-                .clone_into(&mut view.reason);
-        }
-        _ => {}
-    }
-}
-
-/// A session of which nothing runs.
-fn absent_view(
-    view: &mut SessionView,
-    spec: Option<&Arc<SessionSpec>>,
-    observed: &Observed,
-    hold: Option<&&Hold>,
-) {
-    let id = SessionId::new(&view.id).ok();
-    let records = observed.records.present();
-    let last = id.and_then(|id| records?.ends.get(&id)?.last());
-    let wanted = spec.map_or(WantedState::Stopped, |spec| spec.state);
-    let failed = hold.is_some_and(|hold| hold.waiting_on.is_failure());
-    let state = match wanted {
-        WantedState::Running if failed => "failed",
-        WantedState::Running if hold.is_none() && last.is_some() => "stopped",
-        WantedState::Running => "waiting",
-        WantedState::Suspended | WantedState::Stopped => "stopped",
-    };
-    state.clone_into(&mut view.state);
-    if hold.is_none()
-        && let Some(end) = last
-    {
-        view.reason = format!("ended: {}", end.how);
-    }
-}
-
 fn nodes(desired: &Desired, observed: &Observed) -> BTreeMap<String, NodeView> {
     let weights = observed.balancer.as_ref().map(|seen| &seen.weights);
     let mut nodes = BTreeMap::new();
+    let mut live = BTreeMap::<_, u32>::new();
+    for seen in observed.incarnations.values().filter_map(Known::present) {
+        if seen.phase.is_live() {
+            *live.entry(&seen.node).or_default() += 1;
+        }
+    }
     let ids: BTreeSet<_> =
         observed.nodes.keys().chain(weights.into_iter().flat_map(BTreeMap::keys)).collect();
     for id in ids {
@@ -425,14 +317,12 @@ fn nodes(desired: &Desired, observed: &Observed) -> BTreeMap<String, NodeView> {
             (true, false, false) => "cordoned",
             (true, false, true) => "online",
         };
-        let live = observed.incarnations.values().filter_map(Known::present);
-        let sessions = live.filter(|seen| &seen.node == id && seen.phase.is_live()).count();
         nodes.insert(
             id.to_string(),
             NodeView {
                 weight: weights.and_then(|weights| weights.get(id)).copied().unwrap_or(0),
                 state: state.to_owned(),
-                sessions: u32::try_from(sessions).unwrap_or(u32::MAX),
+                sessions: live.get(id).copied().unwrap_or(0),
             },
         );
     }

@@ -181,7 +181,7 @@ fn has(bytes: &[u8], canary: &str) -> bool {
 fn requested(engine: &mut Engine, template: &str) -> Process {
     let status = engine.status().expect("it answers");
     let user = session(&status, "demo").expect("it is there").user.clone();
-    let known: Vec<String> = status.sessions.into_iter().map(|session| session.id).collect();
+    let known: Vec<String> = status.sessions.iter().map(|session| session.id.clone()).collect();
     let ran = engine.admin(&["session", "start", "--template", template, "--user", &user]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     engine.wait_status("the requested session has a process", |status| {

@@ -120,7 +120,7 @@ fn quiet_status() -> StatusView {
         round_at: at(0),
         rounds: 1_234,
         round_us: 4_321,
-        sessions: vec![session("demo", "running")],
+        sessions: vec![session("demo", "running")].into(),
         listeners: BTreeMap::from([("listener".to_owned(), "0.0.0.0:8787".to_owned())]),
         nodes: BTreeMap::from([
             ("node1".to_owned(), node(3, "online", 4)),
@@ -139,7 +139,7 @@ fn full_status() -> StatusView {
         paused: true,
         step_failures: BTreeMap::from([("start".to_owned(), 5)]),
         store_problem: Some("the disk is full".to_owned()),
-        sessions: sessions(),
+        sessions: sessions().into(),
         holds: vec![
             hold("session/notebook", "ends", "harm-delay (60 s)", false),
             hold("session/genomics-lab", "restarts", "its next start", true),
@@ -166,7 +166,7 @@ fn full_status() -> StatusView {
 fn persons_status() -> StatusView {
     StatusView {
         refused: Some(Refusal { at: at(-5), problems: Vec::new() }),
-        sessions: sessions()[..2].to_vec(),
+        sessions: sessions()[..2].to_vec().into(),
         site: String::new(),
         ..quiet_status()
     }
@@ -182,11 +182,9 @@ fn counters() -> Counters {
 }
 
 fn cases() -> Vec<(&'static str, String)> {
-    let status = full_status();
-    let waiting = Startup {
-        holds: status.holds[..1].iter().collect(),
-        ..Startup::of(&status.sessions[1], &status)
-    };
+    let (status, shown) = (full_status(), sessions());
+    let waiting =
+        Startup { holds: status.holds[..1].iter().collect(), ..Startup::of(&shown[1], &status) };
     let silent = Startup {
         display_name: "Notebook",
         workbench: "jupyterlab",
@@ -206,8 +204,8 @@ fn cases() -> Vec<(&'static str, String)> {
         ("status-quiet.html", page(&quiet_status(), "root")),
         ("status-first.html", page(&StatusView::default(), "alice")),
         ("start-up-waiting.html", render_startup(&waiting)),
-        ("start-up-failed.html", render_startup(&Startup::of(&status.sessions[2], &status))),
-        ("start-up-unknown.html", render_startup(&Startup::of(&status.sessions[3], &status))),
+        ("start-up-failed.html", render_startup(&Startup::of(&shown[2], &status))),
+        ("start-up-unknown.html", render_startup(&Startup::of(&shown[3], &status))),
         ("start-up-silent.html", render_startup(&silent)),
         ("sign-in.html", sign_in_words(&status)),
     ]

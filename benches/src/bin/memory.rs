@@ -110,7 +110,7 @@ fn with_sessions(table: &mut Table, run: usize) -> Outcome<()> {
         table.add(run, 2, keeper)?;
     }
     table.add(run, 8, together)?;
-    for session in engine.status()?.sessions {
+    for session in engine.status()?.sessions.iter() {
         if let Some(pid) = session.pid {
             table.add(run, 3, memory(pid)?)?;
         }

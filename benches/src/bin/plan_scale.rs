@@ -2,8 +2,9 @@
 //!
 //! *lowered* is the whole set of files anew, from texts in memory; *edit* the same after one session's file
 //! changed, with what the earlier lowering kept; *plan* one round of the planner over everything, *plan after
-//! the edit* the round that finds the change; *forecast* the whole way that `wharf plan` looks ahead. *bytes*
-//! is the floor: one SHA-256 over all texts. Memory is what the process grew by, a session.
+//! the edit* the round that finds the change, with what the round before left; *one line* all of that from the new
+//! text, with the set's digest; *forecast* the whole way that `wharf plan` looks ahead. *bytes* is the floor: one
+//! SHA-256 over all texts. Memory is what the process grew by, a session.
 //!
 //! `plan_scale [RUNS] [SESSIONS ...]`, 5 runs of 1,000, 10,000 and 100,000 unless said. Raw samples go to
 //! `benches/results/plan_scale.csv`. Each session's file has seven lines; `launcher-env` gives 20 variables.
@@ -15,19 +16,28 @@ use benches::running::ground;
 use benches::samples::{Raw, Samples};
 use benches::{Outcome, machine};
 use engine_core::desired::{Desired, Lowered, Origins, lower, lower_after, merge};
-use engine_core::forecast::forecast;
+use engine_core::forecast::{forecast, forecast_after};
 use engine_core::ids::{Digest, Incarnation, Moment, NodeId, SiteDigest};
 use engine_core::known::Known;
 use engine_core::observed::{
     IncarnationSeen, NodeSeen, Observed, Phase, Placed, Records, Terms, UserSeen,
 };
-use engine_core::planner::{self, Input};
+use engine_core::planner::{self, Input, Kept};
 use engine_core::predict;
 use engine_core::site::{Managed, SiteFiles};
 use grammar::source::{FileKind, Source};
 
 const NODES: [usize; 3] = [1, 100, 1000];
-const WHATS: [&str; 6] = ["bytes", "lowered", "edit", "plan", "plan after the edit", "forecast"];
+const WHATS: [&str; 8] = [
+    "bytes",
+    "lowered",
+    "edit",
+    "plan",
+    "plan after the edit",
+    "one line, from its bytes to the plan",
+    "forecast",
+    "forecast after the edit",
+];
 const NOW: Moment = Moment(2_000_000);
 
 fn main() -> Outcome<()> {
@@ -66,7 +76,8 @@ fn measure(sessions: usize, runs: usize, raw: &mut Raw) -> Outcome<()> {
                 let ms = once(what, &files, &edited, &lowered, &world);
                 samples.add(ms);
                 let load = machine::load_average();
-                raw.row(&format!("{sessions},{nodes},{what},{run},{ms:.3},{load}"))?;
+                let named = what.replace(',', ";");
+                raw.row(&format!("{sessions},{nodes},{named},{run},{ms:.3},{load}"))?;
             }
         }
         for (what, samples) in WHATS.iter().zip(&samples).filter(|(_, s)| !s.is_empty()) {
@@ -93,7 +104,7 @@ fn once(
         act();
         (machine::thread_cpu_s() - begun) * 1000.0
     };
-    let after = || {
+    let after = |edited: &SiteFiles| {
         let after = lower_after(edited, &ground(), &lowered.pieces);
         let mut origins = after.origins.clone();
         origins.follow(&lowered.origins);
@@ -115,16 +126,48 @@ fn once(
         }
         "plan" => timed(&mut || plan(&lowered.desired, &lowered.origins)),
         "plan after the edit" => {
-            let (desired, origins) = after();
-            timed(&mut || plan(&desired, &origins))
+            let (desired, origins) = after(edited);
+            let mut kept = kept_of(lowered, world);
+            timed(&mut || {
+                let input =
+                    Input { desired: &desired, origins: &origins, observed: world, now: NOW };
+                black_box(planner::plan_after(&input, &mut kept));
+            })
+        }
+        "one line, from its bytes to the plan" => {
+            black_box(files.digest());
+            let mut kept = kept_of(lowered, world);
+            timed(&mut || {
+                let edited = self::edited(files);
+                black_box(edited.digest());
+                let (desired, origins) = after(&edited);
+                let input =
+                    Input { desired: &desired, origins: &origins, observed: world, now: NOW };
+                black_box(planner::plan_after(&input, &mut kept));
+            })
+        }
+        "forecast after the edit" => {
+            let (desired, origins) = after(edited);
+            let kept = kept_of(lowered, world);
+            timed(&mut || {
+                black_box(forecast_after(&desired, &origins, world, NOW, &kept));
+            })
         }
         _ => {
-            let (desired, origins) = after();
+            let (desired, origins) = after(edited);
             timed(&mut || {
                 black_box(forecast(&desired, &origins, world, NOW));
             })
         }
     }
+}
+
+/// What the round before the edit leaves.
+fn kept_of(lowered: &Lowered, world: &Observed) -> Kept {
+    let (desired, origins) = (&lowered.desired, &lowered.origins);
+    let mut kept = Kept::default();
+    let _ = planner::plan_after(&Input { desired, origins, observed: world, now: NOW }, &mut kept);
+    kept
 }
 
 /// A site with so many declared sessions.

@@ -175,7 +175,6 @@ fn default_of(row: &OptionRow, file: &Arc<str>, default: &str) -> Effective {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
 
     use grammar::value::Millis;
 
@@ -249,7 +248,7 @@ mod tests {
     #[test]
     fn tables_and_directories_are_no_options_and_what_stands_in_them_is() {
         let mut files = with_wharf("mode = \"observe\"\n[site.settle]\nquiet = \"3s\"\n");
-        files.nodes = crate::site::Managed::Managed(BTreeMap::new());
+        files.nodes = crate::site::Managed::Managed([].into());
         let row = |name: &str, value: &str, line| {
             (WHARF_TOML.to_owned(), name.to_owned(), value.to_owned(), Some(line))
         };

@@ -13,7 +13,7 @@ use crate::ids::{Moment, SessionId};
 use crate::known::Known;
 use crate::observed::{IncarnationSeen, Observed, Phase};
 use crate::plan::{HoldKind, Plan, Resource, WaitingOn};
-use crate::planner::{self, Input};
+use crate::planner::{self, Input, Kept};
 use crate::predict;
 
 /// More rounds than this a forecast does not look ahead.
@@ -70,6 +70,19 @@ pub fn forecast(
     observed: &Observed,
     now: Moment,
 ) -> Forecast {
+    forecast_after(desired, origins, observed, now, &Kept::default())
+}
+
+/// The same, from what was kept of a round in much the same world: what is at rest since then costs nothing.
+#[must_use]
+pub fn forecast_after(
+    desired: &Desired,
+    origins: &Origins,
+    observed: &Observed,
+    now: Moment,
+    kept: &Kept,
+) -> Forecast {
+    let mut kept = kept.clone();
     // How many starts run at once decides when, not what: the forecast is not made longer by it.
     let mut unhurried = desired.clone();
     unhurried.policy.concurrent_starts = Some(u32::MAX);
@@ -84,7 +97,7 @@ pub fn forecast(
     let mut arrived = false;
     while rounds.len() < ROUNDS_MAX {
         let input = Input { desired: &unhurried, origins, observed: &world, now };
-        let plan = planner::plan(&input);
+        let plan = planner::plan_after(&input, &mut kept);
         let at = now;
         let next = go_on(&mut world, &plan, now);
         rounds.push(Round { at, plan });

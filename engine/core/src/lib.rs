@@ -28,6 +28,7 @@ pub mod proof;
 pub mod read_site;
 pub mod report;
 pub mod settings;
+pub mod shared_map;
 pub mod site;
 pub mod sockets;
 pub mod uninstall;

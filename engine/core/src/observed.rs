@@ -19,6 +19,7 @@ use crate::ids::{
 use crate::incumbent::Found;
 use crate::known::Known;
 use crate::plan::{Impact, Resource, RouteSpec};
+use crate::shared_map::SharedMap;
 
 /// The world as one round found it. As JSON it is part of a recorded round, which has a `format`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,7 +38,7 @@ pub struct Observed {
     pub workbenches: BTreeMap<WorkbenchName, Known<WorkbenchSeen>>,
     /// Every incarnation found, alive or with its exit record.
     #[serde(with = "crate::pairs")]
-    pub incarnations: BTreeMap<Incarnation, Known<IncarnationSeen>>,
+    pub incarnations: SharedMap<Incarnation, Known<IncarnationSeen>>,
     /// Launchers that could not be asked: nothing of theirs may be taken for gone. Cluster to reason.
     pub silent_clusters: BTreeMap<String, (Moment, String)>,
     /// Placements and start numbers from the store.
@@ -49,12 +50,12 @@ pub struct Observed {
     #[serde(with = "crate::pairs")]
     pub refused: BTreeMap<ListenAddress, PortRefusal>,
     /// Routes in the table.
-    pub routes: BTreeMap<SessionId, RouteSpec>,
+    pub routes: SharedMap<SessionId, RouteSpec>,
     /// Where each open port of a gateway leads.
     #[serde(with = "crate::pairs", default)]
     pub leads: BTreeMap<(GatewayId, u16), SessionId>,
     /// Connections per session, as the proxy counts them.
-    pub connections: BTreeMap<SessionId, u32>,
+    pub connections: SharedMap<SessionId, u32>,
     /// Balancer in force.
     pub balancer: Option<BalancerSeen>,
     /// Minute of the local week, from Monday 00:00: for time windows.
@@ -87,14 +88,14 @@ impl Observed {
             nodes: BTreeMap::new(),
             users: BTreeMap::new(),
             workbenches: BTreeMap::new(),
-            incarnations: BTreeMap::new(),
+            incarnations: SharedMap::new(),
             silent_clusters: BTreeMap::new(),
             records: Known::Present(Records::default()),
             listeners: BTreeMap::new(),
             refused: BTreeMap::new(),
-            routes: BTreeMap::new(),
+            routes: SharedMap::new(),
             leads: BTreeMap::new(),
-            connections: BTreeMap::new(),
+            connections: SharedMap::new(),
             balancer: None,
             week_minute: 0,
             deciding_by: None,
@@ -382,13 +383,13 @@ impl Exit {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Records {
     /// The highest incarnation number ever given to a session.
-    pub numbers: BTreeMap<SessionId, u32>,
+    pub numbers: SharedMap<SessionId, u32>,
     /// Intents: where an incarnation was placed, written before it starts.
-    pub placements: BTreeMap<SessionId, Placed>,
+    pub placements: SharedMap<SessionId, Placed>,
     /// Recent ends of a session, oldest first, at most [`ENDS_KEPT`].
-    pub ends: BTreeMap<SessionId, Vec<EndRecord>>,
+    pub ends: SharedMap<SessionId, Vec<EndRecord>>,
     /// What a session's file said of its end, for when the file is gone.
-    pub terms: BTreeMap<SessionId, Terms>,
+    pub terms: SharedMap<SessionId, Terms>,
     /// Gateway ports, each with the session that has it.
     #[serde(with = "crate::pairs")]
     pub leases: BTreeMap<(GatewayId, u16), SessionId>,

@@ -5,31 +5,40 @@ use std::collections::BTreeMap;
 use serde::de::{Deserialize, Deserializer};
 use serde::ser::Serializer;
 
+use crate::shared_map::{Key, SharedMap};
+
 /// Writes a map as a list of pairs in its order.
 ///
 /// # Errors
 /// The serializer's.
-pub fn serialize<K, V, S>(map: &BTreeMap<K, V>, serializer: S) -> Result<S::Ok, S::Error>
+pub fn serialize<'m, M, S>(map: &'m M, serializer: S) -> Result<S::Ok, S::Error>
 where
-    K: serde::Serialize,
-    V: serde::Serialize,
+    &'m M: IntoIterator<Item: serde::Serialize>,
     S: Serializer,
 {
-    serializer.collect_seq(map.iter())
+    serializer.collect_seq(map)
 }
 
 /// Reads a list of pairs; of two with one key the later wins.
 ///
 /// # Errors
 /// The deserializer's.
-pub fn deserialize<'de, K, V, D>(deserializer: D) -> Result<BTreeMap<K, V>, D::Error>
+pub fn deserialize<'de, M, K, V, D>(deserializer: D) -> Result<M, D::Error>
 where
-    K: Deserialize<'de> + Ord,
+    M: Map<K, V>,
+    K: Deserialize<'de>,
     V: Deserialize<'de>,
     D: Deserializer<'de>,
 {
     Ok(Vec::<(K, V)>::deserialize(deserializer)?.into_iter().collect())
 }
+
+/// A map of keys to values.
+pub trait Map<K, V>: FromIterator<(K, V)> {}
+
+impl<K: Ord, V> Map<K, V> for BTreeMap<K, V> {}
+
+impl<K: Key, V: Clone> Map<K, V> for SharedMap<K, V> {}
 
 #[cfg(test)]
 mod tests {

@@ -67,15 +67,15 @@ fn apply(world: &mut Observed, step: &Step, now: Moment) {
         }
         Action::End { incarnation, .. } => end(world, incarnation, now),
         Action::RecordEnd { session, end } => records(world, |records| {
-            push_end(records.ends.entry(session.clone()).or_default(), end.clone());
+            push_end(records.ends.get_or_insert_with(session, Vec::new), end.clone());
         }),
         Action::Forget { incarnation, end } => {
             world.incarnations.remove(incarnation);
             records(world, |records| {
-                let ends = records.ends.entry(incarnation.session.clone()).or_default();
+                let ends = records.ends.get_or_insert_with(&incarnation.session, Vec::new);
                 push_end(ends, end.clone());
                 // A number that the world knows and the store does not (it was lost) is taken for good.
-                let number = records.numbers.entry(incarnation.session.clone()).or_default();
+                let number = records.numbers.get_or_insert_with(&incarnation.session, u32::default);
                 *number = incarnation.n.max(*number);
                 let placed = records.placements.get(&incarnation.session);
                 if placed.is_some_and(|placed| placed.n == incarnation.n) {
@@ -206,23 +206,25 @@ pub fn in_flight_done(mut world: Observed, now: Moment) -> Observed {
 
 /// The same in place; whether anything was under way.
 pub fn finish(world: &mut Observed, now: Moment) -> bool {
-    let mut any = false;
-    for known in world.incarnations.values_mut() {
-        let Known::Present(seen) = known else { continue };
-        let done = match seen.phase {
-            Phase::Preparing | Phase::Starting => Phase::Ready,
-            Phase::Ending { .. } => Phase::Exited(Exit {
-                at: now,
-                code: Some(0),
-                signal: None,
-                asked: true,
-                failure: String::new(),
-                never_ran: false,
-            }),
-            Phase::Ready | Phase::Exited(_) => continue,
-        };
-        seen.phase = done;
-        any = true;
+    let done = |known: &Known<IncarnationSeen>| match known.present()?.phase {
+        Phase::Preparing | Phase::Starting => Some(Phase::Ready),
+        Phase::Ending { .. } => Some(Phase::Exited(Exit {
+            at: now,
+            code: Some(0),
+            signal: None,
+            asked: true,
+            failure: String::new(),
+            never_ran: false,
+        })),
+        Phase::Ready | Phase::Exited(_) => None,
+    };
+    let all = world.incarnations.iter();
+    let done: Vec<_> = all.filter_map(|(of, known)| Some((of.clone(), done(known)?))).collect();
+    let mut any = !done.is_empty();
+    for (incarnation, phase) in done {
+        if let Some(Known::Present(seen)) = world.incarnations.get_mut(&incarnation) {
+            seen.phase = phase;
+        }
     }
     for known in world.workbenches.values_mut() {
         if let Known::Present(WorkbenchSeen { ours: Some(ours), .. }) = known

@@ -6,6 +6,7 @@
 
 mod cluster_documents;
 mod secret_places;
+mod sessions;
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -14,8 +15,8 @@ use std::sync::Arc;
 use grammar::document::{Document, Entry};
 use grammar::error::Problem;
 use grammar::own::{
-    GatewayFile, NodeFile, Own, OwnRead, SessionFile, TemplateFile, WharfFile, read_gateway,
-    read_node, read_session, read_template, read_wharf,
+    GatewayFile, NodeFile, Own, OwnRead, TemplateFile, WharfFile, read_gateway, read_node,
+    read_template, read_wharf,
 };
 use grammar::source::{FileKind, Source};
 use grammar::value::Value;
@@ -25,6 +26,7 @@ use crate::site::{ClusterFile, DropIn, Managed, NamedClusterFile, SiteFiles, nam
 
 pub use self::cluster_documents::{ClusterDocument, ClusterDocuments};
 pub use self::secret_places::{SecretPlaces, is_secret};
+pub use self::sessions::{ReadSession, ReadSessions};
 
 /// One of our own files as read.
 #[derive(Clone, Debug)]
@@ -62,7 +64,7 @@ pub struct ReadSite<'a> {
     /// `wharf.toml`, if it is there.
     pub wharf: Option<ReadOwn<'a, WharfFile>>,
     /// `sessions.d`.
-    pub sessions: Things<'a, SessionFile>,
+    pub sessions: ReadSessions,
     /// `templates.d`.
     pub templates: Things<'a, TemplateFile>,
     /// `gateways.d`.
@@ -75,15 +77,12 @@ impl<'a> ReadSite<'a> {
     /// Reads every file that is there.
     #[must_use]
     pub fn new(files: &'a SiteFiles) -> Self {
-        Self::after(files, |_, _| None)
+        Self::after(files, &ReadSessions::default())
     }
 
     /// Reads every file that is there, but for the sessions' files that `earlier` has as read.
     #[must_use]
-    pub fn after(
-        files: &'a SiteFiles,
-        earlier: impl Fn(&str, &Source) -> Option<Arc<OwnRead<SessionFile>>>,
-    ) -> Self {
+    pub fn after(files: &'a SiteFiles, earlier: &ReadSessions) -> Self {
         let mut documents = BTreeMap::new();
         let (mut problems, mut secrets) = (Vec::new(), BTreeMap::new());
         for (kind, file) in &files.workbench {
@@ -105,9 +104,6 @@ impl<'a> ReadSite<'a> {
         }
         let wharf = files.wharf.present();
         let wharf = wharf.map(|source| ReadOwn { source, read: Arc::new(read_wharf(source)) });
-        let session = |stem: &str, source: &Source| {
-            earlier(stem, source).unwrap_or_else(|| Arc::new(read_session(source)))
-        };
         Self {
             files,
             documents,
@@ -115,14 +111,10 @@ impl<'a> ReadSite<'a> {
             cluster_documents,
             problems,
             wharf,
-            sessions: things(files.managed(DropIn::Sessions), session),
-            templates: things(files.managed(DropIn::Templates), |_, file| {
-                Arc::new(read_template(file))
-            }),
-            gateways: things(files.managed(DropIn::Gateways), |_, file| {
-                Arc::new(read_gateway(file))
-            }),
-            nodes: things(files.managed(DropIn::Nodes), |_, file| Arc::new(read_node(file))),
+            sessions: ReadSessions::after(&files.sessions, earlier),
+            templates: things(files.managed(DropIn::Templates), read_template),
+            gateways: things(files.managed(DropIn::Gateways), read_gateway),
+            nodes: things(files.managed(DropIn::Nodes), read_node),
         }
     }
 
@@ -192,7 +184,7 @@ impl<'a> ReadSite<'a> {
     }
 }
 
-fn things<T>(managed: &Managed, read: impl Fn(&str, &Source) -> Arc<OwnRead<T>>) -> Things<'_, T> {
+fn things<T>(managed: &Managed, read: impl Fn(&Source) -> OwnRead<T>) -> Things<'_, T> {
     let present = managed.files().filter_map(|(stem, file)| Some((stem, file.present()?)));
-    present.map(|(stem, source)| (stem, ReadOwn { source, read: read(stem, source) })).collect()
+    present.map(|(stem, source)| (stem, ReadOwn { source, read: Arc::new(read(source)) })).collect()
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::Digest;
 use crate::plan::Because;
+use crate::shared_map::SharedMap;
 
 /// What an option is told apart by. In the order of file, scope and name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,7 +107,7 @@ fn takes(state: catalogue::State, effect: catalogue::Effect) -> Takes {
 /// copy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
-    files: Arc<BTreeMap<Arc<str>, Arc<FileSettings>>>,
+    files: SharedMap<Arc<str>, Arc<FileSettings>>,
 }
 
 /// Every option that one file sets.
@@ -172,17 +173,21 @@ impl FileSettings {
 impl Settings {
     /// Adds an option; further ones under the same key are told apart by their number.
     pub fn add(&mut self, key: SettingKey, setting: Setting) {
-        let files = Arc::make_mut(&mut self.files);
-        let file = match files.get_mut(&key.file) {
-            Some(file) => file,
-            None => files.entry(Arc::clone(&key.file)).or_default(),
-        };
+        let file = self.files.get_or_insert_with(&key.file, Arc::default);
         Arc::make_mut(file).add(key, setting);
     }
 
     /// Takes all options of a file of which there are none yet.
     pub fn add_file(&mut self, file: Arc<str>, settings: Arc<FileSettings>) {
-        Arc::make_mut(&mut self.files).insert(file, settings);
+        self.files.insert(file, settings);
+    }
+
+    /// Takes all options of files of which there are none yet: many, of which most are those of another set.
+    pub fn add_files(&mut self, mut many: SharedMap<Arc<str>, Arc<FileSettings>>) {
+        for (file, settings) in &self.files {
+            many.insert(Arc::clone(file), Arc::clone(settings));
+        }
+        self.files = many;
     }
 
     /// One of them.
@@ -220,25 +225,10 @@ impl Settings {
     #[must_use]
     pub fn changes(&self, to: &Settings) -> Vec<OptionChange> {
         let none = FileSettings::default();
-        let (mut before, mut after) = (self.files.iter().peekable(), to.files.iter().peekable());
         let mut changes = Vec::new();
-        // Both are in the order of files: walked along, not looked up.
-        loop {
-            let order = match (before.peek(), after.peek()) {
-                (None, None) => break,
-                (Some(_), None) => Ordering::Less,
-                (None, Some(_)) => Ordering::Greater,
-                (Some((a, _)), Some((b, _))) => a.cmp(b),
-            };
-            let from = before.next_if(|_| order.is_le()).map(|(_, settings)| settings);
-            let to = after.next_if(|_| order.is_ge()).map(|(_, settings)| settings);
-            match (from, to) {
-                (Some(from), Some(to)) if Arc::ptr_eq(from, to) => {}
-                (from, to) => {
-                    let from = from.map_or(&none, |from| &**from);
-                    changes_of(from, to.map_or(&none, |to| &**to), &mut changes);
-                }
-            }
+        for file in to.files.changes_since(&self.files) {
+            let from = file.before.map_or(&none, |from| &**from);
+            changes_of(from, file.now.map_or(&none, |to| &**to), &mut changes);
         }
         changes.sort_by(|a, b| (&a.file, a.line, &a.option).cmp(&(&b.file, b.line, &b.option)));
         changes

@@ -13,18 +13,22 @@ use grammar::kind::Names;
 use grammar::source::{FileKind, Source};
 
 use crate::facts::Facts;
-use crate::ids::{Digest, Moment, SiteDigest};
+use crate::ids::Moment;
 use crate::known::Known;
+use crate::shared_map::SharedMap;
 
 mod cluster_files;
+mod digest;
 mod doubt;
 mod problem;
+mod taken_over;
 mod wanted;
 
 pub use self::cluster_files::{
     ClusterFile, MAX_CLUSTER_FILES, NamedClusterFile, kinds_of_type, named_by,
 };
 pub use self::problem::{FileProblem, FileProblemKind, Stray, StrayKind};
+pub(crate) use self::taken_over::is_same_file;
 pub use self::wanted::Wanted;
 
 /// Files up to this many bytes are read; greater ones are a problem.
@@ -69,7 +73,7 @@ pub enum Managed {
     /// The directory does not exist: nothing of this kind is managed by files, nothing ends.
     NotManaged,
     /// The directory exists; what is not in it is not wanted. By file name without `.toml`.
-    Managed(BTreeMap<String, Known<Source>>),
+    Managed(SharedMap<String, Known<Source>>),
     /// The directory could not be read: what is in it, and whether, nobody knows.
     Unknown {
         /// Since when.
@@ -80,6 +84,15 @@ pub enum Managed {
 }
 
 impl Managed {
+    /// The files as a map, an empty one where the directory is missing or unknown. Cheap.
+    #[must_use]
+    pub fn shared(&self) -> SharedMap<String, Known<Source>> {
+        match self {
+            Managed::Managed(files) => files.clone(),
+            Managed::NotManaged | Managed::Unknown { .. } => SharedMap::new(),
+        }
+    }
+
     /// The files, none where the directory is missing or unknown.
     pub fn files(&self) -> impl Iterator<Item = (&str, &Known<Source>)> {
         let files = match self {
@@ -179,36 +192,6 @@ impl SiteFiles {
         }
     }
 
-    /// Hash of what the files say: names, presence and bytes, whatever directory they were found in.
-    ///
-    /// An unreadable file counts as such, with the reason, never as empty or absent. So do files
-    /// whose mere presence is an error; other files that nobody reads do not count. So do facts of the
-    /// machine that refuse the set ([`Facts::refusing`]), and no others.
-    #[must_use]
-    pub fn digest(&self) -> SiteDigest {
-        let mut frames = Frames::default();
-        // An absent file is no frame, so that a new kind of file changes no digest.
-        for (kind, file) in self.workbench.iter().filter(|(_, file)| !matches!(file, Known::Absent))
-        {
-            frames.file(kind.file_name(), file);
-        }
-        for (file, known) in &self.cluster_files {
-            frames.frame(b'c', file.kind.file_name().as_bytes());
-            frames.file(&file.path, known);
-        }
-        frames.file(WHARF_TOML, &self.wharf);
-        for drop_in in DropIn::ALL {
-            frames.directory(drop_in.dir_name(), self.managed(drop_in));
-        }
-        for stray in self.stray.iter().filter(|stray| stray.kind == StrayKind::OwnInWorkbench) {
-            frames.frame(b'!', self.short_name(&stray.file).as_bytes());
-        }
-        for fact in self.facts.refusing() {
-            frames.frame(b'f', fact.as_bytes());
-        }
-        SiteDigest(Digest::of(&frames.0))
-    }
-
     /// The name that plans use: `launcher-env`, `nodes.d/node3.toml`; the whole path for any other file.
     #[must_use]
     pub fn short_name<'a>(&self, file: &'a str) -> &'a str {
@@ -272,81 +255,6 @@ impl SiteFiles {
     #[must_use]
     pub fn notes(&self) -> Vec<Problem> {
         problem::notes(&self.stray)
-    }
-
-    /// Takes over what did not change since an earlier reading: the same text in the same
-    /// allocation, and the moment since when an unreadable file has been so.
-    pub fn take_over(&mut self, earlier: &SiteFiles) {
-        for (kind, file) in &mut self.workbench {
-            take_over_file(file, earlier.workbench.get(kind));
-        }
-        for (named, file) in &mut self.cluster_files {
-            take_over_file(file, earlier.cluster_files.get(named));
-        }
-        take_over_file(&mut self.wharf, Some(&earlier.wharf));
-        for drop_in in DropIn::ALL {
-            match (self.managed_mut(drop_in), earlier.managed(drop_in)) {
-                (Managed::Managed(files), Managed::Managed(before)) => {
-                    for (stem, file) in files {
-                        take_over_file(file, before.get(stem));
-                    }
-                }
-                (Managed::Unknown { since, .. }, Managed::Unknown { since: before, .. }) => {
-                    *since = *before.min(since);
-                }
-                _ => {}
-            }
-        }
-    }
-}
-
-/// See [`SiteFiles::take_over`].
-fn take_over_file(file: &mut Known<Source>, before: Option<&Known<Source>>) {
-    match (file, before) {
-        (Known::Present(source), Some(Known::Present(before))) if source.is(before) => {
-            *source = before.clone();
-        }
-        (Known::Unknown { since, .. }, Some(Known::Unknown { since: before, .. })) => {
-            *since = *before.min(since);
-        }
-        _ => {}
-    }
-}
-
-/// What is hashed: tag, length, bytes, again and again, so that no two sets read the same.
-#[derive(Default)]
-struct Frames(Vec<u8>);
-
-impl Frames {
-    fn frame(&mut self, tag: u8, bytes: &[u8]) {
-        self.0.push(tag);
-        self.0.extend((bytes.len() as u64).to_le_bytes());
-        self.0.extend(bytes);
-    }
-
-    fn file(&mut self, name: &str, file: &Known<Source>) {
-        self.frame(b'n', name.as_bytes());
-        match file {
-            Known::Present(source) => {
-                self.frame(b'p', Digest::of_source(source).to_string().as_bytes());
-            }
-            Known::Absent => self.frame(b'a', b""),
-            Known::Unknown { reason, .. } => self.frame(b'u', reason.as_bytes()),
-        }
-    }
-
-    fn directory(&mut self, name: &str, managed: &Managed) {
-        self.frame(b'd', name.as_bytes());
-        match managed {
-            Managed::NotManaged => self.frame(b'a', b""),
-            Managed::Unknown { reason, .. } => self.frame(b'u', reason.as_bytes()),
-            Managed::Managed(files) => {
-                self.frame(b'p', &(files.len() as u64).to_le_bytes());
-                for (stem, file) in files {
-                    self.file(stem, file);
-                }
-            }
-        }
     }
 }
 

@@ -168,7 +168,7 @@ mod tests {
             ..SessionView::default()
         };
         let status = StatusView {
-            sessions: vec![session("a", "alice"), session("b", "bob")],
+            sessions: vec![session("a", "alice"), session("b", "bob")].into(),
             ..StatusView::default()
         };
         let seen = visible(&peer("alice", false), status.clone());

@@ -9,7 +9,7 @@ use grammar::value::Millis;
 
 use super::{CHANGES, Global, OK, ask, print, when};
 use crate::control::narrate;
-use crate::status::{SessionView, StatusView};
+use crate::status::{SessionView, SessionViews, StatusView};
 
 /// `wharf status`.
 #[derive(Debug, Args)]
@@ -185,7 +185,7 @@ fn listeners(out: &mut String, status: &StatusView) {
 }
 
 /// The table of sessions.
-pub(super) fn sessions(out: &mut String, sessions: &[SessionView]) {
+pub(super) fn sessions(out: &mut String, sessions: &SessionViews) {
     if sessions.is_empty() {
         out.push_str("no sessions\n");
         return;
@@ -201,7 +201,7 @@ pub(super) fn sessions(out: &mut String, sessions: &[SessionView]) {
         "{:<id$}   {:<9}   {:<kind$}   {:<user$}   {:>7}   WHY",
         "SESSION", "STATE", "WORKBENCH", "USER", "PID"
     );
-    for session in sessions {
+    for session in sessions.iter() {
         let pid = session.pid.map(|pid| pid.to_string()).unwrap_or_default();
         let mut why = session.reason.clone();
         if !session.outdated.is_empty() {

@@ -65,7 +65,7 @@ impl Teller {
             }
             self.told.insert(session.id.clone(), session.clone());
         }
-        self.told.retain(|id, _| status.sessions.iter().any(|session| &session.id == id));
+        self.told.retain(|id, _| status.session(id).is_some());
         self.show_progress(status);
     }
 

@@ -174,7 +174,7 @@ mod tests {
         let mut foreign = view("foreign", "belongs to Workbench");
         foreign.since = Some(Moment(1));
         foreign.pid = Some(7);
-        let status = StatusView { sessions: vec![foreign], ..StatusView::default() };
+        let status = StatusView { sessions: vec![foreign].into(), ..StatusView::default() };
         assert_eq!(adopted(&status, Moment(9)), None);
         assert!(farewell(&status).contains("the product's go on"));
     }
@@ -199,7 +199,9 @@ mod tests {
     #[test]
     fn ctrl_c_says_what_keeps_running() {
         let with = |n: usize| StatusView {
-            sessions: vec![view("running", ""); n],
+            sessions: (0..n)
+                .map(|n| SessionView { id: format!("s{n}"), ..view("running", "") })
+                .collect(),
             ..StatusView::default()
         };
         assert_eq!(farewell(&with(0)), "No session runs.");

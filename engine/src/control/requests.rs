@@ -172,7 +172,7 @@ fn stop(
     } else {
         vec![SessionId::new(session).map_err(|error| error.to_string())?]
     };
-    let known = |id: &SessionId| status.sessions.iter().any(|session| session.id == id.as_str());
+    let known = |id: &SessionId| status.session(id.as_str()).is_some();
     if let Some(unknown) = ids.iter().find(|id| !known(id)) {
         return Err(format!("there is no session `{unknown}`"));
     }

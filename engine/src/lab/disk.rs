@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use engine_core::ids::Moment;
 use engine_core::known::Known;
+use engine_core::shared_map::SharedMap;
 use engine_core::site::{FileProblem, FileProblemKind, Managed, SiteFiles};
 use grammar::source::Source;
 use grammar::value::Millis;
@@ -96,7 +97,7 @@ impl Disk {
         let fault = self.fault.as_ref().map(|(fault, _)| fault);
         files.wharf = Known::Present(Source::new(format!("{DIR}/wharf.toml"), &*self.policy));
         let sessions = match fault {
-            Some(Fault::Empty) => BTreeMap::new(),
+            Some(Fault::Empty) => SharedMap::new(),
             _ => self.sessions.iter().filter_map(|(id, text)| found(fault, id, text)).collect(),
         };
         files.sessions = Managed::Managed(sessions);

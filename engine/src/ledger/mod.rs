@@ -14,6 +14,7 @@ mod windows;
 mod wire;
 mod writes;
 
+use parts::RunNames;
 pub use seal::Seal;
 pub use sites::Saved;
 pub use writes::Write;
@@ -75,6 +76,7 @@ pub struct Ledger {
     www: BTreeMap<NodeId, ListenAddress>,
     versions: BTreeMap<String, Version>,
     last_generation: Generation,
+    run_names: RunNames,
     /// Whether every part of a stored set that was looked for was there and could be opened.
     parts_are_whole: AtomicBool,
     problem: Option<(Moment, String)>,
@@ -103,6 +105,7 @@ impl Ledger {
             www: BTreeMap::new(),
             versions: BTreeMap::new(),
             last_generation: Generation(0),
+            run_names: RunNames::default(),
             parts_are_whole: AtomicBool::new(true),
             problem: None,
             stale: true,

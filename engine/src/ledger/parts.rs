@@ -1,22 +1,20 @@
 //! A set of files in parts: what two generations have in common is stored once.
 //!
-//! The things of our directories (`sessions.d` and its like) are cut into runs of about [`RUN`] files at names
-//! that a hash picks, so that a file that comes or goes changes one run and moves no other; everything else is
-//! one part. A part is named by a keyed digest of what is in it, which tells nobody what that is.
+//! The things of our directories (`sessions.d` and its like) are cut into the runs of a
+//! [`SharedMap`](engine_core::shared_map::SharedMap), so that a file that comes or goes changes one run and moves no
+//! other; everything else is one part. A part is named by a keyed digest of what is in it, which tells nobody what that is.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::BTreeMap;
 
 use engine_core::ids::Digest;
 use engine_core::known::Known;
-use engine_core::site::{DropIn, SiteFiles};
+use engine_core::shared_map::SharedMap;
+use engine_core::site::{DropIn, Managed, SiteFiles};
 use grammar::source::Source;
 use serde::{Deserialize, Serialize};
 
 use super::Seal;
 use crate::saved::{SavedError, SavedSite, SavedThings, text_of};
-
-/// Files in a run, on average.
-const RUN: u64 = 64;
 
 /// A part as it is sealed.
 #[derive(Debug, Serialize, Deserialize)]
@@ -29,7 +27,7 @@ enum Stored {
 /// A part of a set: its name and, on demand, its text.
 pub(super) enum Part<'a> {
     Set { name: Digest, text: Vec<u8> },
-    Things { name: Digest, dir: &'static str, files: Vec<(&'a str, &'a Known<Source>)> },
+    Things { name: Digest, dir: &'static str, files: &'a [(String, Known<Source>)] },
 }
 
 impl Part<'_> {
@@ -43,7 +41,7 @@ impl Part<'_> {
         match self {
             Part::Set { text, .. } => Ok(text),
             Part::Things { dir, files, .. } => {
-                let files = files.into_iter().map(|(stem, file)| (stem.to_owned(), text_of(file)));
+                let files = files.iter().map(|(stem, file)| (stem.clone(), text_of(file)));
                 let things = SavedThings::from([(dir.to_owned(), files.collect())]);
                 serde_json::to_vec(&Stored::Things(things))
             }
@@ -51,21 +49,34 @@ impl Part<'_> {
     }
 }
 
+/// Names of the runs that were looked at last, by where they are. That says what is in them, since those maps are
+/// kept and their runs never change.
+#[derive(Default)]
+pub(super) struct RunNames {
+    of: BTreeMap<DropIn, (Files, BTreeMap<usize, Digest>)>,
+}
+
+type Files = SharedMap<String, Known<Source>>;
+
 /// A set's parts, the one with everything but things first.
-pub(super) fn parts<'a>(files: &'a SiteFiles, seal: &Seal) -> serde_json::Result<Vec<Part<'a>>> {
+pub(super) fn parts<'a>(
+    files: &'a SiteFiles,
+    seal: &Seal,
+    known: &mut RunNames,
+) -> serde_json::Result<Vec<Part<'a>>> {
     let text = serde_json::to_vec(&Stored::Set(SavedSite::without_things(files)))?;
     let mut parts = vec![Part::Set { name: seal.name(&text), text }];
     for drop_in in DropIn::ALL {
-        let mut run = Vec::new();
-        let mut files = files.managed(drop_in).files().peekable();
-        while let Some((stem, file)) = files.next() {
-            run.push((stem, file));
-            if files.peek().is_none() || ends_a_run(stem) {
-                let files = std::mem::take(&mut run);
-                let name = seal.name(&what_is_in(drop_in, &files));
-                parts.push(Part::Things { name, dir: drop_in.dir_name(), files });
-            }
+        let Managed::Managed(files) = files.managed(drop_in) else { continue };
+        let mut names = BTreeMap::new();
+        for run in files.runs() {
+            let (at, files) = (std::ptr::from_ref(run).addr(), run.entries());
+            let before = known.of.get(&drop_in).and_then(|(_, names)| names.get(&at)).copied();
+            let name = before.unwrap_or_else(|| seal.name(&what_is_in(drop_in, files)));
+            names.insert(at, name);
+            parts.push(Part::Things { name, dir: drop_in.dir_name(), files });
         }
+        known.of.insert(drop_in, (files.clone(), names));
     }
     Ok(parts)
 }
@@ -85,15 +96,8 @@ pub(super) fn joined(parts: impl Iterator<Item = Option<Vec<u8>>>) -> Option<Sit
     set.into_files().map_err(|SavedError::Newer { .. }| ()).ok()
 }
 
-/// Whether a run ends with the file of this name; another compiler's hash cuts elsewhere, which costs writing all once.
-fn ends_a_run(stem: &str) -> bool {
-    let mut hasher = DefaultHasher::new();
-    stem.hash(&mut hasher);
-    hasher.finish().is_multiple_of(RUN)
-}
-
 /// What a run's name is made of: everything that its text will hold, texts by their digests.
-fn what_is_in(drop_in: DropIn, files: &[(&str, &Known<Source>)]) -> Vec<u8> {
+fn what_is_in(drop_in: DropIn, files: &[(String, Known<Source>)]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut frame = |part: &[u8]| {
         bytes.extend((part.len() as u64).to_le_bytes());
@@ -119,9 +123,7 @@ fn what_is_in(drop_in: DropIn, files: &[(&str, &Known<Source>)]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
-
-    use engine_core::site::Managed;
+    use std::collections::BTreeSet;
 
     use super::*;
 
@@ -132,12 +134,16 @@ mod tests {
             let file = Source::new(format!("/etc/wharf/sessions.d/{stem}.toml"), text(n));
             (stem, Known::Present(file))
         };
-        files.sessions = Managed::Managed(stems.map(file).collect::<BTreeMap<_, _>>());
+        files.sessions = Managed::Managed(stems.map(file).collect());
         files
     }
 
     fn names(files: &SiteFiles) -> BTreeSet<Digest> {
-        parts(files, &Seal::new(&[7; 32])).unwrap().iter().map(Part::name).collect()
+        parts(files, &Seal::new(&[7; 32]), &mut RunNames::default())
+            .unwrap()
+            .iter()
+            .map(Part::name)
+            .collect()
     }
 
     #[test]
@@ -159,14 +165,14 @@ mod tests {
     #[test]
     fn parts_are_joined_to_the_same_set() {
         let mut files = set(0..300, |n| format!("n = {n}\n"));
-        files.gateways = Managed::Managed(BTreeMap::new());
+        files.gateways = Managed::Managed(SharedMap::new());
         let unknown = Known::Unknown {
             since: engine_core::ids::Moment(5),
             reason: "permission denied".to_owned(),
         };
-        files.nodes = Managed::Managed(BTreeMap::from([("a".to_owned(), unknown)]));
+        files.nodes = Managed::Managed(SharedMap::from([("a".to_owned(), unknown)]));
         let texts = || {
-            let parts = parts(&files, &Seal::new(&[7; 32])).unwrap();
+            let parts = parts(&files, &Seal::new(&[7; 32]), &mut RunNames::default()).unwrap();
             parts.into_iter().rev().map(|part| Some(part.into_text().unwrap()))
         };
         assert_eq!(joined(texts()).unwrap().digest(), files.digest());

@@ -93,7 +93,8 @@ impl Ledger {
         keep: u32,
     ) -> Result<(), StoreError> {
         let digest = mark.digest.ok_or_else(|| failed("a set without a digest"))?;
-        let parts = parts(files, &self.seal).map_err(|error| failed(&error.to_string()))?;
+        let parts = parts(files, &self.seal, &mut self.run_names);
+        let parts = parts.map_err(|error| failed(&error.to_string()))?;
         let record = wire::SiteRecord {
             generation: mark.generation,
             digest,
@@ -194,7 +195,6 @@ fn failed(what: &str) -> StoreError {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::sync::Arc;
 
     use engine_core::desired::{Effect, Override};
@@ -204,6 +204,7 @@ mod tests {
 
     use super::*;
     use crate::ledger::Seal;
+    use crate::ledger::parts::RunNames;
     use crate::ports::Store;
     use crate::store::memory::MemoryStore;
 
@@ -230,7 +231,7 @@ mod tests {
                 (format!("s{n}"), Known::Present(source))
             };
             let mut files = SiteFiles::nothing("/e", "/w");
-            files.sessions = Managed::Managed((0..10_000).map(file).collect::<BTreeMap<_, _>>());
+            files.sessions = Managed::Managed((0..10_000).map(file).collect());
             let mark = InForce {
                 generation: Generation(generation),
                 digest: Some(files.digest()),
@@ -269,7 +270,8 @@ mod tests {
         assert!(it.ledger.site_of(Generation(1)).is_none(), "{:?}", first.digest());
         // As many parts as one set has, and the changed one of each of the two others.
         let parts = it.store.scan(keys::SITE_PARTS).unwrap().len();
-        let of_one = super::parts(&first, &Seal::new(&[7; 32])).unwrap().len();
+        let of_one =
+            super::parts(&first, &Seal::new(&[7; 32]), &mut RunNames::default()).unwrap().len();
         assert_eq!(parts, of_one + 2);
     }
 

@@ -15,7 +15,7 @@ use engine_core::facts::{
 };
 use engine_core::ids::Moment;
 use engine_core::known::Known;
-use engine_core::site::{DropIn, SiteFiles, Wanted};
+use engine_core::site::{SiteFiles, Wanted};
 
 use super::certificate;
 use super::read::open_to_read;
@@ -111,12 +111,10 @@ impl Look {
         self.found(path, std::fs::metadata(path)).map(|meta| file_facts(&meta))
     }
 
-    /// The mode and owner of each file that was read.
+    /// The mode and owner of each file of the set as a whole. Of things' own files, of which there may be very many,
+    /// no rule asks.
     fn sources(&self, files: &SiteFiles) -> std::collections::BTreeMap<Arc<str>, Known<FileFacts>> {
-        let workbench = files.workbench.values().chain(std::iter::once(&files.wharf));
-        let own =
-            DropIn::ALL.into_iter().flat_map(|dir| files.managed(dir).files().map(|(_, f)| f));
-        let sources = workbench.chain(own).filter_map(Known::present);
+        let sources = files.of_the_set().filter_map(Known::present);
         sources
             .map(|source| (Arc::clone(&source.file), self.file(Path::new(&*source.file))))
             .collect()

@@ -12,7 +12,7 @@ mod overlay;
 mod read;
 mod remembered;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -272,21 +272,37 @@ impl<'a> Pass<'a> {
                 return Managed::Unknown { since: self.now, reason: kind.reason() };
             }
         };
-        let mut files = BTreeMap::new();
-        for name in names {
-            let path = dir.join(&name);
-            if let Some(stem) = own_stem(&name) {
-                match self.read(&path) {
-                    Known::Absent => {}
-                    known => {
-                        files.insert(stem.to_owned(), known);
-                    }
+        let mut files = self.unchanged(dir, &names);
+        let (mut at, mut others) = (0, Vec::new());
+        for name in &names {
+            let Some(stem) = own_stem(name) else {
+                if name.ends_with(".toml") && !is_temporary(name) {
+                    let file = shown(&dir.join(name));
+                    self.files.stray.push(Stray { file, kind: StrayKind::OddName });
                 }
-            } else if name.ends_with(".toml") && !is_temporary(&name) {
-                self.files.stray.push(Stray { file: shown(&path), kind: StrayKind::OddName });
+                continue;
+            };
+            if files.get(at).is_some_and(|(known, _)| known == stem) {
+                at += 1;
+                continue;
+            }
+            match self.read(&dir.join(name)) {
+                Known::Absent => {}
+                known => others.push((stem.to_owned(), known)),
             }
         }
-        Managed::Managed(files)
+        files.append(&mut others);
+        Managed::Managed(files.into_iter().collect())
+    }
+
+    /// The files of a directory that are still what they were, by name without `.toml` and in the order of names.
+    fn unchanged(&self, dir: &Path, names: &[String]) -> Vec<(String, Known<Source>)> {
+        let Some(remembered) = self.remembered.of(dir) else { return Vec::new() };
+        let stems = names.iter().filter_map(|name| Some((name, own_stem(name)?)));
+        let known = stems.filter_map(|(name, stem)| {
+            Some((stem.to_owned(), Known::Present(remembered.get(name)?)))
+        });
+        known.collect()
     }
 
     /// Notes a directory to watch and what it is.

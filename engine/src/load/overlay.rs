@@ -2,7 +2,7 @@
 //!
 //! Problems then name PATH, the place that the text is meant for, and not the temporary file.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -134,7 +134,7 @@ fn put(files: &mut SiteFiles, place: Place, known: Known<Source>) -> Result<(), 
             }
             // The first file of its kind makes the directory.
             managed @ Managed::NotManaged => {
-                *managed = Managed::Managed(BTreeMap::from([(stem, known)]));
+                *managed = Managed::Managed([(stem, known)].into());
             }
             Managed::Unknown { reason, .. } => {
                 let dir = drop_in.dir_name().to_owned();

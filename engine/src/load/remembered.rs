@@ -6,7 +6,9 @@
 //! written twice within one tick looks the same. Knows no meaning of any file.
 
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::fs::Metadata;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -14,6 +16,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use engine_core::ids::Moment;
 use grammar::source::Source;
 use grammar::value::Millis;
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 
 use super::{Loaded, SiteDirs, load_again, open_to_read};
 
@@ -39,10 +42,10 @@ const LOCAL: [u64; 7] = [
 /// content and of inode in nanoseconds.
 type Stamp = (u64, u64, u64, i128, i128);
 
-/// Files as read, by path.
+/// Files as read, by directory and name.
 #[derive(Debug, Default)]
 pub struct Remembered {
-    files: BTreeMap<PathBuf, (Stamp, Source)>,
+    dirs: BTreeMap<PathBuf, BTreeMap<OsString, (Stamp, Source)>>,
     /// Whether the file system of a directory keeps times itself.
     local: BTreeMap<PathBuf, bool>,
     since: Option<Moment>,
@@ -54,7 +57,7 @@ impl Remembered {
         let since = *self.since.get_or_insert(now);
         // A clock that was set back must not put this off.
         if now < since || now.since(since) >= FORGET_AFTER {
-            self.files.clear();
+            self.dirs.clear();
             self.since = Some(now);
         }
         self.local.clear();
@@ -63,8 +66,16 @@ impl Remembered {
     /// The text of a file that is still the one that was read. `meta` is what is at the path now, without
     /// following a link.
     pub(super) fn get(&mut self, path: &Path, meta: &Metadata) -> Option<Source> {
-        let (stamp, source) = self.files.get(path)?;
+        let (stamp, source) = self.dirs.get(path.parent()?)?.get(path.file_name()?)?;
         (meta.is_file() && *stamp == stamp_of(meta)).then(|| source.clone())
+    }
+
+    /// What is remembered of a directory that is to be read, and was opened for that.
+    pub(super) fn of<'a>(&'a self, dir: &Path) -> Option<RememberedDir<'a>> {
+        let files = self.dirs.get(dir)?;
+        let flags = OFlags::DIRECTORY | OFlags::PATH | OFlags::CLOEXEC;
+        let dir = rustix::fs::open(dir, flags, Mode::empty()).ok()?;
+        Some(RememberedDir { files, dir })
     }
 
     /// Remembers a file. `meta` was looked up before it was read, `read_at` is the time of that look.
@@ -75,14 +86,16 @@ impl Remembered {
         read_at: SystemTime,
         source: &Source,
     ) {
+        let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return };
         let stamp = stamp_of(meta);
         let read_at = read_at.duration_since(UNIX_EPOCH).map_or(0, |at| at.as_nanos());
         let read_at = i128::try_from(read_at).unwrap_or(0);
         let changed_at = stamp.3.max(stamp.4);
         if meta.is_file() && changed_at + TICK_NS < read_at && self.is_local(path) {
-            self.files.insert(path.to_owned(), (stamp, source.clone()));
-        } else {
-            self.files.remove(path);
+            let files = self.dirs.entry(dir.to_owned()).or_default();
+            files.insert(name.to_owned(), (stamp, source.clone()));
+        } else if let Some(files) = self.dirs.get_mut(dir) {
+            files.remove(name);
         }
     }
 
@@ -95,6 +108,27 @@ impl Remembered {
         let local = magic.is_ok_and(|magic| LOCAL.contains(&magic));
         self.local.insert(dir.to_owned(), local);
         local
+    }
+}
+
+/// What is remembered of a directory, which is held open so that a look at a file costs one name.
+pub(super) struct RememberedDir<'a> {
+    files: &'a BTreeMap<OsString, (Stamp, Source)>,
+    dir: OwnedFd,
+}
+
+impl RememberedDir<'_> {
+    /// The text of a file that is still the one that was read: [`Remembered::get`] for one of many.
+    pub(super) fn get(&self, name: &str) -> Option<Source> {
+        let (stamp, source) = self.files.get(OsStr::new(name))?;
+        let found = rustix::fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        let ns = |s: i64, ns: u64| i128::from(s) * 1_000_000_000 + i128::from(ns);
+        let size = u64::try_from(found.st_size).ok()?;
+        let (written, changed) =
+            (ns(found.st_mtime, found.st_mtime_nsec), ns(found.st_ctime, found.st_ctime_nsec));
+        let is_file = FileType::from_raw_mode(found.st_mode).is_file();
+        let same = *stamp == (found.st_dev, found.st_ino, size, written, changed);
+        (is_file && same).then(|| source.clone())
     }
 }
 

@@ -71,7 +71,8 @@ impl Reconciler {
     pub fn pending(&mut self, about: &About, now: Moment) -> Report {
         let observed = self.look(now);
         let lowered = self.lowered();
-        let ahead = forecast::forecast(&self.desired, &lowered.origins, &observed, now);
+        let (desired, origins) = (&self.desired, &lowered.origins);
+        let ahead = forecast::forecast_after(desired, origins, &observed, now, &self.kept);
         let none = Vec::new();
         let about = self.overridden(about, now);
         let report = Report::new(about, none, &self.desired, &observed, &ahead, Vec::new());
@@ -100,7 +101,8 @@ impl Reconciler {
         let observed = self.look(now);
         let lowered = self.lowered();
         let (desired, origins) = (&self.desired, &lowered.origins);
-        let plan = planner::plan(&Input { desired, origins, observed: &observed, now });
+        let input = Input { desired, origins, observed: &observed, now };
+        let plan = planner::plan_after(&input, &mut self.kept.clone());
         (observed, plan)
     }
 

@@ -22,11 +22,13 @@ impl Reconciler {
     ) -> Report {
         let mut observed = self.look(now);
         // The files in force may not speak yet of the accounts and workbenches that the new ones ask for.
+        let mut spoken_of = self.spoken_of.clone();
+        spoken_of.follow(&lowered.desired);
         observe::look_around(
             &mut observed,
             &mut *self.adapters.accounts,
             &mut *self.adapters.workbenches,
-            &lowered.desired,
+            (&lowered.desired, &spoken_of),
             now,
         );
         observe::look_at_port(&mut observed, &mut *self.adapters.routes, &lowered.desired, now);
@@ -35,7 +37,8 @@ impl Reconciler {
         let about = self.overridden(about, now);
         let report_of = |lowered: &Lowered, observed: &Observed, options, warnings| {
             let desired = desired::merge(lowered.desired.clone(), &requests, &overrides, now);
-            let forecast = forecast::forecast(&desired, &lowered.origins, observed, now);
+            let origins = &lowered.origins;
+            let forecast = forecast::forecast_after(&desired, origins, observed, now, &self.kept);
             Report::new(about.clone(), options, &desired, observed, &forecast, warnings)
         };
         // What happens without the new files just the same is not theirs.
@@ -63,8 +66,8 @@ impl Reconciler {
     fn rests(&self, acts: &Lowered, observed: &Observed, now: Moment) -> bool {
         let (requests, overrides) = self.people(now);
         let desired = desired::merge(acts.desired.clone(), &requests, &overrides, now);
-        let plan =
-            planner::plan(&Input { desired: &desired, origins: &acts.origins, observed, now });
+        let input = Input { desired: &desired, origins: &acts.origins, observed, now };
+        let plan = planner::plan_after(&input, &mut self.kept.clone());
         plan.steps.is_empty() && plan.holds.is_empty()
     }
 }

@@ -6,6 +6,9 @@ use engine_core::plan::Impact;
 use engine_core::site::{Managed, SiteFiles};
 use grammar::source::Source;
 
+use engine_core::ids::SessionId;
+use engine_core::plan::Resource;
+
 use super::*;
 use crate::admin::protocol::Answer;
 
@@ -37,13 +40,14 @@ fn seen(desired: &Desired, waiting_on: Option<WaitingOn>) -> StatusView {
         wanted: "starts".to_owned(),
     });
     let plan = Plan { holds: holds.into_iter().collect(), ..Plan::default() };
-    view(desired, &Observed::empty(NodeId::new("n1").unwrap()), &plan, Moment(0))
+    let observed = Observed::empty(NodeId::new("n1").unwrap());
+    view(desired, &observed, &plan, Moment(0), &mut Shown::default())
 }
 
 #[test]
 fn a_session_that_no_node_may_take_waits_and_has_not_failed() {
     let desired = desired("");
-    let state = |waiting_on| seen(&desired, Some(waiting_on)).sessions[0].clone();
+    let state = |waiting_on| seen(&desired, Some(waiting_on)).session("demo").unwrap().clone();
     let waits = state(WaitingOn::NoNode);
     assert_eq!(waits.state, "waiting");
     assert_eq!(waits.reason, "starts: no node that suits it takes new sessions");

@@ -105,7 +105,7 @@ fn render_engine(page: &mut Page, status: &StatusView) {
     page.sample("wharf_build_info", &[("version", &status.version)], 1);
 
     let mut sessions = BTreeMap::<(&str, &str), u64>::new();
-    for session in &status.sessions {
+    for session in status.sessions.iter() {
         *sessions.entry((&session.state, &session.workbench)).or_default() += 1;
     }
     page.family("wharf_sessions", "gauge", "Sessions by state and workbench.");

@@ -177,7 +177,7 @@ impl Pages {
             resource
                 .strip_prefix("session/")
                 .or_else(|| resource.strip_prefix("route/"))
-                .is_some_and(|id| seen.sessions.iter().any(|session| session.id == id))
+                .is_some_and(|id| seen.sessions.get(id).is_some())
         };
         seen.holds.retain(|hold| theirs(&hold.resource));
         if let Some(refused) = &mut seen.refused {

@@ -135,7 +135,7 @@ fn sessions(status: &StatusView) -> Html {
     html.markup("<th scope=\"col\">Kind</th><th scope=\"col\">Account</th>");
     html.markup("<th scope=\"col\">Node</th><th scope=\"col\">Since</th>");
     html.markup("<th scope=\"col\">Connections</th></tr></thead>\n<tbody>\n");
-    for session in &status.sessions {
+    for session in status.sessions.iter() {
         html.html(session_row(session));
     }
     html.markup("</tbody>\n</table></div>\n</section>\n");

@@ -250,7 +250,7 @@ fn plan(world: &mut World, how: &str) -> Result<String, String> {
     if !lowered.is_acceptable() {
         let errors = problems.iter().filter(|problem| problem.is_error()).count();
         let in_force = world.force.as_ref().map(|f| (f.mark.generation, f.mark.since));
-        let untouched = live_sessions(&world.observed).len();
+        let untouched = live_sessions(&world.observed).count();
         let none = text::no_plan(errors, in_force, untouched, &when);
         return Ok(format!("{}\n{none}", human(&problems)));
     }

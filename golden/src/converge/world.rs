@@ -16,7 +16,7 @@ use engine_core::observed::{
     WorkbenchSeen,
 };
 use engine_core::plan::{Action, Hold, Plan};
-use engine_core::planner::{self, Input};
+use engine_core::planner::{self, Input, Kept};
 use engine_core::predict;
 use engine_core::proof;
 use engine_core::site::SiteFiles;
@@ -70,6 +70,8 @@ pub struct World {
     pub windows: ChangeWindows,
     /// The records while the store cannot be reached.
     pub out_of_reach: Option<Records>,
+    /// What the planner kept of the last round.
+    pub last_round: Kept,
     /// What the plans made so far consist of.
     pub reached: Reached,
 }
@@ -93,6 +95,7 @@ impl Default for World {
             refused: None,
             windows: ChangeWindows::default(),
             out_of_reach: None,
+            last_round: Kept::default(),
             reached: Reached::default(),
         }
     }
@@ -182,7 +185,7 @@ impl World {
         self.look(&desired);
         let input =
             Input { desired: &desired, origins: &origins, observed: &self.observed, now: self.now };
-        let plan = planner::plan(&input);
+        let plan = planner::plan_after(&input, &mut self.last_round);
         proof::prove_plan(&input, &plan)?;
         checks::forecast_proven(&input)?;
         self.reached.plan(&plan);
@@ -204,8 +207,9 @@ impl World {
 
     /// What a launcher adds to a start: process, directory, socket.
     pub fn equip(&mut self) {
-        for (incarnation, known) in &mut self.observed.incarnations {
-            if let Known::Present(seen) = known
+        let all = self.observed.incarnations.keys().cloned();
+        for incarnation in all.collect::<Vec<_>>() {
+            if let Some(Known::Present(seen)) = self.observed.incarnations.get_mut(&incarnation)
                 && seen.socket_dir.is_empty()
             {
                 seen.socket_dir = format!("/run/wharf/s/{}/{}", incarnation.session, incarnation.n);

@@ -295,9 +295,9 @@ impl Mortal {
         let placed: BTreeSet<Start> =
             placed.map(|(session, placed)| (session.to_string(), placed.n)).collect();
         assert_eq!(&placed, starts, "{case}: what the store has placed, and what runs");
-        for (session, n) in records.numbers {
+        for (session, n) in &records.numbers {
             let used = self.numbers.get(session.as_str()).copied().unwrap_or(0);
-            assert!(n >= used, "{case}: {session} was given {used}, the store says {n}");
+            assert!(*n >= used, "{case}: {session} was given {used}, the store says {n}");
         }
     }
 

@@ -176,8 +176,7 @@ mod tests {
                     hunter3\"\"\"\nNOTE = \"\"\"\nfirst\nsecond\"\"\"\n";
         let mut files = site(&[]);
         let source = Source::new("/etc/wharf/sessions.d/lab.toml", text);
-        files.sessions =
-            Managed::Managed(BTreeMap::from([("lab".to_owned(), Known::Present(source))]));
+        files.sessions = Managed::Managed([("lab".to_owned(), Known::Present(source))].into());
         assert_eq!(
             shown("sessions.d/lab.toml", &files, text),
             [

@@ -29,6 +29,7 @@ use std::sync::Arc;
 
 use crate::ids::{ClusterName, GatewayId, NodeId, SessionId, WorkbenchName};
 use crate::known::Known;
+use crate::shared_map::{Key, SharedMap};
 
 /// How much of the world is ours to change (product.md §2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,20 +56,20 @@ impl std::fmt::Display for Mode {
 /// Things of one kind, or the fact that nobody manages them: a missing directory ends nothing, an
 /// empty one asks for none.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Declared<K: Ord, V> {
+pub struct Declared<K: Key, V> {
     /// Whether the directory is there.
     pub managed: bool,
     /// What it asks for; a file that cannot be read is Unknown, and its thing stays as it is.
-    pub things: BTreeMap<K, Known<V>>,
+    pub things: SharedMap<K, Known<V>>,
 }
 
-impl<K: Ord, V> Default for Declared<K, V> {
+impl<K: Key, V> Default for Declared<K, V> {
     fn default() -> Self {
-        Self { managed: false, things: BTreeMap::new() }
+        Self { managed: false, things: SharedMap::new() }
     }
 }
 
-impl<K: Ord, V> Declared<K, V> {
+impl<K: Key, V> Declared<K, V> {
     /// The things that are known, in order.
     pub fn known(&self) -> impl Iterator<Item = (&K, &V)> {
         self.things.iter().filter_map(|(key, thing)| Some((key, thing.present()?)))

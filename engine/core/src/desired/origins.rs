@@ -14,6 +14,7 @@ use self::session::{GoneVariables, SESSION};
 pub use self::session::{SessionOrigins, Variables};
 use crate::ids::SessionId;
 use crate::plan::Because;
+use crate::shared_map::SharedMap;
 
 /// A line of a file that asks for something. As JSON it is part of a recorded round.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -34,7 +35,7 @@ pub type Former = Arc<BTreeMap<String, Vec<Origin>>>;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origins {
     map: Arc<BTreeMap<String, Vec<Origin>>>,
-    sessions: Arc<BTreeMap<SessionId, Arc<SessionOrigins>>>,
+    sessions: SharedMap<SessionId, Arc<SessionOrigins>>,
     /// Where things last stood that no file speaks of any more.
     former: Former,
     /// Those of what waits for approval; see [`super::Desired::waiting`].
@@ -52,7 +53,12 @@ impl Origins {
 
     /// Takes the places of a session and of its parts.
     pub fn add_session(&mut self, id: SessionId, places: Arc<SessionOrigins>) {
-        Arc::make_mut(&mut self.sessions).insert(id, places);
+        self.sessions.insert(id, places);
+    }
+
+    /// Takes the places of all sessions and of their parts.
+    pub(super) fn set_sessions(&mut self, sessions: SharedMap<SessionId, Arc<SessionOrigins>>) {
+        self.sessions = sessions;
     }
 
     /// The places of `what`; those of its parent (`session/demo` for `session/demo/args`) where it
@@ -109,8 +115,9 @@ impl Origins {
             keep(what, places);
         }
         let mut variables = GoneVariables::default();
-        for (id, earlier) in &*before.sessions {
-            let Some(session) = self.sessions.get(id) else { continue };
+        for change in self.sessions.changes_since(&before.sessions) {
+            let (Some(session), Some(earlier)) = (change.now, change.before) else { continue };
+            let id = change.key;
             for (part, places) in session.gone_since(earlier, &mut variables) {
                 keep(&format!("{SESSION}{id}/{part}"), &places);
             }

@@ -34,6 +34,12 @@ impl Secrets {
         Digest::keyed(key, text.as_bytes())
     }
 
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.texts.is_empty() && self.patterns.is_empty()
+    }
+
     /// Takes what others keep.
     pub fn take(&mut self, others: &Secrets) {
         self.texts.extend(others.texts.iter().map(|(digest, text)| (*digest, text.clone())));

@@ -445,7 +445,7 @@ fn of_many_options_some_are_named_and_the_others_counted() {
 #[test]
 fn drop_ins_that_may_not_be_read_are_counted_too() {
     let mut files = site(&[]);
-    *files.managed_mut(DropIn::Sessions) = Managed::Managed(BTreeMap::new());
+    *files.managed_mut(DropIn::Sessions) = Managed::Managed([].into());
     for file in ["/etc/wharf/sessions.d/a.toml", "/etc/wharf/sessions.d/b.toml"] {
         files.unreadable.push(FileProblem { file: file.into(), kind: FileProblemKind::Denied });
     }

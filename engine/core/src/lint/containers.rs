@@ -114,12 +114,12 @@ const OF_AN_IMAGE: [&str; 9] =
 
 fn below_no_mount(site: &Site<'_>, out: &mut Findings) {
     let default = site.read.text(RserverConf, "launcher-default-cluster");
-    for read in site.read.sessions.values() {
+    for read in site.read.sessions.notable() {
         let Some(own) = &read.own else { continue };
         let fields = &own.value.fields;
         let cluster = fields.cluster.as_deref().or(default);
         if let (Some(cluster), Some(dir)) = (cluster, fields.working_dir.as_deref()) {
-            path_below_no_mount(site, out, cluster, dir, (read.source, &own.lines));
+            path_below_no_mount(site, out, cluster, dir, (&read.source, &own.lines));
         }
     }
     for read in site.read.templates.values() {

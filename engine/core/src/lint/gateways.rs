@@ -138,7 +138,7 @@ fn too_few(site: &Site<'_>, out: &mut Findings) {
         PublishGateway::Named(name) => Some(name.clone()),
         PublishGateway::Auto => only.map(str::to_owned),
     };
-    for own in site.read.sessions.values().filter_map(|read| read.own.as_ref()) {
+    for own in site.read.sessions.notable().filter_map(|read| read.own.as_ref()) {
         if let Some(name) = gateway_of(own.value.fields.publish.as_ref()) {
             needed.entry(name).or_default().declared += 1;
         }

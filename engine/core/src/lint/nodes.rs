@@ -27,9 +27,9 @@ fn label_nowhere(site: &Site<'_>, out: &mut Findings) {
     }
     let labels: BTreeSet<(&String, &String)> =
         read.filter_map(|own| own.value.labels.as_ref()).flatten().collect();
-    let sessions = site.read.sessions.values().filter_map(|read| {
+    let sessions = site.read.sessions.notable().filter_map(|read| {
         let own = read.own.as_ref()?;
-        Some((read.source, &own.lines, own.value.fields.placement.as_ref()?))
+        Some((&read.source, &own.lines, own.value.fields.placement.as_ref()?))
     });
     let templates = site.read.templates.values().filter_map(|read| {
         let own = read.own.as_ref()?;

@@ -106,7 +106,7 @@ mod tests {
         let text = "weight = 3\nschedulable = true\n";
         let source = Source::new("/etc/wharf/nodes.d/n1.toml", text);
         let mut files = site(&[]);
-        files.nodes = Managed::Managed(BTreeMap::from([("n1".to_owned(), Known::Present(source))]));
+        files.nodes = Managed::Managed([("n1".to_owned(), Known::Present(source))].into());
         let node: NodeId = "n1".parse().expect("a node");
         let causes = |told: NodeTold| -> Vec<String> {
             let mut lowered = lower(&files, &ground());

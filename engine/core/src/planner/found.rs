@@ -2,10 +2,8 @@
 //! is looked up a session at a time, so a round costs no search for each of a hundred thousand.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
-use std::collections::btree_map::Iter;
 use std::iter::Peekable;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::Input;
 use crate::desired::SessionSpec;
@@ -13,6 +11,7 @@ use crate::ids::{Incarnation, SessionId};
 use crate::known::Known;
 use crate::observed::{EndRecord, Exit, IncarnationSeen, Phase, Placed, Records, Terms};
 use crate::plan::RouteSpec;
+use crate::shared_map::Iter;
 
 /// What was found of one session.
 #[derive(Default)]
@@ -32,6 +31,11 @@ pub(super) struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
+    /// Whether something of it is on its way to be ready.
+    pub(super) fn is_starting(&self) -> bool {
+        self.live.iter().any(|(_, seen)| matches!(seen.phase, Phase::Preparing | Phase::Starting))
+    }
+
     fn add(&mut self, incarnation: &'a Incarnation, known: &'a Known<IncarnationSeen>) {
         match known {
             Known::Present(seen) if !seen.ours => {}
@@ -55,6 +59,31 @@ pub(super) struct Session<'a> {
     pub(super) found: Found<'a>,
 }
 
+impl<'a> Session<'a> {
+    /// What is known of one session, if anything is.
+    pub(super) fn found(input: &Input<'a>, id: &SessionId) -> Option<Self> {
+        let (desired, observed) = (input.desired, input.observed);
+        let records = observed.records.present().unwrap_or(&NOTHING);
+        let wanted = desired.sessions.things.get_key_value(id);
+        let mut found = Found::default();
+        let mut named = wanted.map(|(id, _)| id);
+        for (incarnation, known) in observed.of_session(id) {
+            named.get_or_insert(&incarnation.session);
+            found.add(incarnation, known);
+        }
+        let placed = records.placements.get_key_value(id);
+        let terms = records.terms.get_key_value(id);
+        let route = observed.routes.get_key_value(id);
+        let ends = records.ends.get_key_value(id).map(|(id, _)| id);
+        let by_others = [placed.map(|(id, _)| id), terms.map(|(id, _)| id), ends];
+        let id = by_others.into_iter().fold(named, Option::or).or(route.map(|(id, _)| id))?;
+        found.placed = placed.map(|(_, placed)| placed);
+        found.terms = terms.map(|(_, terms)| terms);
+        found.route = route.map(|(_, route)| route);
+        Some(Self { id, wanted: wanted.map(|(_, wanted)| wanted), found })
+    }
+}
+
 /// Every session of which anything is known, in the order of ids.
 pub(super) struct Walk<'a> {
     wanted: Peekable<Iter<'a, SessionId, Known<Arc<SessionSpec>>>>,
@@ -66,14 +95,7 @@ pub(super) struct Walk<'a> {
 }
 
 /// A store that could not be read.
-static NOTHING: Records = Records {
-    numbers: BTreeMap::new(),
-    placements: BTreeMap::new(),
-    ends: BTreeMap::new(),
-    terms: BTreeMap::new(),
-    leases: BTreeMap::new(),
-    www: None,
-};
+static NOTHING: LazyLock<Records> = LazyLock::new(Records::default);
 
 /// How many kinds of things there are to walk along.
 const KINDS: usize = 6;

@@ -13,12 +13,14 @@ use crate::plan::{Action, Because, Impact, On, Resource, WaitingOn};
 
 type Leases = BTreeMap<(GatewayId, u16), SessionId>;
 
-pub(super) fn plan_gateways(input: &Input<'_>, draft: &mut Draft) {
+/// `published` are the sessions that are to have a port.
+pub(super) fn plan_gateways(input: &Input<'_>, draft: &mut Draft, published: &BTreeSet<SessionId>) {
     let Some(records) = input.observed.records.present() else { return };
     let mut leases = records.leases.clone();
     // First what is given back: who waits for such a port gets it in the same round, and it stays open.
     release(input, draft, records, &mut leases);
-    for (id, spec) in input.desired.sessions.known() {
+    for id in published {
+        let Some(spec) = input.desired.sessions.get(id) else { continue };
         if let Some(publish) = &spec.publish {
             lease(input, draft, &mut leases, id, spec, publish);
         }

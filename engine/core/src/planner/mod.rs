@@ -11,6 +11,7 @@ mod ends;
 mod found;
 mod gateways;
 mod harm;
+mod kept;
 mod listen;
 mod removal;
 mod routes;
@@ -19,6 +20,7 @@ mod starts;
 
 pub(crate) use choose::{Candidate, best, candidates};
 pub use harm::BRAKE_WINDOW_MS;
+pub use kept::Kept;
 pub use listen::{in_the_way, in_the_way_words};
 pub(crate) use starts::starts_again;
 
@@ -27,7 +29,9 @@ use std::collections::BTreeSet;
 use crate::desired::{Desired, Mode, Origins};
 use crate::ids::Moment;
 use crate::observed::Observed;
-use crate::plan::{Action, Because, Hold, Impact, On, Plan, Resource, Step, WaitingOn};
+use crate::plan::{Action, Because, Hold, Impact, On, Plan, Resource, Step, Unchanged, WaitingOn};
+use kept::Look;
+use routes::Routes;
 
 /// What a plan is made from.
 #[derive(Clone, Copy, Debug)]
@@ -81,12 +85,34 @@ impl Input<'_> {
 /// Decides one round.
 #[must_use]
 pub fn plan(input: &Input<'_>) -> Plan {
+    decide(input, &mut Kept::default())
+}
+
+/// Plans of so many sessions are made twice in debug builds: with what was kept, and without.
+const PROVEN_SESSIONS: usize = 2_000;
+
+/// Decides one round, after another one of which something was kept: the plan is that of [`plan`], and what is at
+/// rest as it was costs nothing. Keeps for the next one.
+#[must_use]
+pub fn plan_after(input: &Input<'_>, kept: &mut Kept) -> Plan {
+    let decided = decide(input, kept);
+    if cfg!(debug_assertions) && input.desired.sessions.things.len() <= PROVEN_SESSIONS {
+        debug_assert_eq!(decided, plan(input), "what is kept of a round changes no plan");
+    }
+    decided
+}
+
+fn decide(input: &Input<'_>, kept: &mut Kept) -> Plan {
     let mut draft = Draft::default();
-    if !input.is_inert() {
+    let mut look = Look::new(input, kept);
+    let mut routes = Routes::default();
+    let mut published = BTreeSet::new();
+    if !look.is_inert() {
         balance::plan_balancer(input, &mut draft);
         listen::plan_www(input, &mut draft);
-        sessions::plan_sessions(input, &mut draft);
-        gateways::plan_gateways(input, &mut draft);
+        look_at_sessions(input, &mut draft, &mut routes, &mut look);
+        published = look.published();
+        gateways::plan_gateways(input, &mut draft, &published);
     } else if input.only_observes() {
         listen::close_all(input, &mut draft);
     } else if let Some(held) = in_the_way(input.desired, input.observed) {
@@ -95,9 +121,37 @@ pub fn plan(input: &Input<'_>) -> Plan {
         listen::keep_open(input, &mut draft);
         gateways::keep_open(input, &mut draft);
     }
-    routes::plan_routes(input, &mut draft);
+    if look.is_inert() {
+        look_at_sessions(input, &mut draft, &mut routes, &mut look);
+    }
+    routes.add_to(&mut draft);
     hold_newer_files(input, &mut draft);
+    *kept = look.keep(published);
     harm::settle(input, draft)
+}
+
+/// Decides of each session that may not be at rest, and of its route.
+fn look_at_sessions(input: &Input<'_>, draft: &mut Draft, routes: &mut Routes, look: &mut Look) {
+    let rest = look.rest();
+    draft.plan.unchanged.sessions += rest.sessions;
+    routes.unchanged += rest.routes;
+    let sessions = look.sessions(input);
+    draft.starting = sessions::under_way(input, &sessions);
+    for session in &sessions {
+        let (told, kept) = (draft.told() + routes.len(), draft.plan.unchanged.sessions);
+        let routed = routes.unchanged;
+        if !look.is_inert() {
+            sessions::plan_session(input, draft, session);
+        }
+        routes.plan(input, session);
+        let adds = Unchanged {
+            sessions: draft.plan.unchanged.sessions - kept,
+            routes: routes.unchanged - routed,
+            gateways: 0,
+        };
+        let told = draft.told() + routes.len() > told;
+        look.note(session.id, &session.found, told, adds);
+    }
 }
 
 /// Says that newer files are in force and do not act, because a person has pinned an older generation.
@@ -137,6 +191,11 @@ struct Harm {
 }
 
 impl Draft {
+    /// How much was decided so far.
+    fn told(&self) -> usize {
+        self.plan.steps.len() + self.plan.holds.len() + self.harms.len()
+    }
+
     /// Decides a step without harm, or with harm that no change of files caused.
     fn step(
         &mut self,

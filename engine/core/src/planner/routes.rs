@@ -1,22 +1,31 @@
 //! Phase: routes. Every live session has one, whoever asks for it; nothing unknown loses one.
 
-use super::found::{Found, Session, Walk};
+use super::found::{Found, Session};
 use super::sessions::on_here;
 use super::{Draft, Input, seen};
 use crate::desired::{Access, SessionSpec};
 use crate::ids::{Incarnation, SessionId};
 use crate::known::Known;
 use crate::observed::{IncarnationSeen, Phase};
-use crate::plan::{Action, Impact, RouteSpec};
+use crate::plan::{Action, Impact, RouteSpec, Step};
 
-pub(super) fn plan_routes(input: &Input<'_>, draft: &mut Draft) {
-    let mut without = Vec::new();
-    for Session { id, wanted, found } in Walk::new(input) {
+/// What becomes of routes: the steps come after those of sessions and gateways.
+#[derive(Default)]
+pub(super) struct Routes {
+    set: Vec<Step>,
+    dropped: Vec<Step>,
+    pub(super) unchanged: usize,
+}
+
+impl Routes {
+    /// What becomes of a session's route.
+    pub(super) fn plan(&mut self, input: &Input<'_>, session: &Session<'_>) {
+        let Session { id, wanted, found } = session;
         let spec = wanted.and_then(Known::present).map(|spec| &**spec);
-        match (route_of(input, &found), found.route) {
-            (Wanted::AsItIs, Some(_)) => draft.plan.unchanged.routes += 1,
+        match (route_of(input, found), found.route) {
+            (Wanted::AsItIs, Some(_)) => self.unchanged += 1,
             (Wanted::AsItIs | Wanted::None, None) => {}
-            (Wanted::None, Some(_)) => without.push((id, found)),
+            (Wanted::None, Some(_)) => self.dropped.push(drop_route(input, id, found)),
             (Wanted::To(incarnation, seen), Some(route))
                 if route.incarnation == *incarnation && leads_to(route, seen, spec) =>
             {
@@ -25,32 +34,52 @@ pub(super) fn plan_routes(input: &Input<'_>, draft: &mut Draft) {
                     *route,
                     "`leads_to` compares all that `route_to` makes"
                 );
-                draft.plan.unchanged.routes += 1;
+                self.unchanged += 1;
             }
             (Wanted::To(incarnation, seen), before) => {
                 let route = route_to(incarnation, seen, spec, before);
                 debug_assert_ne!(Some(&route), before, "`leads_to` sees no less than `route_to`");
-                set_route(input, draft, route);
+                self.set.push(set_route(input, route));
             }
         }
     }
-    for (id, found) in without {
-        draft.step(
-            format!("unroute/{id}"),
-            on_here(input),
-            Action::DropRoute { session: id.clone() },
-            Impact::None,
-            seen(why_none(id, &found)),
-        );
+
+    /// How many steps there are.
+    pub(super) fn len(&self) -> usize {
+        self.set.len() + self.dropped.len()
+    }
+
+    /// Adds them to a plan: first those that lead somewhere.
+    pub(super) fn add_to(self, draft: &mut Draft) {
+        draft.plan.unchanged.routes += self.unchanged;
+        draft.plan.steps.extend(self.set.into_iter().chain(self.dropped));
     }
 }
 
-fn set_route(input: &Input<'_>, draft: &mut Draft, route: RouteSpec) {
+fn set_route(input: &Input<'_>, route: RouteSpec) -> Step {
     let incarnation = &route.incarnation;
-    let because =
-        seen(format!("{incarnation} {}", if route.ready { "answers" } else { "is starting" }));
-    let id = format!("route/{incarnation}");
-    draft.step(id, on_here(input), Action::SetRoute(Box::new(route)), Impact::None, because);
+    Step {
+        id: format!("route/{incarnation}"),
+        on: on_here(input),
+        after: Vec::new(),
+        because: seen(format!(
+            "{incarnation} {}",
+            if route.ready { "answers" } else { "is starting" }
+        )),
+        impact: Impact::None,
+        action: Action::SetRoute(Box::new(route)),
+    }
+}
+
+fn drop_route(input: &Input<'_>, id: &SessionId, found: &Found<'_>) -> Step {
+    Step {
+        id: format!("unroute/{id}"),
+        on: on_here(input),
+        after: Vec::new(),
+        because: seen(why_none(id, found)),
+        impact: Impact::None,
+        action: Action::DropRoute { session: id.clone() },
+    }
 }
 
 fn why_none(id: &SessionId, found: &Found<'_>) -> String {

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use grammar::value::Millis;
 
-use super::found::{Found, Session, Walk};
+use super::found::{Found, Session};
 use super::{Draft, Harm, Input, ends, removal, seen, starts};
 use crate::desired::{AskedBy, Renew, SessionSpec, StopSpec, WantedState};
 use crate::diff;
@@ -30,27 +30,17 @@ use crate::plan::{Action, Because, EndPurpose, Impact, On, Resource, Step, Waiti
 /// A minute, in milliseconds: windows of time know no smaller unit.
 const MINUTE_MS: i64 = 60_000;
 
-pub(super) fn plan_sessions(input: &Input<'_>, draft: &mut Draft) {
-    draft.starting = under_way(input);
-    for session in Walk::new(input) {
-        plan_session(input, draft, &session);
-    }
-}
-
-/// Starts on this node that are not ready yet: what the budget counts.
-fn under_way(input: &Input<'_>) -> u32 {
-    let count = input
-        .observed
-        .incarnations
-        .values()
-        .filter_map(Known::present)
-        .filter(|seen| seen.ours && seen.node == input.observed.node)
-        .filter(|seen| matches!(seen.phase, Phase::Preparing | Phase::Starting))
+/// Starts on this node that are not ready yet: what the budget counts. One that is at rest has none.
+pub(super) fn under_way(input: &Input<'_>, sessions: &[Session<'_>]) -> u32 {
+    let live = sessions.iter().flat_map(|session| &session.found.live);
+    let count = live
+        .filter(|(_, seen)| seen.node == input.observed.node)
+        .filter(|(_, seen)| matches!(seen.phase, Phase::Preparing | Phase::Starting))
         .count();
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
-fn plan_session(input: &Input<'_>, draft: &mut Draft, of: &Session<'_>) {
+pub(super) fn plan_session(input: &Input<'_>, draft: &mut Draft, of: &Session<'_>) {
     let Session { id, wanted, found } = of;
     let (id, wanted) = (*id, *wanted);
     let told = input.desired.told_to_stop.get(id).filter(|_| !found.live.is_empty());

@@ -1,7 +1,5 @@
 //! Sessions for the tests of the planner's phases.
 
-use std::collections::BTreeMap;
-
 use grammar::source::Source;
 
 use crate::check::tests::{ground, site};
@@ -16,7 +14,7 @@ pub(crate) fn session_spec(id: &str, user: &str) -> SessionSpec {
     let text = format!("workbench = \"demo\"\nuser = \"{user}\"\n");
     let source = Source::new(format!("/etc/wharf/sessions.d/{id}.toml"), text);
     let mut files = site(&[]);
-    files.sessions = Managed::Managed(BTreeMap::from([(id.to_owned(), Known::Present(source))]));
+    files.sessions = Managed::Managed([(id.to_owned(), Known::Present(source))].into());
     let id: SessionId = id.parse().expect("a session id");
     let lowered = lower(&files, &ground());
     let spec = lowered.desired.sessions.get(&id).expect("its file asks for it");

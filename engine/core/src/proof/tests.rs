@@ -1,6 +1,5 @@
 //! Each rule refuses the plan that breaks it: a proof that lets everything pass proves nothing.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use grammar::source::Source;
@@ -33,7 +32,7 @@ impl Site {
             let path = format!("/etc/wharf/sessions.d/{id}.toml");
             (id.to_owned(), Known::Present(Source::new(path, "workbench = \"demo\"\n")))
         };
-        files.sessions = Managed::Managed(BTreeMap::from([file("a"), file("b")]));
+        files.sessions = Managed::Managed([file("a"), file("b")].into());
         files.wharf = Known::Present(Source::new("/etc/wharf/wharf.toml", "mode = \"serve\"\n"));
         let lowered = lower(&files, &ground());
         let mut observed = Observed::empty("n1".parse().expect("a node"));

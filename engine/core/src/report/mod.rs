@@ -16,7 +16,7 @@ pub mod text;
 
 pub use steps::PlannedStep;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use grammar::value::Millis;
 use serde::Serialize;
@@ -25,7 +25,8 @@ use crate::approval::Matter;
 use crate::desired::{Desired, Mode, Origins, Override, Renew};
 use crate::forecast::Forecast;
 use crate::ids::{Generation, Moment, SessionId, UserName, WorkbenchName};
-use crate::observed::Observed;
+use crate::known::Known;
+use crate::observed::{IncarnationSeen, Observed};
 use crate::plan::{Because, Hold, Impact, Mark, Resource};
 use crate::settings::{OptionChange, Takes};
 use crate::window::ChangeWindow;
@@ -223,13 +224,17 @@ impl Report {
         forecast: &Forecast,
         warnings: Vec<String>,
     ) -> Self {
-        let people = People::of(desired, observed);
+        let people = People { desired, observed };
         let acts = acts::acts(forecast, &people, desired, observed);
         let touched: BTreeSet<&Resource> = acts.iter().map(|act| &act.resource).collect();
-        let untouched_session =
-            |id: &&SessionId| !touched.contains(&Resource::Session((*id).clone()));
-        let untouched = live_sessions(observed).into_iter().filter(untouched_session).count();
-        let routes = observed.routes.keys().filter(untouched_session).count();
+        let sessions = touched.iter().filter_map(|resource| match resource {
+            Resource::Session(id) => Some(id),
+            _ => None,
+        });
+        let live = |id: &&SessionId| is_live(observed, id);
+        let untouched = live_sessions(observed).count() - sessions.clone().filter(live).count();
+        let routed = sessions.filter(|id| observed.routes.contains_key(*id)).count();
+        let routes = observed.routes.len() - routed;
         let gateways = gateways_that_stay(observed, forecast, &touched);
         let (held, outdated) = holds::holds(forecast, &people, &touched, observed);
         let mut report = Report {
@@ -258,8 +263,8 @@ impl Report {
     #[must_use]
     pub fn with_names(mut self, observed: &Observed) -> Self {
         let touched: BTreeSet<&Resource> = self.acts.iter().map(|act| &act.resource).collect();
-        let live = live_sessions(observed).into_iter();
-        let stays = live.filter(|id| !touched.contains(&Resource::Session((*id).clone())));
+        let stays = live_sessions(observed)
+            .filter(|id| !touched.contains(&Resource::Session((*id).clone())));
         self.names = stays.cloned().collect();
         self
     }
@@ -359,44 +364,45 @@ impl Report {
 
 /// Whose each session is, and of what kind.
 struct People<'a> {
-    by_session: BTreeMap<&'a SessionId, (&'a UserName, &'a WorkbenchName)>,
+    desired: &'a Desired,
+    observed: &'a Observed,
 }
 
 impl<'a> People<'a> {
-    fn of(desired: &'a Desired, observed: &'a Observed) -> Self {
-        let asked = desired
-            .sessions
-            .known()
-            .map(|(id, spec)| (id, (&spec.launch.user, &spec.launch.workbench)));
-        let live = observed.incarnations.iter().filter_map(|(incarnation, known)| {
-            let launch = &known.present()?.launch;
-            Some((&incarnation.session, (&launch.user, &launch.workbench)))
-        });
-        // What runs goes before what is asked for: it is the person who is hurt.
-        let mut by_session: BTreeMap<_, _> = asked.collect();
-        by_session.extend(live);
-        Self { by_session }
-    }
-
     fn user(&self, resource: &Resource) -> Option<String> {
         self.get(resource).map(|(user, _)| user.to_string())
     }
 
     fn get(&self, resource: &Resource) -> Option<(&'a UserName, &'a WorkbenchName)> {
         match resource {
-            Resource::Session(id) | Resource::Route(id) => self.by_session.get(id).copied(),
+            Resource::Session(id) | Resource::Route(id) => {
+                // What runs goes before what is asked for: it is the person who is hurt.
+                let mut found = self.observed.of_session(id).rev();
+                let runs = found.find_map(|(_, known)| known.present()).map(|seen| &seen.launch);
+                let asked = || self.desired.sessions.get(id).map(|spec| &spec.launch);
+                runs.or_else(asked).map(|launch| (&launch.user, &launch.workbench))
+            }
             _ => None,
         }
     }
 }
 
-/// Sessions of which something lives, or may.
-#[must_use]
-pub fn live_sessions(observed: &Observed) -> BTreeSet<&SessionId> {
-    let live = observed.incarnations.iter().filter(|(_, known)| {
-        known.is_unknown() || known.present().is_some_and(|seen| seen.phase.is_live())
-    });
-    live.map(|(incarnation, _)| &incarnation.session).collect()
+/// Sessions of which something lives, or may, in the order of their ids.
+pub fn live_sessions(observed: &Observed) -> impl Iterator<Item = &SessionId> {
+    let live = observed.incarnations.iter().filter(|(_, known)| may_live(known));
+    let mut before = None;
+    live.filter_map(move |(incarnation, _)| {
+        let id = &incarnation.session;
+        (before.replace(id) != Some(id)).then_some(id)
+    })
+}
+
+fn is_live(observed: &Observed, id: &SessionId) -> bool {
+    observed.of_session(id).any(|(_, known)| may_live(known))
+}
+
+fn may_live(known: &Known<IncarnationSeen>) -> bool {
+    known.is_unknown() || known.present().is_some_and(|seen| seen.phase.is_live())
 }
 
 /// Gateways with leased ports whose leases nothing changes.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use grammar::error::{Code, Problem, Severity};
 use grammar::source::{FileKind, Source};
 
-use super::{DropIn, FileProblem, FileProblemKind, Managed, SiteFiles};
+use super::{DropIn, FileProblem, FileProblemKind, Managed, SiteFiles, is_same_file};
 use crate::accept::{Looks, Settle};
 use crate::ids::Moment;
 use crate::known::Known;
@@ -102,11 +102,9 @@ impl SiteFiles {
         let named: BTreeSet<&str> =
             errors.filter_map(|problem| Some(&*problem.labels.first()?.file)).collect();
         DropIn::ALL.into_iter().any(|drop_in| {
-            let then = |stem| match before.managed(drop_in) {
-                Managed::Managed(files) => files.get(stem),
-                Managed::NotManaged | Managed::Unknown { .. } => None,
-            };
-            self.managed(drop_in).files().any(|(stem, now)| match (now, then(stem)) {
+            let (now, before) = (self.managed(drop_in).shared(), before.managed(drop_in).shared());
+            let mut changes = now.changes_by(&before, is_same_file);
+            changes.any(|change| match (change.now.unwrap_or(&Known::Absent), change.before) {
                 (Known::Present(now), then) if named.contains(&*now.file) => {
                     then.and_then(Known::present).is_none_or(|then| now.text != then.text)
                 }

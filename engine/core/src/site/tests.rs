@@ -1,6 +1,7 @@
 //! Which sets are the same, what a file is called, and what one reading takes over from another.
 
 use super::*;
+use crate::ids::SiteDigest;
 
 fn present(file: &str, text: &str) -> Known<Source> {
     Known::Present(Source::new(file, text))
@@ -34,7 +35,7 @@ fn absent_empty_and_unreadable_are_three_different_sets() {
 #[test]
 fn a_missing_an_empty_and_an_unreadable_directory_are_three_different_sets() {
     let missing = digest(|_| {});
-    let empty = digest(|s| s.sessions = Managed::Managed(BTreeMap::new()));
+    let empty = digest(|s| s.sessions = Managed::Managed(SharedMap::new()));
     let unreadable = digest(|s| {
         s.sessions = Managed::Unknown { since: Moment(1), reason: String::new() };
     });
@@ -54,7 +55,7 @@ fn the_digest_depends_neither_on_place_nor_on_time() {
 #[test]
 fn a_file_in_another_directory_is_another_set() {
     let one = |s: &mut SiteFiles, at: DropIn| {
-        let files = BTreeMap::from([("a".to_owned(), present("a.toml", "x"))]);
+        let files = SharedMap::from([("a".to_owned(), present("a.toml", "x"))]);
         *s.managed_mut(at) = Managed::Managed(files);
     };
     let digests: Vec<_> = DropIn::ALL.map(|at| digest(|s| one(s, at))).to_vec();

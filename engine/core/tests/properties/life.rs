@@ -13,7 +13,7 @@ use engine_core::observed::{
     ProgramSeen, Records, UserSeen, WorkbenchSeen,
 };
 use engine_core::plan::Plan;
-use engine_core::planner::{self, Input};
+use engine_core::planner::{self, Input, Kept};
 use engine_core::{predict, proof};
 use grammar::value::Millis;
 use proptest::prelude::*;
@@ -105,6 +105,7 @@ pub(crate) struct Life {
     lowered: Lowered,
     overrides: Vec<Override>,
     out_of_reach: Option<Records>,
+    kept: Kept,
 }
 
 impl Life {
@@ -120,6 +121,7 @@ impl Life {
             lowered: Lowered::default(),
             overrides: Vec::new(),
             out_of_reach: None,
+            kept: Kept::default(),
         };
         life.accept(site);
         life
@@ -212,7 +214,7 @@ impl Life {
         self.look(&desired);
         let input =
             Input { desired: &desired, origins: &origins, observed: &self.observed, now: self.now };
-        let plan = planner::plan(&input);
+        let plan = planner::plan_after(&input, &mut self.kept);
         proof::prove_plan(&input, &plan)?;
         self.waits_for_a_person(&input, &plan)?;
         let ahead = forecast::forecast(&desired, &origins, &self.observed, self.now);
@@ -318,7 +320,7 @@ impl Life {
                         self.observed.incarnations.get(&incarnation).cloned()
                 {
                     let next = Incarnation::new(incarnation.session, incarnation.n + 1);
-                    self.observed.incarnations.entry(next).or_insert(known);
+                    self.observed.incarnations.get_or_insert_with(&next, || known);
                 }
             }
             Event::Foreign(at) => {

@@ -50,7 +50,8 @@ pub(super) fn plan(files: &SiteFiles, against: &str, wish: Wish, around: &Around
     let mut accounts = SystemAccounts::new();
     let mut workbenches = LocalWorkbenches::new(Path::new("/nonexistent"), None);
     for desired in before.iter().chain([&lowered]).map(|lowered| &lowered.desired) {
-        crate::observe::look_around(&mut observed, &mut accounts, &mut workbenches, desired, now);
+        let wanted = (desired, &crate::observe::SpokenOf::of(desired));
+        crate::observe::look_around(&mut observed, &mut accounts, &mut workbenches, wanted, now);
     }
     let from = before.as_ref().map(|before| before.settings.clone()).unwrap_or_default();
     let options = from.changes(&lowered.settings);

@@ -157,7 +157,8 @@ async fn a_session_that_is_not_ready_shows_why_and_asks_again_by_itself() {
         ..HoldView::default()
     };
     let status = StatusView {
-        sessions: vec![view("demo", "alice", "waiting"), view("routed", "alice", "starting")],
+        sessions: vec![view("demo", "alice", "waiting"), view("routed", "alice", "starting")]
+            .into(),
         holds: vec![hold],
         ..StatusView::default()
     };
@@ -192,7 +193,8 @@ async fn everybody_sees_what_is_theirs() {
             view("mine", "member", "running"),
             view("shared", "alice", "running"),
             view("bobs-own", "bob", "running"),
-        ],
+        ]
+        .into(),
         store_problem: Some("disk full".into()),
         ..StatusView::default()
     };

@@ -130,9 +130,10 @@ pub fn lower(files: &SiteFiles, ground: &Ground) -> Lowered {
 /// of which something changed cost more than a look.
 #[must_use]
 pub fn lower_after(files: &SiteFiles, ground: &Ground, earlier: &Pieces) -> Lowered {
-    let read = ReadSite::after(files, |stem, source| earlier.piece(stem)?.read_of(source));
+    let read = ReadSite::after(files, &earlier.read);
     let mut lowering = Lowering::new(&read, ground);
     lowering.out.pieces = Pieces::of(files, ground);
+    lowering.out.pieces.read = read.sessions.clone();
     if lowering.out.pieces.rest_on_the_same(earlier) {
         lowering.earlier = earlier.clone();
     }

@@ -390,7 +390,6 @@ pub(super) fn renew_of(apply: Option<UpdateApply>) -> Option<Renew> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
 
     use super::*;
     use crate::check::tests::{ground, site};
@@ -399,7 +398,7 @@ mod tests {
     fn managed(name: &str, text: &str) -> Managed {
         let (_, stem) = name.split_once('/').expect("DIR/NAME");
         let source = Source::new(format!("/etc/wharf/{name}.toml"), text);
-        Managed::Managed(BTreeMap::from([(stem.to_owned(), Known::Present(source))]))
+        Managed::Managed([(stem.to_owned(), Known::Present(source))].into())
     }
 
     #[test]

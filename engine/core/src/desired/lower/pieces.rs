@@ -1,24 +1,112 @@
-//! What lowering keeps for the next one: what each session's file came to, and what all of that rests on.
+//! What lowering keeps for the next one: what each session's file came to, what all of them come to together, and
+//! what that rests on.
 //!
-//! A session depends on its own file and on the files of the site as a whole. While those are the same,
-//! only what changed below `sessions.d` is made anew; a property test holds this against lowering in full.
+//! A session depends on its own file and on the files of the site as a whole. While those are the same, only what
+//! changed below `sessions.d` is looked at; a property test holds this against lowering in full.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use grammar::error::Problem;
 use grammar::source::Source;
 
 use super::Ground;
 use super::sessions::Piece;
+use crate::desired::{Secrets, SessionOrigins, SessionSpec};
+use crate::ids::SessionId;
 use crate::known::Known;
-use crate::site::{Managed, SiteFiles};
+use crate::read_site::ReadSessions;
+use crate::settings::FileSettings;
+use crate::shared_map::SharedMap;
+use crate::site::{Managed, SiteFiles, is_same_file};
 
 /// See the module. Cheap to copy.
 #[derive(Clone, Default)]
 pub struct Pieces {
     basis: Option<Arc<Basis>>,
-    sessions: Arc<BTreeMap<String, Arc<Piece>>>,
+    pub(super) read: ReadSessions,
+    pub(super) sessions: Sessions,
+}
+
+/// What the files of `sessions.d` come to.
+#[derive(Clone, Default)]
+pub(super) struct Sessions {
+    files: SharedMap<String, Known<Source>>,
+    pieces: SharedMap<String, Arc<Piece>>,
+    pub(super) wanted: SharedMap<SessionId, Known<Arc<SessionSpec>>>,
+    pub(super) origins: SharedMap<SessionId, Arc<SessionOrigins>>,
+    pub(super) settings: SharedMap<Arc<str>, Arc<FileSettings>>,
+    /// Those with something wrong.
+    troubled: Arc<BTreeSet<String>>,
+    /// Those with secrets of their own.
+    secret: Arc<BTreeSet<String>>,
+}
+
+impl Sessions {
+    /// Follows the files: `piece` makes of one what there is to make, where it is not what it was.
+    pub(super) fn follow(
+        &mut self,
+        files: &SharedMap<String, Known<Source>>,
+        mut piece: impl FnMut(&str, &Known<Source>) -> Piece,
+    ) {
+        let before = std::mem::replace(&mut self.files, files.clone());
+        for change in files.changes_by(&before, is_same_file) {
+            self.remove(change.key);
+            if let Some(file) = change.now.filter(|file| !matches!(file, Known::Absent)) {
+                self.add(change.key, piece(change.key, file));
+            }
+        }
+    }
+
+    fn add(&mut self, stem: &str, piece: Piece) {
+        if let Some(id) = &piece.id {
+            self.wanted.insert(id.clone(), piece.wanted.clone());
+            if let Some(origins) = &piece.origins {
+                self.origins.insert(id.clone(), Arc::clone(origins));
+            }
+        }
+        if let Some((file, settings)) = &piece.settings {
+            self.settings.insert(Arc::clone(file), Arc::clone(settings));
+        }
+        if piece.has_problems() {
+            Arc::make_mut(&mut self.troubled).insert(stem.to_owned());
+        }
+        if !piece.secrets.is_empty() {
+            Arc::make_mut(&mut self.secret).insert(stem.to_owned());
+        }
+        self.pieces.insert(stem.to_owned(), Arc::new(piece));
+    }
+
+    fn remove(&mut self, stem: &str) {
+        let Some(piece) = self.pieces.remove(stem) else { return };
+        if let Some(id) = &piece.id {
+            self.wanted.remove(id);
+            self.origins.remove(id);
+        }
+        if let Some((file, _)) = &piece.settings {
+            self.settings.remove(file);
+        }
+        for some in [&mut self.troubled, &mut self.secret] {
+            if some.contains(stem) {
+                Arc::make_mut(some).remove(stem);
+            }
+        }
+    }
+
+    /// What is wrong with them, in the order of their names.
+    pub(super) fn problems(&self) -> impl Iterator<Item = &Problem> {
+        self.of(&self.troubled).flat_map(Piece::problems)
+    }
+
+    /// The secrets of those that have some.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &Secrets> {
+        self.of(&self.secret).map(|piece| &piece.secrets)
+    }
+
+    fn of<'s>(&'s self, stems: &'s BTreeSet<String>) -> impl Iterator<Item = &'s Piece> {
+        stems.iter().filter_map(|stem| self.pieces.get(stem).map(|piece| &**piece))
+    }
 }
 
 /// Everything that every session rests on.
@@ -39,17 +127,7 @@ impl Pieces {
             files: files.of_the_set().cloned().collect(),
             gateways: files.gateways.clone(),
         };
-        Self { basis: Some(Arc::new(basis)), sessions: Arc::default() }
-    }
-
-    /// What was made of the file of a session.
-    pub(super) fn piece(&self, stem: &str) -> Option<&Arc<Piece>> {
-        self.sessions.get(stem)
-    }
-
-    /// Keeps what was made of the file of a session.
-    pub(super) fn keep(&mut self, stem: &str, piece: Arc<Piece>) {
-        Arc::make_mut(&mut self.sessions).insert(stem.to_owned(), piece);
+        Self { basis: Some(Arc::new(basis)), ..Self::default() }
     }
 
     /// Whether both rest on the same.
@@ -95,6 +173,6 @@ impl PartialEq for Pieces {
 impl fmt::Debug for Pieces {
     /// Tells how many there are: texts of secrets are among them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Pieces({})", self.sessions.len())
+        write!(f, "Pieces({})", self.sessions.pieces.len())
     }
 }

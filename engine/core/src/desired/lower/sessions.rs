@@ -18,25 +18,29 @@ use crate::desired::{
 use crate::ids::{SessionId, UserName};
 use crate::known::Known;
 use crate::settings::FileSettings;
-use crate::site::DropIn;
 
 /// What one session's file comes to.
-#[derive(Clone)]
 pub(super) struct Piece {
-    source: Source,
-    read: Arc<OwnRead<SessionFile>>,
-    settings: Option<(Arc<str>, Arc<FileSettings>)>,
-    wanted: Known<Arc<SessionSpec>>,
-    origins: Option<Arc<SessionOrigins>>,
+    /// Whose it is; none where the file's name is no session's.
+    pub(super) id: Option<SessionId>,
+    read: Option<Arc<OwnRead<SessionFile>>>,
+    pub(super) settings: Option<(Arc<str>, Arc<FileSettings>)>,
+    pub(super) wanted: Known<Arc<SessionSpec>>,
+    pub(super) origins: Option<Arc<SessionOrigins>>,
     /// What is wrong with it beyond its own text.
     problems: Vec<Problem>,
-    secrets: Secrets,
+    pub(super) secrets: Secrets,
 }
 
 impl Piece {
-    /// What its text says, if that is the text of `source`.
-    pub(super) fn read_of(&self, source: &Source) -> Option<Arc<OwnRead<SessionFile>>> {
-        self.source.is(source).then(|| Arc::clone(&self.read))
+    /// All that is wrong with it.
+    pub(super) fn problems(&self) -> impl Iterator<Item = &Problem> {
+        let read = self.read.iter().flat_map(|read| &read.problems);
+        read.chain(&self.problems)
+    }
+
+    pub(super) fn has_problems(&self) -> bool {
+        self.problems().next().is_some()
     }
 }
 
@@ -44,72 +48,53 @@ impl Lowering<'_> {
     /// `sessions.d`.
     pub(super) fn lower_sessions(&mut self) {
         self.out.desired.sessions.managed = is_managed(&self.files.sessions);
-        for (stem, file) in self.files.managed(DropIn::Sessions).files() {
-            let Ok(id) = SessionId::new(stem) else {
-                self.bad_session_name(stem, file.present());
-                continue;
-            };
-            let wanted = match file {
-                Known::Present(source) => self.lower_session(&id, stem, source),
-                Known::Absent => continue,
-                Known::Unknown { since, reason } => Known::Unknown {
-                    since: *since,
-                    reason: format!("its file cannot be read: {reason}"),
-                },
-            };
-            self.out.desired.sessions.things.insert(id, wanted);
-        }
+        let mut sessions = std::mem::take(&mut self.earlier.sessions);
+        sessions.follow(&self.files.sessions.shared(), |stem, file| self.piece(stem, file));
+        self.out.problems.extend(sessions.problems().cloned());
+        sessions.secrets().for_each(|secrets| self.out.secrets.take(secrets));
+        self.out.desired.sessions.things = sessions.wanted.clone();
+        self.out.origins.set_sessions(sessions.origins.clone());
+        self.out.settings.add_files(sessions.settings.clone());
+        self.out.pieces.sessions = sessions;
     }
 
-    fn bad_session_name(&mut self, stem: &str, source: Option<&Source>) {
-        let file = match source {
-            Some(source) => Arc::clone(&source.file),
-            None => Arc::from(format!("sessions.d/{stem}.toml")),
-        };
-        let message = format!("`{}` is no session id", stem.escape_debug());
-        let problem = Problem::new(Code(507), Severity::Error, message)
-            .label(&file, None, "the file's name is the session's id")
-            .help("use 1 to 40 of a-z, 0-9 and -, not beginning with -");
-        self.out.problems.push(problem);
-    }
-
-    fn lower_session(
-        &mut self,
-        id: &SessionId,
-        stem: &str,
-        source: &Source,
-    ) -> Known<Arc<SessionSpec>> {
-        let Some(read) = self.read.sessions.get(stem).map(|read| Arc::clone(&read.read)) else {
-            return refused();
-        };
-        let earlier = self.earlier.piece(stem).filter(|piece| piece.source.is(source)).cloned();
-        let piece = earlier.unwrap_or_else(|| Arc::new(self.piece(id, source, read)));
-        self.out.problems.extend(piece.read.problems.iter().chain(&piece.problems).cloned());
-        if let Some((file, settings)) = &piece.settings {
-            self.out.settings.add_file(Arc::clone(file), Arc::clone(settings));
-        }
-        if let Some(origins) = &piece.origins {
-            self.out.origins.add_session(id.clone(), Arc::clone(origins));
-        }
-        self.out.secrets.take(&piece.secrets);
-        let wanted = piece.wanted.clone();
-        self.out.pieces.keep(stem, piece);
-        wanted
-    }
-
-    /// Makes of a session's file what there is to make.
-    fn piece(&mut self, id: &SessionId, source: &Source, read: Arc<OwnRead<SessionFile>>) -> Piece {
+    /// What a file comes to that is there, or of which that is not known.
+    fn piece(&mut self, stem: &str, file: &Known<Source>) -> Piece {
         let mut piece = Piece {
-            source: source.clone(),
-            read,
+            id: SessionId::new(stem).ok(),
+            read: None,
             settings: None,
             wanted: refused(),
             origins: None,
             problems: Vec::new(),
             secrets: Secrets::new(&self.ground.digest_key),
         };
-        let read = Arc::clone(&piece.read);
-        let Some(own) = &read.own else { return piece };
+        match (piece.id.clone(), file) {
+            (None, _) => piece.problems.push(bad_session_name(stem, file.present())),
+            (Some(id), Known::Present(source)) => {
+                if let Some(read) = self.read.sessions.get(stem) {
+                    piece.read = Some(Arc::clone(&read.read));
+                    self.fill(&mut piece, &id, source, &read.read);
+                }
+            }
+            (Some(_), Known::Unknown { since, reason }) => {
+                let reason = format!("its file cannot be read: {reason}");
+                piece.wanted = Known::Unknown { since: *since, reason };
+            }
+            (Some(_), Known::Absent) => {}
+        }
+        piece
+    }
+
+    /// Makes of a session's file what there is to make.
+    fn fill(
+        &mut self,
+        piece: &mut Piece,
+        id: &SessionId,
+        source: &Source,
+        read: &OwnRead<SessionFile>,
+    ) {
+        let Some(own) = &read.own else { return };
         let file: Arc<str> = Arc::from(self.files.short_name(&source.file));
         let key = &self.ground.digest_key;
         let settings = own_settings(&file, source, &own.lines, OwnKind::Session, key);
@@ -125,7 +110,6 @@ impl Lowering<'_> {
         }
         origins.own = Some((file, Arc::clone(&own.lines)));
         piece.origins = Some(Arc::new(origins));
-        piece
     }
 
     /// The session that a file asks for; nothing to say where its reader has said it already.
@@ -156,6 +140,17 @@ impl Lowering<'_> {
         let own_env = own_env(&head, own, secrets);
         self.spec_of(&head, own_env).map_err(Some)
     }
+}
+
+fn bad_session_name(stem: &str, source: Option<&Source>) -> Problem {
+    let file = match source {
+        Some(source) => Arc::clone(&source.file),
+        None => Arc::from(format!("sessions.d/{stem}.toml")),
+    };
+    let message = format!("`{}` is no session id", stem.escape_debug());
+    Problem::new(Code(507), Severity::Error, message)
+        .label(&file, None, "the file's name is the session's id")
+        .help("use 1 to 40 of a-z, 0-9 and -, not beginning with -")
 }
 
 fn cannot_suspend() -> Wrong {
