@@ -11,7 +11,7 @@ impl SiteFiles {
     ///
     /// An unreadable file counts as such, with the reason, never as empty or absent. So do files
     /// whose mere presence is an error; other files that nobody reads do not count. So do facts of the
-    /// machine that refuse the set ([`Facts::refusing`]), and no others.
+    /// machine that refuse the set ([`crate::facts::Facts::refusing`]), and no others.
     #[must_use]
     pub fn digest(&self) -> SiteDigest {
         let mut frames = Frames::default();
