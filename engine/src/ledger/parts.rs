@@ -1,7 +1,7 @@
 //! A set of files in parts: what two generations have in common is stored once.
 //!
 //! The things of our directories (`sessions.d` and its like) are cut into the runs of a
-//! [`SharedMap`](engine_core::shared_map::SharedMap), so that a file that comes or goes changes one run and moves no
+//! [`SharedMap`], so that a file that comes or goes changes one run and moves no
 //! other; everything else is one part. A part is named by a keyed digest of what is in it, which tells nobody what that is.
 
 use std::collections::BTreeMap;
