@@ -278,4 +278,15 @@ mod tests {
         let text = serde_json::to_string(&approval).expect("string keys only");
         assert_eq!(serde_json::from_str::<Approval>(&text).ok(), Some(approval));
     }
+
+    #[test]
+    fn what_it_says_makes_it_again() {
+        let matters = [restart("a"), matter("b", Mark::End, Impact::Ended)];
+        let approval =
+            of(7, matters.clone()).of_starts(|id| if id.as_str() == "a" { 2 } else { 5 });
+        assert_eq!(approval.matters().collect::<Vec<_>>(), matters);
+        let newest = |id: &SessionId| approval.starts().get(id).copied().unwrap_or(0);
+        let again = Approval::new(approval.site, approval.generation, approval.matters());
+        assert_eq!(again.of_starts(newest), approval);
+    }
 }

@@ -275,4 +275,24 @@ mod tests {
         world.in_force.digest = set(b"another");
         assert!(counted_harm(&world, &by_file).is_some(), "what was approved is another set");
     }
+
+    #[test]
+    fn where_people_are_let_in_goes_by_the_last_step_then_by_what_is_open_then_by_the_record() {
+        let at = |port| ListenAddress { ip: std::net::Ipv4Addr::LOCALHOST.into(), port };
+        let step = |action| Step { action, ..end(Because::Seen { what: "now".to_owned() }) };
+        let listen = |port| step(Action::Listen { listener: ListenerId::Www, address: at(port) });
+        let unlisten = || step(Action::Unlisten { listener: ListenerId::Www });
+        let plan = |steps| Plan { steps, ..Plan::default() };
+        let mut world = Observed::empty("n1".parse().unwrap());
+        let after = |world: &Observed, steps| www_after(world, &plan(steps)).cloned();
+        assert_eq!(after(&world, vec![]), None);
+        world.records = Known::Present(Records { www: Some(at(1)), ..Records::default() });
+        assert_eq!(after(&world, vec![]), Some(at(1)));
+        world.listeners.insert(ListenerId::Www, Known::Present(at(2)));
+        assert_eq!(after(&world, vec![]), Some(at(2)));
+        assert_eq!(after(&world, vec![listen(3)]), Some(at(3)));
+        assert_eq!(after(&world, vec![unlisten()]), None);
+        assert_eq!(after(&world, vec![unlisten(), listen(4)]), Some(at(4)));
+        assert_eq!(after(&world, vec![listen(4), unlisten()]), None);
+    }
 }

@@ -208,3 +208,12 @@ fn what_did_not_change_keeps_its_text_and_its_time() {
     assert!(matches!(&now.wharf, Known::Present(source) if &*source.text == "y"));
     assert!(matches!(now.gateways, Managed::Unknown { since: Moment(1), .. }));
 }
+
+#[test]
+fn what_nobody_reads_is_noted() {
+    let mut files = site();
+    assert!(files.notes().is_empty());
+    files.stray.push(Stray { file: "/etc/rstudio/notes.txt".into(), kind: StrayKind::Unread });
+    let codes: Vec<_> = files.notes().iter().map(|note| note.code.0).collect();
+    assert_eq!(codes, [614]);
+}

@@ -194,3 +194,40 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_times_that_are_kept_to_are_those_that_were_given_last() {
+    let mut acceptance = Acceptance::new(Settle::default(), None);
+    let times = Settle { quiet: Millis(1), invalid: Millis(2), max: Millis(3) };
+    acceptance.set_settle(times);
+    assert_eq!(acceptance.settle(), times);
+    acceptance.set_patience(Millis(7));
+    assert!(!acceptance.is_deciding());
+    acceptance.wake(Moment(0));
+    assert!(acceptance.is_deciding());
+    acceptance.read_began(Moment(0));
+    assert_eq!(acceptance.next(Moment(6)), Next::Sleep(Some(Moment(7))));
+    assert_eq!(acceptance.next(Moment(7)), Next::Silent(Moment(0)));
+}
+
+#[test]
+fn only_the_end_of_a_window_begins_anew() {
+    let mut acceptance = Acceptance::new(Settle::default(), None);
+    let read = |acceptance: &mut Acceptance, at| {
+        acceptance.read_began(Moment(at));
+        acceptance.read_done(Moment(at), digest(1), Looks::Whole);
+    };
+    acceptance.wake(Moment(0));
+    read(&mut acceptance, 0);
+    let second = acceptance.next(Moment(1));
+    assert_eq!(second, Next::ReadAgainAt(Moment(100)));
+    acceptance.hold(Moment(1), None);
+    assert_eq!(acceptance.next(Moment(1)), second, "no window was open");
+    acceptance.hold(Moment(1), Some(Moment(9)));
+    acceptance.hold(Moment(2), None);
+    assert_eq!(
+        acceptance.next(Moment(2)),
+        Next::ReadAgainAt(Moment(2)),
+        "what was read meanwhile may be half-written"
+    );
+}
