@@ -124,3 +124,53 @@ fn of_two_entries_of_one_key_the_later_stays_and_json_is_that_of_a_map() {
     assert_eq!(text, r#"{"a":2,"b":3}"#);
     assert_eq!(serde_json::from_str::<SharedMap<String, u32>>(&text).expect("it is one"), map);
 }
+
+#[test]
+fn where_runs_end_stays_where_it_is() {
+    // Digests of sets of files rest on it: another way to cut would make every set another one.
+    let ends = |map: &SharedMap<String, u32>| -> Vec<u32> {
+        map.runs().filter_map(|run| run.entries().last().map(|(_, n)| *n)).take(8).collect()
+    };
+    assert_eq!(ends(&many()), [32, 47, 167, 206, 239, 294, 331, 332]);
+}
+
+#[test]
+fn a_start_is_cut_like_its_session() {
+    let start = |session: &str, n| Incarnation::new(session.parse().expect("an id"), n);
+    assert_eq!(start("lab", 1).bytes(), b"lab");
+    let all = (0..200).map(|n| (start(&format!("s{n:03}"), 1), n));
+    let map: SharedMap<Incarnation, u32> = all.collect();
+    assert_eq!(
+        map.runs.len(),
+        (0..200).map(|n| (format!("s{n:03}"), n)).collect::<SharedMap<_, _>>().runs.len()
+    );
+}
+
+#[test]
+fn a_range_keeps_to_bounds_of_every_sort() {
+    use Bound::{Excluded, Included, Unbounded};
+    let plain: Plain = (0..300).map(|n| (key(n), n)).collect();
+    let map = shared(&plain);
+    let bounds =
+        || [10, 64, 150, 299].map(key).into_iter().flat_map(|k| [Included(k.clone()), Excluded(k)]);
+    for start in bounds().chain([Unbounded]) {
+        for end in bounds().chain([Unbounded]) {
+            let both = |a: &Bound<String>, b: &Bound<String>| match (a, b) {
+                (Included(a) | Excluded(a), Included(b) | Excluded(b)) => a < b,
+                _ => true,
+            };
+            if !both(&start, &end) {
+                continue;
+            }
+            let range = (start.clone(), end.clone());
+            assert!(map.range(range.clone()).eq(plain.range(range)), "{start:?} {end:?}");
+        }
+    }
+}
+
+#[test]
+fn entries_in_order_may_have_one_key_too() {
+    let of = [("a", 1), ("a", 2), ("b", 3)].map(|(key, value)| (key.to_owned(), value));
+    let map: SharedMap<String, u32> = of.into();
+    assert_eq!(format!("{map:?}"), r#"{"a": 2, "b": 3}"#);
+}
