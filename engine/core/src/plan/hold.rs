@@ -138,3 +138,25 @@ impl WaitingOn {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_person_has_to_put_right_is_a_failure_and_stays() {
+        let reason = || "it is broken".to_owned();
+        for (waiting, failure) in [
+            (WaitingOn::Problem { reason: reason() }, true),
+            (WaitingOn::CrashLoop { failures: 5 }, true),
+            (WaitingOn::Pinned { reason: reason() }, false),
+            (WaitingOn::Approval { reason: reason() }, false),
+            (WaitingOn::NoNode, false),
+        ] {
+            assert_eq!(waiting.is_failure(), failure, "{waiting:?}");
+            assert_eq!(waiting.kind(), HoldKind::Standing, "{waiting:?}");
+        }
+        assert!(!WaitingOn::HarmDelay.is_failure());
+        assert_eq!(WaitingOn::HarmDelay.kind(), HoldKind::Passing);
+    }
+}

@@ -176,3 +176,56 @@ impl fmt::Debug for Pieces {
         write!(f, "Pieces({})", self.sessions.pieces.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use grammar::source::Source;
+
+    use crate::check::tests::ground;
+    use crate::desired::{Lowered, lower, lower_after};
+    use crate::known::Known;
+    use crate::site::{Managed, SiteFiles};
+
+    fn site(sessions: &BTreeMap<&str, &str>) -> SiteFiles {
+        let mut files = SiteFiles::nothing("/etc/rstudio", "/etc/wharf");
+        let file = |(id, text): (&&str, &&str)| {
+            let path = format!("/etc/wharf/sessions.d/{id}.toml");
+            ((*id).to_owned(), Known::Present(Source::new(path, *text)))
+        };
+        files.sessions = Managed::Managed(sessions.iter().map(file).collect());
+        files
+    }
+
+    #[test]
+    fn after_each_edit_all_is_as_if_lowered_anew() {
+        let plain = "workbench = \"demo\"\n";
+        let secret = "workbench = \"demo\"\n[env]\nAPI_TOKEN = \"hunter2\"\n";
+        let broken = "workbench = \"demo\"\nuser = 7\n";
+        let mut sessions = BTreeMap::from([("a", plain), ("b", plain)]);
+        let mut before = Lowered::default();
+        for (id, text) in [
+            ("a", Some(secret)),
+            ("b", Some(broken)),
+            ("c", Some(plain)),
+            ("b", Some(secret)),
+            ("a", Some(broken)),
+            ("b", None),
+            ("a", Some(plain)),
+        ] {
+            match text {
+                Some(text) => drop(sessions.insert(id, text)),
+                None => drop(sessions.remove(id)),
+            }
+            let files = site(&sessions);
+            let (after, anew) =
+                (lower_after(&files, &ground(), &before.pieces), lower(&files, &ground()));
+            assert_eq!(after, anew, "{sessions:?}");
+            let says = |of: &str| sessions.values().any(|text| *text == of);
+            assert_eq!(after.secrets.is_empty(), !says(secret), "{sessions:?}");
+            assert_eq!(after.problems.is_empty(), !says(broken), "{sessions:?}");
+            before = after;
+        }
+    }
+}
