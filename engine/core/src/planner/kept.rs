@@ -223,3 +223,80 @@ impl Look {
         Kept(Some(Arc::new(Last { common, by_session, awake, published, at_rest, sum })))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::planner::{plan, plan_after};
+    use crate::proof::tests::Site;
+
+    /// Plans this world over and over, as when none of the steps comes to anything: each plan is that of a first round.
+    fn again_and_again(site: &Site) {
+        let mut kept = Kept::default();
+        for round in 0..3 {
+            let input = site.input();
+            assert_eq!(plan_after(&input, &mut kept), plan(&input), "round {round}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_undone_is_decided_again() {
+        let at_rest = Site::at_rest();
+        again_and_again(&at_rest);
+        let a: SessionId = "a".parse().expect("an id");
+        let first = Incarnation::new(a.clone(), 1);
+        let mut site = Site::at_rest();
+        site.observed.routes.remove(&a);
+        again_and_again(&site);
+        // Its start is gone, and its route leads nowhere.
+        site.observed.routes = at_rest.observed.routes;
+        site.observed.incarnations.remove(&first);
+        again_and_again(&site);
+    }
+
+    #[test]
+    fn a_start_under_way_counts_in_each_round() {
+        let mut site = Site::at_rest();
+        site.desired.policy.concurrent_starts = Some(1);
+        let a: SessionId = "a".parse().expect("an id");
+        let b = Incarnation::new("b".parse().expect("an id"), 1);
+        let first = Incarnation::new(a.clone(), 1);
+        site.observed.incarnations.remove(&b);
+        site.observed.routes.remove(&b.session);
+        if let Some(Known::Present(seen)) = site.observed.incarnations.get_mut(&first) {
+            seen.phase = crate::observed::Phase::Starting;
+        }
+        again_and_again(&site);
+        // Also where nothing is said of it, since nobody asks for it any more.
+        site.desired.sessions.things.remove(&a);
+        again_and_again(&site);
+    }
+
+    #[test]
+    fn an_edit_and_its_way_back_are_seen() {
+        let (mut site, mut kept) = (Site::at_rest(), Kept::default());
+        let a: SessionId = "a".parse().expect("an id");
+        let things = site.desired.sessions.things.clone();
+        for edited in [false, true, true, false, false] {
+            site.desired.sessions.things = things.clone();
+            if edited {
+                site.desired.sessions.things.remove(&a);
+            }
+            let input = site.input();
+            assert_eq!(plan_after(&input, &mut kept), plan(&input), "{edited}");
+        }
+    }
+
+    #[test]
+    fn what_is_as_it_was_is_not_looked_at() {
+        let site = Site::at_rest();
+        let (input, mut kept) = (site.input(), Kept::default());
+        assert_eq!(Look::new(&input, &kept).sessions(&input).len(), 2);
+        let _ = plan_after(&input, &mut kept);
+        assert_eq!(Look::new(&input, &kept).sessions(&input).len(), 0);
+        let mut other = site.input().desired.clone();
+        other.sessions.managed = false;
+        let other = Input { desired: &other, ..input };
+        assert_eq!(Look::new(&other, &kept).sessions(&other).len(), 2, "all depend on that");
+    }
+}
