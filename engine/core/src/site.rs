@@ -28,7 +28,7 @@ pub use self::cluster_files::{
     ClusterFile, MAX_CLUSTER_FILES, NamedClusterFile, kinds_of_type, named_by,
 };
 pub use self::problem::{FileProblem, FileProblemKind, Stray, StrayKind};
-pub(crate) use self::taken_over::is_same_file;
+pub(crate) use self::taken_over::{is_same_directory, is_same_file};
 pub use self::wanted::Wanted;
 
 /// Files up to this many bytes are read; greater ones are a problem.

@@ -265,10 +265,17 @@ mod tests {
         assert_eq!(now.looks(Some(&site()), true, std::slice::from_ref(&error)), Looks::Partial);
         assert_eq!(now.looks(Some(&now), true, std::slice::from_ref(&error)), Looks::Whole);
         assert_eq!(now.looks(Some(&site()), true, &[]), Looks::Whole);
-        let unreadable = Known::Unknown { since: Moment(1), reason: "is a FIFO".to_owned() };
-        now.sessions = Managed::Managed([("lab".to_owned(), unreadable)].into());
-        assert_eq!(now.looks(Some(&site()), true, &[]), Looks::Partial);
-        assert_eq!(now.looks(Some(&now), true, &[]), Looks::Whole);
+        let unreadable = |since: i64, reason: &str| {
+            let file = Known::Unknown { since: Moment(since), reason: reason.to_owned() };
+            let sessions = Managed::Managed([("lab".to_owned(), file)].into());
+            SiteFiles { sessions, ..site() }
+        };
+        let fifo = unreadable(1, "is a FIFO");
+        assert_eq!(fifo.looks(Some(&site()), true, &[]), Looks::Partial);
+        assert_eq!(fifo.looks(Some(&fifo), true, &[]), Looks::Whole);
+        // Known since another moment it is as it was; for another reason it is not.
+        assert_eq!(unreadable(2, "is a FIFO").looks(Some(&fifo), true, &[]), Looks::Whole);
+        assert_eq!(unreadable(1, "is a socket").looks(Some(&fifo), true, &[]), Looks::Partial);
     }
 
     #[test]

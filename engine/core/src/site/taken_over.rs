@@ -56,6 +56,20 @@ pub(crate) fn is_same_file(a: &Known<Source>, b: &Known<Source>) -> bool {
     }
 }
 
+/// Whether two readings of a directory say the same.
+pub(crate) fn is_same_directory(a: &Managed, b: &Managed) -> bool {
+    match (a, b) {
+        (Managed::NotManaged, Managed::NotManaged) => true,
+        (Managed::Managed(a), Managed::Managed(b)) => {
+            a.changes_by(b, is_same_file).next().is_none()
+        }
+        (Managed::Unknown { since, reason }, Managed::Unknown { since: before, reason: then }) => {
+            since == before && reason == then
+        }
+        _ => false,
+    }
+}
+
 /// Whether both are one: the same text in the same allocation, or unknown since the same moment.
 fn is_one_reading(a: &Known<Source>, b: &Known<Source>) -> bool {
     match (a, b) {

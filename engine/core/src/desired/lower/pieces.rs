@@ -19,7 +19,7 @@ use crate::known::Known;
 use crate::read_site::ReadSessions;
 use crate::settings::FileSettings;
 use crate::shared_map::SharedMap;
-use crate::site::{Managed, SiteFiles, is_same_file};
+use crate::site::{Managed, SiteFiles, is_same_directory, is_same_file};
 
 /// See the module. Cheap to copy.
 #[derive(Clone, Default)]
@@ -141,26 +141,9 @@ impl Basis {
         self.dirs == other.dirs
             && self.ground == other.ground
             && self.files.len() == other.files.len()
-            && self.files.iter().zip(&other.files).all(|(a, b)| is_same(a, b))
-            && are_same(&self.gateways, &other.gateways)
+            && self.files.iter().zip(&other.files).all(|(a, b)| is_same_file(a, b))
+            && is_same_directory(&self.gateways, &other.gateways)
     }
-}
-
-/// Whether two files are known to say the same. What is unknown is the same as nothing.
-fn is_same(a: &Known<Source>, b: &Known<Source>) -> bool {
-    match (a, b) {
-        (Known::Present(a), Known::Present(b)) => a.is(b),
-        (Known::Absent, Known::Absent) => true,
-        _ => false,
-    }
-}
-
-fn are_same(a: &Managed, b: &Managed) -> bool {
-    let same_kind = std::mem::discriminant(a) == std::mem::discriminant(b);
-    let mut pairs = a.files().zip(b.files());
-    same_kind
-        && a.files().count() == b.files().count()
-        && pairs.all(|((stem, file), (other, then))| stem == other && is_same(file, then))
 }
 
 impl PartialEq for Pieces {
@@ -178,54 +161,4 @@ impl fmt::Debug for Pieces {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use grammar::source::Source;
-
-    use crate::check::tests::ground;
-    use crate::desired::{Lowered, lower, lower_after};
-    use crate::known::Known;
-    use crate::site::{Managed, SiteFiles};
-
-    fn site(sessions: &BTreeMap<&str, &str>) -> SiteFiles {
-        let mut files = SiteFiles::nothing("/etc/rstudio", "/etc/wharf");
-        let file = |(id, text): (&&str, &&str)| {
-            let path = format!("/etc/wharf/sessions.d/{id}.toml");
-            ((*id).to_owned(), Known::Present(Source::new(path, *text)))
-        };
-        files.sessions = Managed::Managed(sessions.iter().map(file).collect());
-        files
-    }
-
-    #[test]
-    fn after_each_edit_all_is_as_if_lowered_anew() {
-        let plain = "workbench = \"demo\"\n";
-        let secret = "workbench = \"demo\"\n[env]\nAPI_TOKEN = \"hunter2\"\n";
-        let broken = "workbench = \"demo\"\nuser = 7\n";
-        let mut sessions = BTreeMap::from([("a", plain), ("b", plain)]);
-        let mut before = Lowered::default();
-        for (id, text) in [
-            ("a", Some(secret)),
-            ("b", Some(broken)),
-            ("c", Some(plain)),
-            ("b", Some(secret)),
-            ("a", Some(broken)),
-            ("b", None),
-            ("a", Some(plain)),
-        ] {
-            match text {
-                Some(text) => drop(sessions.insert(id, text)),
-                None => drop(sessions.remove(id)),
-            }
-            let files = site(&sessions);
-            let (after, anew) =
-                (lower_after(&files, &ground(), &before.pieces), lower(&files, &ground()));
-            assert_eq!(after, anew, "{sessions:?}");
-            let says = |of: &str| sessions.values().any(|text| *text == of);
-            assert_eq!(after.secrets.is_empty(), !says(secret), "{sessions:?}");
-            assert_eq!(after.problems.is_empty(), !says(broken), "{sessions:?}");
-            before = after;
-        }
-    }
-}
+mod tests;

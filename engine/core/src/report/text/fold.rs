@@ -68,5 +68,6 @@ mod tests {
         let word = "x".repeat(WIDTH - "  | a ".len());
         assert_eq!(folded(&format!("a {word}")), format!("  | a {word}\n"));
         assert_eq!(folded(&format!("a {word}x")), format!("  | a\n      {word}x\n"));
+        assert_eq!(folded(&format!("a {word}  b")), format!("  | a {word}\n      b\n"));
     }
 }
