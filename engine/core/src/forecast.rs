@@ -214,7 +214,7 @@ fn session_has_arrived(
             let last = ends.and_then(|ends| ends.last());
             let over = last.is_some() && !planner::starts_again(spec.restart, last);
             let ready = |seen: &IncarnationSeen| {
-                matches!(seen.phase, Phase::Ready) && seen.digest == spec.launch.digest()
+                matches!(seen.phase, Phase::Ready) && seen.launch.digest() == spec.launch.digest()
             };
             live().any(ready) || over && live().next().is_none()
         }

@@ -281,8 +281,6 @@ pub struct IncarnationSeen {
     pub phase: Phase,
     /// What it was started from.
     pub launch: Launch,
-    /// The digest of that.
-    pub digest: SpecDigest,
     /// The node it is on.
     pub node: NodeId,
     /// Its account's uid.

@@ -219,7 +219,7 @@ pub struct StartOrder {
     pub node: NodeId,
     /// What it is started from.
     pub launch: Launch,
-    /// The digest of that.
+    /// The digest of that, for earlier versions: they compare by it. This one compares what it names.
     pub digest: SpecDigest,
     /// Its account.
     pub user: UserSeen,

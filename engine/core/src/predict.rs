@@ -176,7 +176,6 @@ fn started(order: &StartOrder, now: Moment) -> IncarnationSeen {
     IncarnationSeen {
         phase: Phase::Starting,
         launch: order.launch.clone(),
-        digest: order.digest,
         node: order.node.clone(),
         uid: order.user.uid,
         pid: None,

@@ -293,7 +293,6 @@ impl SimSession {
         IncarnationSeen {
             phase: self.phase.clone(),
             launch: self.order.launch.clone(),
-            digest: self.order.digest,
             node: self.order.node.clone(),
             uid: self.order.user.uid,
             pid: Some(100),

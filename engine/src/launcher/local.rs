@@ -120,7 +120,6 @@ impl LocalLauncher {
         let launch = order.map_or_else(nothing_known, |order| order.launch.clone());
         let identity = records.identity.as_ref();
         IncarnationSeen {
-            digest: order.map_or_else(|| launch.digest(), |order| order.digest),
             node: order.map_or_else(|| self.node.clone(), |order| order.node.clone()),
             uid: order.map_or(u32::MAX, |order| order.user.uid),
             pid: identity.filter(|_| phase.is_live()).map(|identity| identity.child.pid),

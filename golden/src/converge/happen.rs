@@ -83,7 +83,6 @@ fn foreign(world: &mut World, rest: &str) -> Result<(), String> {
     let session = SessionId::new(session).map_err(|error| error.to_string())?;
     let seen = IncarnationSeen {
         phase: Phase::Ready,
-        digest: launch.digest(),
         launch,
         node: world.observed.node.clone(),
         uid: 1001,

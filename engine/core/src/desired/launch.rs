@@ -75,6 +75,13 @@ impl Launch {
     pub fn digest(&self) -> SpecDigest {
         *self.0.digest.get_or_init(|| self.0.spec.digest())
     }
+
+    /// Whether a record names it by this digest: its own, or the one that it had while limits counted. Records outlive
+    /// the version that wrote them.
+    #[must_use]
+    pub fn was_named(&self, digest: SpecDigest) -> bool {
+        digest == self.digest() || digest == SpecDigest(Digest::of_value(&self.0.spec))
+    }
 }
 
 impl Deref for Launch {

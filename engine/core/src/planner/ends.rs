@@ -55,7 +55,7 @@ pub(super) fn forget(
         .filter(|end| exit.asked && !end.asked && end.at >= found.started_at);
     let end = match written {
         Some(end) => end.clone(),
-        None => EndRecord { of: Some(found.digest), ..EndRecord::from(exit) },
+        None => EndRecord { of: Some(found.launch.digest()), ..EndRecord::from(exit) },
     };
     draft.step(
         format!("forget/{incarnation}"),

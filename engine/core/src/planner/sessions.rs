@@ -196,7 +196,7 @@ fn plan_live(
             let because = seen(format!("{incarnation} is ending"));
             draft.hold(session(&spec.id), "starts again", waiting, Impact::None, because, None);
         }
-        Phase::Ready if found.digest == spec.launch.digest() => {
+        Phase::Ready if found.launch.digest() == spec.launch.digest() => {
             draft.plan.unchanged.sessions += 1;
         }
         Phase::Ready => renew(input, draft, spec, incarnation, found),
@@ -235,7 +235,7 @@ fn await_ready(
         last.is_none_or(|end| end.asked || end.at < found.started_at)
     });
     if unwritten {
-        let of = Some(found.digest);
+        let of = Some(found.launch.digest());
         let end =
             EndRecord { at: input.now, failed: true, asked: false, how, of, never_ran: false };
         draft.step(
@@ -390,7 +390,7 @@ pub(super) fn on_here(input: &Input<'_>) -> On {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::desired::{Desired, Origins};
+    use crate::desired::{Desired, LaunchSpec, Origins};
     use crate::ids::Moment;
     use crate::known::Known;
     use crate::observed::{Observed, Records};
@@ -419,6 +419,28 @@ mod tests {
         let incarnation = Incarnation::new(spec.id.clone(), 2);
         await_ready(&input, &mut draft, &spec, &incarnation, &started(&spec, Moment(10)));
         draft.plan.steps.into_iter().map(|step| step.id).collect()
+    }
+
+    /// What is done with a start of the time 10 that answers and was made from `launch`, where a change restarts it.
+    fn answering(change: impl Fn(&mut LaunchSpec)) -> Vec<&'static str> {
+        let mut spec = session_spec("a", "alice");
+        spec.update.renew = Renew::Now;
+        let mut seen = started(&spec, Moment(10));
+        seen.launch = spec.launch.with(change);
+        let (desired, origins) = (Desired::default(), Origins::default());
+        let observed = Observed::empty("n1".parse().expect("a node"));
+        let input =
+            Input { desired: &desired, origins: &origins, observed: &observed, now: Moment(40) };
+        let mut draft = Draft::default();
+        plan_live(&input, &mut draft, &spec, &Incarnation::new(spec.id.clone(), 2), &seen);
+        draft.harms.into_iter().map(|harm| harm.wanted).collect()
+    }
+
+    #[test]
+    fn what_a_start_differs_in_renews_it_and_what_its_engine_called_that_does_not() {
+        assert_eq!(answering(|launch| launch.working_dir = Some("/w".to_owned())), ["restarts"]);
+        // Limits were part of the digest that earlier engines stored with a start.
+        assert_eq!(answering(|launch| launch.resources.cpus_milli = Some(4_000)), [""; 0]);
     }
 
     #[test]

@@ -9,8 +9,8 @@ use grammar::value::Millis;
 
 use super::sessions::{on_here, session};
 use super::{Draft, Input, choose, seen};
-use crate::desired::{BackOff, Restart, SessionSpec};
-use crate::ids::{Incarnation, Moment, NodeId, SpecDigest, WorkbenchName};
+use crate::desired::{BackOff, Launch, Restart, SessionSpec};
+use crate::ids::{Incarnation, Moment, NodeId, WorkbenchName};
 use crate::known::Known;
 use crate::observed::{EndRecord, InstallationSeen, ProgramSeen, Records, UserSeen};
 use crate::plan::{Action, Because, Impact, On, StartOrder, WaitingOn};
@@ -76,8 +76,7 @@ fn prepare(
     if !starts_again(spec.restart, ends.last()) {
         return Ok(None);
     }
-    let wanted = spec.launch.digest();
-    may_start_again(&input.desired.policy.back_off, ends, wanted, input.now)?;
+    may_start_again(&input.desired.policy.back_off, ends, &spec.launch, input.now)?;
     let user = find_user(input, spec)?;
     is_local(input, spec)?;
     let exe = find_exe(input, draft, spec)?;
@@ -94,7 +93,7 @@ fn prepare(
         incarnation: Incarnation::new(spec.id.clone(), n),
         node,
         launch: spec.launch.clone(),
-        digest: wanted,
+        digest: spec.launch.digest(),
         user,
         exe,
         stop: spec.stop.clone(),
@@ -122,7 +121,7 @@ pub(crate) fn starts_again(restart: Restart, last: Option<&EndRecord>) -> bool {
 fn may_start_again(
     policy: &BackOff,
     ends: &[EndRecord],
-    wanted: SpecDigest,
+    wanted: &Launch,
     now: Moment,
 ) -> Result<(), Wait> {
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
@@ -131,7 +130,7 @@ fn may_start_again(
     let of_itself: Vec<&EndRecord> = since_asked.collect();
     let Some(last) = of_itself.first() else { return Ok(()) };
     let because = || Some(seen(format!("last end: {}", last.how)));
-    let of_this = |end: &&&EndRecord| end.failed && end.of.is_none_or(|of| of == wanted);
+    let of_this = |end: &&&EndRecord| end.failed && end.of.is_none_or(|of| wanted.was_named(of));
     let together = |end: &&&EndRecord| last.at.since(end.at) <= policy.within;
     let failures = count(of_itself.iter().filter(of_this).filter(together).count());
     if failures >= policy.give_up_after && of_this(&last) {
@@ -304,6 +303,35 @@ fn start(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::desired::LaunchSpec;
+    use crate::ids::{Digest, SpecDigest};
+    use crate::planner::tests::session_spec;
+
+    #[test]
+    fn failures_count_under_the_digest_of_earlier_versions_and_not_under_another() {
+        let limited = |launch: &mut LaunchSpec| launch.resources.cpus_milli = Some(4_000);
+        let launch = session_spec("a", "alice").launch.with(limited);
+        let other = launch.with(|launch| launch.working_dir = Some("/w".to_owned()));
+        let gives_up = |of: Option<SpecDigest>| {
+            let end = |at| EndRecord {
+                at: Moment(at),
+                failed: true,
+                asked: false,
+                how: String::new(),
+                of,
+                never_ran: false,
+            };
+            let ends: Vec<EndRecord> = (1..=5).map(end).collect();
+            let policy = BackOff { give_up_after: 5, ..BackOff::default() };
+            let wait = may_start_again(&policy, &ends, &launch, Moment(1_000_000_000)).err();
+            wait.is_some_and(|wait| matches!(wait.on, WaitingOn::CrashLoop { failures: 5 }))
+        };
+        // While limits counted.
+        let earlier = SpecDigest(Digest::of_value(&*launch));
+        assert_ne!(earlier, launch.digest());
+        assert!(gives_up(Some(launch.digest())) && gives_up(Some(earlier)) && gives_up(None));
+        assert!(!gives_up(Some(other.digest())));
+    }
 
     #[test]
     fn what_never_ran_is_no_end_of_a_session() {

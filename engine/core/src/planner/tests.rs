@@ -25,7 +25,6 @@ pub(crate) fn session_spec(id: &str, user: &str) -> SessionSpec {
 pub(crate) fn started(spec: &SessionSpec, at: Moment) -> IncarnationSeen {
     IncarnationSeen {
         phase: Phase::Ready,
-        digest: spec.launch.digest(),
         launch: spec.launch.clone(),
         node: "n1".parse().expect("a node"),
         uid: 1001,

@@ -410,7 +410,6 @@ impl Life {
         if let Some(known) = known.filter(|known| known.is_unknown()) {
             *known = Known::Present(IncarnationSeen {
                 phase: Phase::Ready,
-                digest: spec.launch.digest(),
                 launch: spec.launch.clone(),
                 node: name("n1"),
                 uid: 1001,
