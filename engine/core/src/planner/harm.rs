@@ -102,12 +102,13 @@ fn waits(
         return Some((WaitingOn::Approval { reason }, None));
     }
     // The line that asks for it may be gone already: that is known, and decided, first.
-    if let Some(why) = &input.observed.files_unknown {
+    let newer_files_count = input.desired.pinned.is_none();
+    if let Some(why) = input.observed.files_unknown.as_ref().filter(|_| newer_files_count) {
         let reason = format!("the files on disk ({why})");
         return Some((WaitingOn::Unknown { reason }, None));
     }
-    let until =
-        input.observed.deciding_by.into_iter().fold(since.plus(policy.harm_delay), Moment::max);
+    let decided = input.observed.deciding_by.filter(|_| newer_files_count);
+    let until = decided.into_iter().fold(since.plus(policy.harm_delay), Moment::max);
     (input.now < until).then_some((WaitingOn::HarmDelay, Some(until)))
 }
 
