@@ -49,14 +49,16 @@ pub(super) fn close_all(input: &Input<'_>, draft: &mut Draft) {
 }
 
 /// Paused: traffic goes on, also where the engine itself was started again meanwhile. What listens stays as it is, and
-/// what was open before is opened there again, wherever newer files say; those that say nowhere wait, too.
-pub(super) fn keep_open(input: &Input<'_>, draft: &mut Draft) {
+/// what was open before is opened there again, wherever newer files say; those that say nowhere wait, too. A port that
+/// the product has is not opened.
+pub(super) fn keep_open(input: &Input<'_>, draft: &mut Draft, held: Option<&HeldPort>) {
     if is_open(input, &ListenerId::Www) {
         return;
     }
     let before = input.observed.records.present().and_then(|records| records.www.as_ref());
     let wanted = input.desired.listen.as_ref();
-    if let Some(address) = before.or(wanted) {
+    let may_be = |address: &&ListenAddress| held.is_none_or(|held| held.port != address.port);
+    if let Some(address) = before.or(wanted).filter(may_be) {
         let because = if wanted == Some(address) {
             causes(input)
         } else {
@@ -251,6 +253,22 @@ mod tests {
             observed.memory.paused = true;
             observed.in_force.digest = None;
         }));
+    }
+
+    #[test]
+    fn a_pause_reopens_what_was_open_beside_the_product_and_never_a_port_that_it_has() {
+        let opened = |before: Option<u16>, paused: bool| {
+            opens(|desired, observed| {
+                observed.memory.paused = paused;
+                observed.incumbent = found(true, true);
+                let open = desired.listen.as_ref().zip(before);
+                let www = open.map(|(wanted, port)| ListenAddress { port, ..wanted.clone() });
+                observed.records = Known::Present(Records { www, ..Records::default() });
+            })
+        };
+        assert!(opened(Some(8790), true));
+        assert!(!opened(Some(8787), true) && !opened(None, true));
+        assert!(!opened(Some(8790), false), "not paused it only observes");
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl Input<'_> {
         records.present().is_none().then(|| format!("the store cannot be used: {}", reason()))
     }
 
-    /// Whether it is inert because a person has paused it, and for no other reason: then traffic goes on.
+    /// Whether it is inert because a person has paused it, and for no reason that closes: then traffic goes on.
     fn is_paused(&self) -> bool {
         let memory = &self.observed.memory;
         let serves = self.desired.mode != Mode::Observe && !memory.pin_lost;
@@ -115,11 +115,15 @@ fn decide(input: &Input<'_>, kept: &mut Kept) -> Plan {
         gateways::plan_gateways(input, &mut draft, &published);
     } else if input.only_observes() {
         listen::close_all(input, &mut draft);
-    } else if let Some(held) = in_the_way(input.desired, input.observed) {
-        listen::hold_for_incumbent(input, &mut draft, held);
-    } else if input.is_paused() {
-        listen::keep_open(input, &mut draft);
-        gateways::keep_open(input, &mut draft);
+    } else {
+        let held = in_the_way(input.desired, input.observed);
+        if let Some(held) = held {
+            listen::hold_for_incumbent(input, &mut draft, held);
+        }
+        if input.is_paused() {
+            listen::keep_open(input, &mut draft, held);
+            gateways::keep_open(input, &mut draft);
+        }
     }
     if look.is_inert() {
         look_at_sessions(input, &mut draft, &mut routes, &mut look);
