@@ -11,6 +11,7 @@ use engine_core::desired::{self, Desired, Effect, Ground, Lowered, Override};
 use engine_core::ids::{Generation, Moment, SiteDigest};
 use engine_core::known::Known;
 use engine_core::observed::{InForce, Memory, Observed};
+use engine_core::pace;
 use engine_core::plan::Plan;
 use engine_core::planner::{self, Input, Kept};
 use engine_core::predict;
@@ -33,7 +34,6 @@ pub use incumbent::questions;
 pub const RING: usize = 1_000;
 
 mod approving;
-mod pace;
 mod pin;
 mod refused;
 mod reporting;
@@ -259,7 +259,8 @@ impl Reconciler {
         let outcomes = self.act(&plan, &lowered, &observed, now);
         self.remember(observed, &plan, &outcomes, now);
         self.hold_product_against_files();
-        let next = self.next_look(&plan, now);
+        let live = self.last.as_ref().is_some_and(|seen| !seen.incarnations.is_empty());
+        let next = pace::next_look(&plan, live, now);
         self.ring.push_back(Round {
             number: self.rounds,
             at: now,

@@ -20,6 +20,7 @@ pub mod incumbent;
 pub mod known;
 pub mod lint;
 pub mod observed;
+pub mod pace;
 pub mod pairs;
 pub mod plan;
 pub mod planner;
