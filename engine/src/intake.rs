@@ -156,6 +156,12 @@ impl Intake {
         self.acceptance.reading_since()
     }
 
+    /// Whether a look is under way that has not come back in time.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.acceptance.is_silent()
+    }
+
     /// Holds acceptance until `until`; none = no change window is open.
     pub fn hold(&mut self, now: Moment, until: Option<Moment>) {
         self.acceptance.hold(now, until);
@@ -257,9 +263,10 @@ impl Intake {
                     }
                 }
                 Next::ReadAgainAt(at) => return IntakeEvent::Nothing { next: Some(at) },
-                Next::Sleep(until) => {
-                    let next = until.into_iter().chain(self.next_full_read(now)).min();
-                    return IntakeEvent::Nothing { next };
+                // Until then nothing is read, however long ago that was.
+                Next::Sleep(Some(until)) => return IntakeEvent::Nothing { next: Some(until) },
+                Next::Sleep(None) => {
+                    return IntakeEvent::Nothing { next: self.next_full_read(now) };
                 }
                 Next::Silent(_) => return self.unknown_because(SILENT.to_owned(), now),
                 decided => return self.event(decided, now),
@@ -330,7 +337,6 @@ impl Intake {
     /// Nobody knows what the files are.
     fn unknown_because(&mut self, why: String, now: Moment) -> IntakeEvent {
         let files = Arc::new(self.look.nobody_knows(&why, now));
-        self.polled = [(PathBuf::from(&*files.workbench_dir), why.clone())].into();
         self.unknown = Some((Arc::clone(&files), why));
         IntakeEvent::Unknown(files)
     }

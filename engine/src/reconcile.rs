@@ -113,6 +113,8 @@ pub struct Reconciler {
     memory: Memory,
     /// The newest files, where they are refused.
     refused: Option<refused::Refused>,
+    /// Why nobody knows what the newest files say.
+    unknown: Option<status::Refusal>,
     decided_at: Moment,
     ring: VecDeque<Round>,
     rounds: u64,
@@ -161,6 +163,7 @@ impl Reconciler {
             pin: None,
             memory: Memory::default(),
             refused: None,
+            unknown: None,
             decided_at: Moment::default(),
             ring: VecDeque::new(),
             rounds: 0,
@@ -240,9 +243,11 @@ impl Reconciler {
         generation
     }
 
-    /// What is known of files that are newer than those in force.
-    pub fn newer_files(&mut self, newer: Newer) {
+    /// What is known of files that are newer than those in force; whether they are known again, who were not.
+    pub fn newer_files(&mut self, newer: Newer) -> bool {
+        let known = newer.unknown.is_none();
         self.newer = newer;
+        known && self.unknown.take().is_some()
     }
 
     /// One round at `now`.
@@ -344,7 +349,7 @@ impl Reconciler {
         view.since = site.map_or(Moment::default(), |site| site.mark.since);
         view.site = site.map_or_else(String::new, |site| site.files.workbench_dir.to_string());
         view.decided_at = self.decided_at;
-        view.refused = self.refused.as_ref().map(|refused| refused.told.clone());
+        view.refused = self.told_refusal().cloned();
         view.problems = site.map_or_else(Vec::new, |site| site.problems.to_vec());
         view.problems.extend(self.pin_problem());
         view.rounds = self.rounds;

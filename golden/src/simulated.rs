@@ -43,10 +43,10 @@ impl Engine {
             match event {
                 IntakeEvent::Nothing { .. } => return,
                 IntakeEvent::Unchanged(_) => {}
-                IntakeEvent::Unknown(_) => self.reconciler.refuse(Vec::new(), None, now),
+                IntakeEvent::Unknown(_) => self.reconciler.files_unknown(Vec::new(), now),
                 IntakeEvent::Refused(files, digest, _) => {
                     let lowered = self.lowered(&files, digest, ground, &earlier);
-                    self.reconciler.refuse(Vec::new(), Some(lowered), now);
+                    self.reconciler.refuse(Vec::new(), lowered, now);
                 }
                 IntakeEvent::Accepted(files, digest) => {
                     assert_eq!(

@@ -21,6 +21,7 @@
 //! | reading | pass at `max` or later: with errors | `Refuse`, asleep |
 //! | reading | pass at `max` or later: without errors for `quiet` | `Accept`, asleep |
 //! | reading | pass at `max` or later: without errors, but not yet for `quiet` | `Refuse` as unsettled, reading, `max` begins anew |
+//! | asleep | pass that somebody asked for: another set than was decided upon last | reading |
 //! | reading | wake after a pass began | another pass, `quiet` later; past `max` decided all the same, then reading anew |
 //! | any | hold until T | asleep until T, then reading from the beginning |
 //! | pass under way | not back in time | `Silent`, once: what the files say is unknown until it is back |
@@ -299,6 +300,10 @@ impl Acceptance {
         let Some(UnderWay { began, counts, .. }) = self.under_way.take() else { return };
         self.took = now.since(began);
         let failed_before = self.retry.take().is_some();
+        if self.episode.is_none() && self.refused.or(self.accepted) != Some(digest) {
+            // Read for who asked, and another set than the one that was decided upon last.
+            self.wake(now);
+        }
         let Some(episode) = self.episode.as_mut().filter(|_| counts) else { return };
         if failed_before {
             episode.first = now;
@@ -328,6 +333,12 @@ impl Acceptance {
         if let Some(episode) = &mut self.episode {
             episode.due = true;
         }
+    }
+
+    /// Whether a pass is under way that has not come back in time.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.under_way.is_some_and(|pass| pass.silent)
     }
 
     /// Since when a pass is under way; none = none is.

@@ -23,6 +23,7 @@ use engine_core::report::{About, Report};
 use engine_core::site::SiteFiles;
 use grammar::error::{Problem, Severity};
 use grammar::report::{Format, Style};
+use grammar::value::Millis;
 
 use crate::admin::protocol::Request;
 use crate::admin::server::Asked;
@@ -92,6 +93,18 @@ enum Heard {
     Stop,
 }
 
+/// A request that waits for a look at the files.
+struct Waiting {
+    /// Its number.
+    look: u64,
+    /// When it is answered at the latest.
+    until: Moment,
+    asked: Asked,
+}
+
+/// Who asks for a look waits no longer than this, and less long than a command does for an answer.
+const LOOK_PATIENCE: Millis = Millis(20_000);
+
 /// The control thread's things.
 pub struct Control {
     reconciler: Reconciler,
@@ -107,8 +120,8 @@ pub struct Control {
     decided: u64,
     /// Called once the engine serves.
     ready: Option<Box<dyn FnOnce() + Send>>,
-    /// Requests that wait for a look at the files, each with its number.
-    waiting: Vec<(u64, Asked)>,
+    /// Requests that wait for a look at the files.
+    waiting: Vec<Waiting>,
 }
 
 impl Control {
@@ -169,7 +182,8 @@ impl Control {
                 next_round = self.reconcile(cause.unwrap_or("time"));
             }
             self.tell_ready(now);
-            let next = next_intake.into_iter().fold(next_round, Moment::min);
+            let answers = self.waiting.iter().map(|waiting| waiting.until);
+            let next = next_intake.into_iter().chain(answers).fold(next_round, Moment::min);
             cause = match self.wait(next) {
                 Heard::Something(cause) => Some(cause),
                 Heard::Nothing => None,
@@ -206,6 +220,10 @@ impl Control {
             if lowered.is_some() {
                 self.latest = lowered;
             }
+            if self.reconciler.newer_files(self.intake.newer(now)) {
+                self.decided += 1;
+                self.publish();
+            }
             match event {
                 IntakeEvent::Nothing { next } => return next,
                 IntakeEvent::Unchanged(digest) => self.unchanged(digest, now),
@@ -214,7 +232,9 @@ impl Control {
                     self.refuse(&files, digest, why, now);
                 }
                 IntakeEvent::Unknown(files) => {
-                    self.refuse_for(&files, None, &files.problems(Severity::Error), now);
+                    let lines = short_lines(&files.problems(Severity::Error), &files);
+                    self.reconciler.files_unknown(lines.clone(), now);
+                    self.tell_refused(&lines);
                 }
             }
         }
@@ -264,23 +284,16 @@ impl Control {
             Refusal::Invalid => serving_problems(files, &lowered),
             Refusal::Unsettled => vec![files.unsettled(self.intake.settle())],
         };
-        self.refuse_for(files, Some(lowered), &problems, now);
+        let lines = short_lines(&problems, files);
+        self.reconciler.refuse(lines.clone(), lowered, now);
+        self.tell_refused(&lines);
     }
 
-    /// `lowered`: what they ask for; none = that is not known.
-    fn refuse_for(
-        &mut self,
-        files: &SiteFiles,
-        lowered: Option<Arc<Lowered>>,
-        problems: &[Problem],
-        now: Moment,
-    ) {
+    fn tell_refused(&mut self, problems: &[String]) {
         self.decided += 1;
-        let lines = short_lines(problems, files);
-        self.reconciler.refuse(lines.clone(), lowered, now);
         let status = self.publish();
         for listener in &mut self.listeners {
-            listener(&Told::Refused { problems: &lines, status: &status });
+            listener(&Told::Refused { problems, status: &status });
         }
     }
 
@@ -344,10 +357,17 @@ impl Control {
 
     /// Answers who waits for a look that is over, or that takes too long; whether that may change something.
     fn answer_waiting(&mut self, now: Moment) -> bool {
-        let (seen, unknown) = (self.intake.counts().seen, self.intake.unknown().is_some());
-        let over: Vec<_> =
-            self.waiting.extract_if(.., |(look, _)| unknown || *look <= seen).collect();
-        over.into_iter().fold(false, |changes, (_, asked)| self.answer(asked, now) || changes)
+        let (seen, silent) = (self.intake.counts().seen, self.intake.is_silent());
+        let is_over =
+            |waiting: &mut Waiting| silent || waiting.look <= seen || waiting.until <= now;
+        let over: Vec<_> = self.waiting.extract_if(.., is_over).collect();
+        over.into_iter().fold(false, |changes, Waiting { look, asked, .. }| {
+            if silent || look <= seen {
+                return self.answer(asked, now) || changes;
+            }
+            let _ = asked.reply.try_send(windows::still_looking(self.intake.reading_since(), now));
+            changes
+        })
     }
 
     /// Answers; whether that may change something.
@@ -395,7 +415,8 @@ impl Control {
                 Heard::Nothing
             }
             Event::Asked(asked) if windows::needs_look(self, &asked.request, now) => {
-                self.waiting.push((self.intake.want_look(), asked));
+                let until = now.plus(LOOK_PATIENCE);
+                self.waiting.push(Waiting { look: self.intake.want_look(), until, asked });
                 Heard::Nothing
             }
             Event::Asked(asked) => {

@@ -60,3 +60,12 @@ pub(super) fn needs_look(control: &mut Control, request: &Request, now: Moment) 
     };
     of_disk && control.reconciler.ledger().windows().held_until(now).is_some()
 }
+
+/// What is said to who asked for the files on disk and has waited for them long enough: since when they are read.
+pub(super) fn still_looking(since: Option<Moment>, now: Moment) -> Answer {
+    let spent = since.map_or_else(String::new, |since| format!(" for {}", now.since(since)));
+    let message = format!(
+        "the files have been read{spent}, and what they say is not known yet; ask again, or see `wharf status`"
+    );
+    Answer::Error { message, denied: false }
+}

@@ -256,7 +256,7 @@ fn a_silent_file_system() {
     let refused = engine.wait_status("it is refused", |status| status.refused.clone());
     assert!(refused.problems[0].contains("does not answer"), "{refused:?}");
     // Commands are answered, and nobody is hurt.
-    is(&engine.admin(&["status"]), 2, "POLLED");
+    is(&engine.admin(&["status"]), 2, "does not answer");
     is(&engine.admin(&["plan"]), 1, "does not answer");
     sessions.are_known_to(&mut engine);
     // What hung comes back with an error, and at last the file system goes.
@@ -329,6 +329,15 @@ fn a_slow_file_system() {
     engine.wait_status("weight 9", |status| {
         (weight(status) == Some(9) && status.refused.is_none()).then_some(())
     });
+    // In a change window, too, files are known again once they answer, whoever asked for them.
+    is(&engine.admin(&["change", "begin"]), 0, "");
+    slow.hangs();
+    is(&engine.admin(&["plan"]), 1, "does not answer");
+    assert!(engine.status().expect("it answers").refused.is_some());
+    slow.takes(Duration::ZERO);
+    engine.wait_status("they are known again", |status| status.refused.is_none().then_some(()));
+    is(&engine.admin(&["plan"]), 0, "");
+    is(&engine.admin(&["change", "end"]), 0, "");
     sessions.are_known_to(&mut engine);
 }
 

@@ -73,6 +73,8 @@ impl Gated {
 
     /// Lets the reading under way go on, and waits until it is over.
     fn let_go(&self, gate: Gate) {
+        // One is under way: where none is, nobody would ever come for this.
+        assert!(self.intake.reading_since().is_some());
         self.gate.send(gate).unwrap();
         self.over.recv_timeout(LIMIT).unwrap();
     }
@@ -100,7 +102,7 @@ fn a_reading_that_comes_late_is_used_when_it_comes() {
     let IntakeEvent::Unknown(files) = site.poll(1_000) else { panic!("not said") };
     assert!(!files.is_readable() && matches!(files.sessions, Managed::Unknown { .. }));
     assert_eq!(site.intake.unknown(), Some(SILENT));
-    assert_eq!(site.intake.polled().len(), 1);
+    assert!(site.intake.polled().is_empty(), "nobody reads it again and again");
     assert!(!site.intake.latest().unwrap().is_readable());
     // Said once; and no second reading begins beside the first.
     site.intake.wake(Moment(5_000));
@@ -167,6 +169,71 @@ fn a_look_is_to_be_had_while_acceptance_is_held_and_decides_nothing() {
     assert_eq!(nothing(&site.poll(20)), Some(Moment(60_000)));
     assert_eq!((site.intake.counts().seen, site.intake.counts().decided), (look, 0));
     assert!(env_is("A=1")(site.intake.latest().unwrap()));
+}
+
+/// A site of which everything was read once, that is read again every ten seconds though nothing happens.
+fn read_often() -> Gated {
+    let mut site = Gated::new();
+    site.intake.set_times(Settle::default(), Millis(1_000));
+    nothing(&site.poll(0));
+    site.let_go(Gate::Open);
+    nothing(&site.poll(0));
+    nothing(&site.poll(100));
+    site.let_go(Gate::Open);
+    assert!(matches!(site.poll(100), IntakeEvent::Accepted(..)));
+    assert_eq!(nothing(&site.poll(100)), Some(Moment(10_100)));
+    site
+}
+
+#[test]
+fn while_acceptance_is_held_nothing_is_due_before_it_goes_on() {
+    let mut site = read_often();
+    site.intake.hold(Moment(200), Some(Moment(600_000)));
+    assert_eq!(nothing(&site.poll(200)), Some(Moment(10_100)));
+    for now in [10_100, 20_000, 599_999] {
+        assert_eq!(nothing(&site.poll(now)), Some(Moment(600_000)));
+    }
+    assert_eq!(site.intake.reading_since(), None);
+    nothing(&site.poll(600_000));
+    assert_eq!(site.intake.reading_since(), Some(Moment(600_000)));
+}
+
+#[test]
+fn who_fails_for_long_is_not_due_before_the_next_try() {
+    let mut site = read_often();
+    let mut now = 60_000;
+    for pause in [1_000, 2_000, 4_000, 8_000, 16_000] {
+        nothing(&site.poll(now));
+        site.let_go(Gate::Panic);
+        assert!(matches!(site.poll(now), IntakeEvent::Unknown(_)));
+        assert_eq!(nothing(&site.poll(now)), Some(Moment(now + pause)));
+        assert_eq!(nothing(&site.poll(now + pause - 1)), Some(Moment(now + pause)));
+        now += pause;
+    }
+}
+
+#[test]
+fn a_look_for_who_asks_is_known_again_when_it_comes_and_what_it_found_is_decided_upon_later() {
+    let mut site = read_often();
+    site.intake.hold(Moment(200), Some(Moment(60_000)));
+    site.write("A=1");
+    let look = site.intake.want_look();
+    nothing(&site.poll(300));
+    assert!(!site.intake.is_silent());
+    assert!(matches!(site.poll(1_300), IntakeEvent::Unknown(_)));
+    assert!(site.intake.is_silent());
+    site.let_go(Gate::Open);
+    assert_eq!(nothing(&site.poll(2_000)), Some(Moment(60_000)));
+    assert!(!site.intake.is_silent() && site.intake.unknown().is_none());
+    assert_eq!((site.intake.counts().seen, site.intake.counts().decided), (look, 2));
+    // No event was heard of it.
+    nothing(&site.poll(60_000));
+    site.let_go(Gate::Open);
+    nothing(&site.poll(60_000));
+    nothing(&site.poll(60_100));
+    site.let_go(Gate::Open);
+    let IntakeEvent::Accepted(files, _) = site.poll(60_100) else { panic!("not accepted") };
+    assert!(env_is("A=1")(&files));
 }
 
 #[test]

@@ -211,6 +211,27 @@ fn the_times_that_are_kept_to_are_those_that_were_given_last() {
 }
 
 #[test]
+fn a_pass_for_who_asked_begins_something_only_where_it_found_what_nobody_knew_of() {
+    let looked_at = |n, looks| {
+        let mut acceptance = Acceptance::new(Settle::default(), Some(digest(1)));
+        acceptance.wake(Moment(0));
+        for at in [0, 2_000] {
+            read(&mut acceptance, at, digest(2), Looks::Broken);
+        }
+        assert_eq!(acceptance.next(Moment(2_000)), Next::Refuse(digest(2), Refusal::Invalid));
+        acceptance.hold(Moment(3_000), Some(Moment(9_000)));
+        read(&mut acceptance, 3_000, digest(n), looks);
+        acceptance.is_deciding()
+    };
+    assert!(looked_at(3, Looks::Whole));
+    assert!(!looked_at(2, Looks::Broken), "refused before");
+    assert!(looked_at(1, Looks::Whole), "as accepted: what was refused is over");
+    let mut acceptance = Acceptance::new(Settle::default(), Some(digest(1)));
+    read(&mut acceptance, 0, digest(1), Looks::Whole);
+    assert!(!acceptance.is_deciding());
+}
+
+#[test]
 fn only_the_end_of_a_window_begins_anew() {
     let mut acceptance = Acceptance::new(Settle::default(), None);
     let read = |acceptance: &mut Acceptance, at| {
