@@ -1,6 +1,7 @@
 //! What a person has approved of a plan, and whether what is wanted now stays within it.
 //!
-//! An approval is of one set of files, named by its digest, since each node numbers its generations itself, and
+//! An approval is of one set of files, named by its digest, since each node numbers its generations itself: it
+//! holds on nodes whose files are the same, and on none on which a line differs, be it `www-address`. It
 //! names what happens to which thing, and nothing else: loads, times, nodes and who is active are no facts
 //! (product.md §6). What it does not name is not approved, however small; what it names may come out milder. Ends
 //! it lets go are those of starts that there were when it was given: a session that was started since is hurt by
@@ -49,7 +50,7 @@ impl Matter {
 /// What was approved of one set of files.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approval {
-    /// Which set, on every node the same; none = nothing was approved.
+    /// Which set, the same on every node with the same files; none = nothing was approved.
     #[serde(default)]
     pub site: Option<SiteDigest>,
     /// Its number where it was approved, for people: another node may have given it another one.

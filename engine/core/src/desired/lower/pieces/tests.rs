@@ -1,3 +1,5 @@
+//! What is kept holds against lowering anew, whatever is edited: sessions, files of the site, gateways, the ground.
+
 use std::sync::Arc;
 
 use grammar::source::{FileKind, Source};
