@@ -24,8 +24,8 @@
 //!
 //! *Safety*, after every event: no two live incarnations of a session; nothing is done to an incarnation whose
 //! last observation was Unknown; no number is started twice; the budget of starts is kept; no session is hurt
-//! by a change of files before harm-delay, nor while newer files are being decided upon, nor more of them
-//! than `max-harmed`; files that are gone for less than harm-delay hurt nobody; an approval hurts nothing that
+//! by a change of files before harm-delay, nor while newer files are being decided upon that no pin has turned away
+//! from, nor more of them than `max-harmed`; files that are gone for less than harm-delay hurt nobody; an approval hurts nothing that
 //! was started after it; nothing is started or ended during a pause; no files are accepted while a change window
 //! is open.
 //! *Liveness*: once the faults end, everything settles within [`CALM_ROUNDS`] rounds, and is as asked for.

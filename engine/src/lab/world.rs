@@ -49,6 +49,8 @@ pub struct World {
     pub told_unknown: BTreeSet<(NodeId, Incarnation)>,
     /// Nodes whose engine is deciding upon newer files than those in force.
     pub deciding: BTreeSet<NodeId>,
+    /// Sessions that such an engine has hurt in its last round: only a pin lets it.
+    pub hurt_while_deciding: Vec<Incarnation>,
     /// Since when a session is not wanted: by the files on disk, or as some engine has found them.
     pub unwanted_since: BTreeMap<SessionId, Moment>,
     /// When sessions were hurt because files changed.
@@ -91,6 +93,7 @@ impl World {
             ever: BTreeSet::new(),
             told_unknown: BTreeSet::new(),
             deciding: BTreeSet::new(),
+            hurt_while_deciding: Vec::new(),
             unwanted_since: BTreeMap::new(),
             hurt: Vec::new(),
             harm_rules: (Millis(60_000), 5),
@@ -229,7 +232,7 @@ impl World {
             return;
         }
         if self.deciding.contains(node) {
-            self.broken.push(format!("{id} is ended while newer files are decided upon"));
+            self.hurt_while_deciding.push(id.clone());
         }
         let (delay, most) = self.harm_rules;
         match self.unwanted_since.get(&id.session) {

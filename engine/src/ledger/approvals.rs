@@ -54,7 +54,8 @@ impl Ledger {
             Some((key, record)) => {
                 let record: wire::ApprovalRecord = decoded(key, record)?;
                 let newest = |id: &SessionId| record.starts.get(id).copied().unwrap_or(0);
-                Approval::new(record.site, record.generation, record.matters).of_starts(newest)
+                let site = record.site.or_else(|| self.current_of(record.generation));
+                Approval::new(site, record.generation, record.matters).of_starts(newest)
             }
             None => Approval::default(),
         };

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
-use engine_core::ids::{Digest, Generation, Moment};
+use engine_core::ids::{Digest, Generation, Moment, SiteDigest};
 use engine_core::observed::InForce;
 use engine_core::site::SiteFiles;
 
@@ -45,6 +45,16 @@ impl Ledger {
             self.parts_are_whole.store(false, Ordering::Relaxed);
         }
         Some(Saved { mark: record.mark(), files: files? })
+    }
+
+    /// The digest of the stored set in force, if its number is this one.
+    pub(super) fn current_of(&self, generation: Generation) -> Option<SiteDigest> {
+        let stored = self.store.get(keys::SITE_CURRENT).ok().flatten()?;
+        let current: wire::CurrentRecord = wire::decode(&stored.bytes).ok()?;
+        let key = keys::site_history(generation);
+        let stored =
+            self.store.get(&key).ok().flatten().filter(|_| current.generation == generation)?;
+        Some(wire::decode::<wire::SiteRecord>(&stored.bytes).ok()?.digest)
     }
 
     /// Every generation that is kept and can be read, oldest first.

@@ -73,7 +73,7 @@ pub(super) fn encoded<T: Serialize>(record: &T) -> Result<Vec<u8>, StoreError> {
 /// What a person has approved of a set of files.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct ApprovalRecord {
-    /// Which set; none = of a time when sets were named by their numbers, which says nothing on another node.
+    /// Which set; none = of a time when sets were named by their numbers: then the one in force, if it has that.
     #[serde(default)]
     pub(super) site: Option<SiteDigest>,
     pub(super) generation: Generation,

@@ -86,13 +86,14 @@ impl Reconciler {
     }
 
     /// Lets the set in force act once it is approved: here, by another node, or by a write that was said to
-    /// have failed.
+    /// have failed. That it acts is stored with it, before its first step: the approval may be lost.
     pub(super) fn follow_approval(&mut self) {
         let approved = self.ledger.approval();
         let newest = self.in_force.as_mut().filter(|site| approved.is_of(site.mark.digest));
         if let (Some(site), true) = (newest, self.acting.is_some()) {
-            site.mark.acting = None;
+            (site.mark.acting, site.saved) = (None, false);
             self.acting = None;
+            self.save_if_unsaved();
         }
     }
 

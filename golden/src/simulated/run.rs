@@ -59,7 +59,8 @@ pub struct Run {
     random: Random,
     /// What there is.
     pub world: Shared,
-    store: Arc<MemoryStore>,
+    /// What is stored.
+    pub store: Arc<MemoryStore>,
     /// The site's nodes.
     pub nodes: Vec<NodeId>,
     /// Their engines, in the same order.
@@ -108,6 +109,11 @@ impl Run {
         run
     }
 
+    /// The engine of a node starts anew.
+    pub fn restart(&mut self, at: usize) {
+        self.engines[at] = self.boot(at);
+    }
+
     /// A new engine on a node: from the store and the world alone.
     fn boot(&self, at: usize) -> Engine {
         let node = self.nodes[at].clone();
@@ -145,6 +151,12 @@ impl Run {
             "workbench = \"demo\"\nstate = \"{state}\"\non-removal = \"{on_removal}\"\n[env]\nE = \"{env}\"\n"
         );
         lock_disk(&self.disk).sessions.insert(format!("s{n}"), text);
+    }
+
+    /// `[policy] apply` is edited: for what a person is asked.
+    pub fn write_apply(&mut self, apply: &'static str) {
+        self.apply = apply;
+        self.write_policy();
     }
 
     fn write_policy(&mut self) {
@@ -205,7 +217,7 @@ impl Run {
             }
             3 => {
                 let at = usize::try_from(self.random.below(self.engines.len() as u64)).unwrap();
-                self.engines[at] = self.boot(at);
+                self.restart(at);
                 lock(&self.world).note("an engine starts anew");
             }
             _ => {
@@ -225,9 +237,9 @@ impl Run {
     fn approve(&mut self) {
         if self.random.below(3) == 0 {
             let policies = ["auto", "confirm-harmful", "confirm"];
-            self.apply = policies[usize::try_from(self.random.below(3)).unwrap()];
+            let at = usize::try_from(self.random.below(3)).unwrap();
+            self.write_apply(policies[at]);
             lock(&self.world).note(&format!("policy apply = {}", self.apply));
-            self.write_policy();
             return self.wake();
         }
         let at = usize::try_from(self.random.below(self.engines.len() as u64)).unwrap();
@@ -331,10 +343,18 @@ impl Run {
                 }
             }
             reconciler.round(now, "simulation");
-            lock(&self.world).dies_after = None;
+            let pinned = reconciler.ledger().pinned(now).is_some();
+            {
+                let mut world = lock(&self.world);
+                world.dies_after = None;
+                let hurt = std::mem::take(&mut world.hurt_while_deciding);
+                let hurt = hurt.iter().filter(|_| !pinned);
+                let words = |id| format!("{id} is ended while newer files are decided upon");
+                world.broken.extend(hurt.map(words).collect::<Vec<_>>());
+            }
             if dies {
                 lock(&self.world).note("an engine died in its round");
-                self.engines[at] = self.boot(at);
+                self.restart(at);
             }
             self.check();
         }
