@@ -140,7 +140,7 @@ fn the_pure_half_knows_no_time_no_file_and_no_chance() {
 }
 
 /// Modules of the pure half, each above what it may name; inside a module anything goes.
-const LAYERS: [&str; 29] = [
+const LAYERS: [&str; 30] = [
     "ids",
     "shared_map",
     "known",
@@ -161,6 +161,7 @@ const LAYERS: [&str; 29] = [
     "incumbent",
     "observed",
     "plan",
+    "pace",
     "approval",
     "diff",
     "planner",
