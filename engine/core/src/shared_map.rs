@@ -303,20 +303,26 @@ impl<K: Key, V: Clone> SharedMap<K, V> {
         }
     }
 
-    /// Shares the runs that say the same as those of `earlier`, which costs a comparison of each entry: for a map
-    /// that was made anew.
+    /// Shares the runs that say the same as those of `earlier`, which costs a comparison of each entry of runs that
+    /// are not shared yet: for a map that was made anew.
     pub fn share(&mut self, earlier: &Self, same: impl Fn(&V, &V) -> bool) {
+        if self.is(earlier) {
+            return;
+        }
         let mut before = earlier.runs.iter().peekable();
         let mut any = false;
         let runs = self.runs.iter().map(|run| {
             while before.next_if(|other| other.last() < run.last()).is_some() {}
-            let alike = |other: &Run<K, V>| {
+            let alike = |other: &Arc<Run<K, V>>| {
+                if Arc::ptr_eq(other, run) {
+                    return true;
+                }
                 let pairs = other.entries.iter().zip(&run.entries);
                 let mut pairs = pairs.map(|(a, b)| a.0 == b.0 && same(&a.1, &b.1));
                 other.entries.len() == run.entries.len() && pairs.all(|same| same)
             };
             let found = before.next_if(|other| alike(other));
-            any |= found.is_some();
+            any |= found.is_some_and(|found| !Arc::ptr_eq(found, run));
             Arc::clone(found.unwrap_or(run))
         });
         let runs: Vec<Arc<Run<K, V>>> = runs.collect();

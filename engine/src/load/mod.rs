@@ -7,12 +7,14 @@
 
 mod certificate;
 mod dirs;
+mod drop_in;
 mod facts;
 mod overlay;
 mod read;
 mod remembered;
 
 use std::collections::BTreeSet;
+use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -31,6 +33,7 @@ pub use self::dirs::{Own, SearchDir, SiteDirs, Workbench, process_env};
 pub use self::overlay::{OverlayError, overlay};
 use self::read::{Found, read_file};
 pub use self::read::{Open, open_to_read};
+use self::remembered::Stamp;
 pub use self::remembered::{Reader, Remembered};
 use crate::watch::WatchSet;
 
@@ -259,52 +262,6 @@ impl<'a> Pass<'a> {
         }
     }
 
-    fn read_drop_in(&mut self, dir: &Path) -> Managed {
-        let names = match self.enter(dir) {
-            Dir::Missing => return Managed::NotManaged,
-            Dir::Unreadable(kind) => Err(kind),
-            Dir::There => list(dir).map_err(|error| directory_problem(&error)),
-        };
-        let names = match names {
-            Ok(names) => names,
-            Err(kind) => {
-                self.problem(dir, &kind);
-                return Managed::Unknown { since: self.now, reason: kind.reason() };
-            }
-        };
-        let mut files = self.unchanged(dir, &names);
-        let (mut at, mut others) = (0, Vec::new());
-        for name in &names {
-            let Some(stem) = own_stem(name) else {
-                if name.ends_with(".toml") && !is_temporary(name) {
-                    let file = shown(&dir.join(name));
-                    self.files.stray.push(Stray { file, kind: StrayKind::OddName });
-                }
-                continue;
-            };
-            if files.get(at).is_some_and(|(known, _)| known == stem) {
-                at += 1;
-                continue;
-            }
-            match self.read(&dir.join(name)) {
-                Known::Absent => {}
-                known => others.push((stem.to_owned(), known)),
-            }
-        }
-        files.append(&mut others);
-        Managed::Managed(files.into_iter().collect())
-    }
-
-    /// The files of a directory that are still what they were, by name without `.toml` and in the order of names.
-    fn unchanged(&self, dir: &Path, names: &[String]) -> Vec<(String, Known<Source>)> {
-        let Some(remembered) = self.remembered.of(dir) else { return Vec::new() };
-        let stems = names.iter().filter_map(|name| Some((name, own_stem(name)?)));
-        let known = stems.filter_map(|(name, stem)| {
-            Some((stem.to_owned(), Known::Present(remembered.get(name)?)))
-        });
-        known.collect()
-    }
-
     /// Notes a directory to watch and what it is.
     fn enter(&mut self, dir: &Path) -> Dir {
         self.watch.watch_dir(dir);
@@ -332,23 +289,39 @@ impl<'a> Pass<'a> {
     }
 
     fn read(&mut self, path: &Path) -> Known<Source> {
-        let (meta, read_at) = (path.symlink_metadata().ok(), SystemTime::now());
-        if meta.as_ref().is_some_and(std::fs::Metadata::is_symlink) {
-            self.watch.follow(path);
-        }
-        if let Some(source) = meta.as_ref().and_then(|meta| self.remembered.get(path, meta)) {
+        let looked = self.look_up(path);
+        if let Some(source) = looked.0.as_ref().and_then(|meta| self.remembered.get(path, meta)) {
             return Known::Present(source);
         }
+        let (found, stamp) = self.open(path, &looked);
+        if let Known::Present(source) = &found {
+            self.remembered.put(path, stamp, source);
+        }
+        found
+    }
+
+    /// What is at a path, and when that was looked up. Where it is a link what it leads to is watched.
+    fn look_up(&mut self, path: &Path) -> (Option<Metadata>, SystemTime) {
+        let (meta, at) = (path.symlink_metadata().ok(), SystemTime::now());
+        if meta.as_ref().is_some_and(Metadata::is_symlink) {
+            self.watch.follow(path);
+        }
+        (meta, at)
+    }
+
+    /// Opens a file that was looked up, and says by what it is known from now on.
+    fn open(
+        &mut self,
+        path: &Path,
+        (meta, at): &(Option<Metadata>, SystemTime),
+    ) -> (Known<Source>, Option<Stamp>) {
         match read_file(path, self.open) {
             Found::Text(text) => {
-                let source = Source::new(shown(path), text);
-                if let Some(meta) = &meta {
-                    self.remembered.put(path, meta, read_at, &source);
-                }
-                Known::Present(source)
+                let firm = meta.as_ref().and_then(|meta| self.remembered.firm(path, meta, *at));
+                (Known::Present(Source::new(shown(path), text)), firm)
             }
-            Found::Absent => Known::Absent,
-            Found::Problem(kind) => self.problem(path, &kind),
+            Found::Absent => (Known::Absent, None),
+            Found::Problem(kind) => (self.problem(path, &kind), None),
         }
     }
 

@@ -6,7 +6,7 @@
 //! written twice within one tick looks the same. Knows no meaning of any file.
 
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::Metadata;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
@@ -16,8 +16,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use engine_core::ids::Moment;
 use grammar::source::Source;
 use grammar::value::Millis;
-use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType};
 
+use super::drop_in::Kept;
 use super::{Loaded, SiteDirs, load_again, open_to_read};
 
 /// A change that is not older than this when a file is read may be followed by one with the same times.
@@ -40,12 +41,14 @@ const LOCAL: [u64; 7] = [
 
 /// What tells a file from every other one and from itself at another time: device, inode, size, times of
 /// content and of inode in nanoseconds.
-type Stamp = (u64, u64, u64, i128, i128);
+pub(super) type Stamp = (u64, u64, u64, i128, i128);
 
 /// Files as read, by directory and name.
 #[derive(Debug, Default)]
 pub struct Remembered {
     dirs: BTreeMap<PathBuf, BTreeMap<OsString, (Stamp, Source)>>,
+    /// Our drop-in directories.
+    pub(super) drop_ins: BTreeMap<PathBuf, Kept>,
     /// Whether the file system of a directory keeps times itself.
     local: BTreeMap<PathBuf, bool>,
     since: Option<Moment>,
@@ -57,10 +60,17 @@ impl Remembered {
         let since = *self.since.get_or_insert(now);
         // A clock that was set back must not put this off.
         if now < since || now.since(since) >= FORGET_AFTER {
-            self.dirs.clear();
+            self.forget();
             self.since = Some(now);
         }
         self.local.clear();
+    }
+
+    /// Every file is opened by the next look. What it then says as before stays the one that it was.
+    pub(super) fn forget(&mut self) {
+        self.dirs.clear();
+        self.drop_ins.values_mut().for_each(Kept::forget);
+        self.since = None;
     }
 
     /// The text of a file that is still the one that was read. `meta` is what is at the path now, without
@@ -70,33 +80,31 @@ impl Remembered {
         (meta.is_file() && *stamp == stamp_of(meta)).then(|| source.clone())
     }
 
-    /// What is remembered of a directory that is to be read, and was opened for that.
-    pub(super) fn of<'a>(&'a self, dir: &Path) -> Option<RememberedDir<'a>> {
-        let files = self.dirs.get(dir)?;
-        let flags = OFlags::DIRECTORY | OFlags::PATH | OFlags::CLOEXEC;
-        let dir = rustix::fs::open(dir, flags, Mode::empty()).ok()?;
-        Some(RememberedDir { files, dir })
-    }
-
-    /// Remembers a file. `meta` was looked up before it was read, `read_at` is the time of that look.
-    pub(super) fn put(
-        &mut self,
-        path: &Path,
-        meta: &Metadata,
-        read_at: SystemTime,
-        source: &Source,
-    ) {
+    /// Remembers a file; one without a stamp is read again.
+    pub(super) fn put(&mut self, path: &Path, stamp: Option<Stamp>, source: &Source) {
         let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return };
-        let stamp = stamp_of(meta);
-        let read_at = read_at.duration_since(UNIX_EPOCH).map_or(0, |at| at.as_nanos());
-        let read_at = i128::try_from(read_at).unwrap_or(0);
-        let changed_at = stamp.3.max(stamp.4);
-        if meta.is_file() && changed_at + TICK_NS < read_at && self.is_local(path) {
+        if let Some(stamp) = stamp {
             let files = self.dirs.entry(dir.to_owned()).or_default();
             files.insert(name.to_owned(), (stamp, source.clone()));
         } else if let Some(files) = self.dirs.get_mut(dir) {
             files.remove(name);
         }
+    }
+
+    /// What a file is known by from now on; none where it may change and look the same. `meta` was looked up before
+    /// it was read, `read_at` is the time of that look.
+    pub(super) fn firm(
+        &mut self,
+        path: &Path,
+        meta: &Metadata,
+        read_at: SystemTime,
+    ) -> Option<Stamp> {
+        let stamp = stamp_of(meta);
+        let read_at = read_at.duration_since(UNIX_EPOCH).map_or(0, |at| at.as_nanos());
+        let read_at = i128::try_from(read_at).unwrap_or(0);
+        let changed_at = stamp.3.max(stamp.4);
+        let firm = meta.is_file() && changed_at + TICK_NS < read_at && self.is_local(path);
+        firm.then_some(stamp)
     }
 
     fn is_local(&mut self, path: &Path) -> bool {
@@ -111,25 +119,15 @@ impl Remembered {
     }
 }
 
-/// What is remembered of a directory, which is held open so that a look at a file costs one name.
-pub(super) struct RememberedDir<'a> {
-    files: &'a BTreeMap<OsString, (Stamp, Source)>,
-    dir: OwnedFd,
-}
-
-impl RememberedDir<'_> {
-    /// The text of a file that is still the one that was read: [`Remembered::get`] for one of many.
-    pub(super) fn get(&self, name: &str) -> Option<Source> {
-        let (stamp, source) = self.files.get(OsStr::new(name))?;
-        let found = rustix::fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
-        let ns = |s: i64, ns: u64| i128::from(s) * 1_000_000_000 + i128::from(ns);
-        let size = u64::try_from(found.st_size).ok()?;
-        let (written, changed) =
-            (ns(found.st_mtime, found.st_mtime_nsec), ns(found.st_ctime, found.st_ctime_nsec));
-        let is_file = FileType::from_raw_mode(found.st_mode).is_file();
-        let same = *stamp == (found.st_dev, found.st_ino, size, written, changed);
-        (is_file && same).then(|| source.clone())
-    }
+/// What a file in an open directory is known by now; none for what is no regular file.
+pub(super) fn stamp_at(dir: &OwnedFd, name: &str) -> Option<Stamp> {
+    let found = rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+    let ns = |s: i64, ns: u64| i128::from(s) * 1_000_000_000 + i128::from(ns);
+    let size = u64::try_from(found.st_size).ok()?;
+    let (written, changed) =
+        (ns(found.st_mtime, found.st_mtime_nsec), ns(found.st_ctime, found.st_ctime_nsec));
+    let is_file = FileType::from_raw_mode(found.st_mode).is_file();
+    is_file.then_some((found.st_dev, found.st_ino, size, written, changed))
 }
 
 fn stamp_of(meta: &Metadata) -> Stamp {
@@ -159,7 +157,7 @@ impl Reader {
 
     /// The next reading opens every file.
     pub fn forget(&mut self) {
-        self.remembered = Remembered::default();
+        self.remembered.forget();
     }
 }
 
@@ -177,6 +175,11 @@ mod tests {
         path.symlink_metadata().unwrap()
     }
 
+    fn put(remembered: &mut Remembered, path: &Path, read_at: SystemTime, text: &str) {
+        let stamp = remembered.firm(path, &look(path), read_at);
+        remembered.put(path, stamp, &source(text));
+    }
+
     #[test]
     fn a_file_is_remembered_until_it_is_another_one() {
         let dir = tempfile::tempdir().unwrap();
@@ -185,7 +188,7 @@ mod tests {
         let later = SystemTime::now() + Duration::from_secs(5);
         let mut remembered = Remembered::default();
         remembered.begin(Moment(0));
-        remembered.put(&path, &look(&path), later, &source("1"));
+        put(&mut remembered, &path, later, "1");
         let found = remembered.get(&path, &look(&path));
         assert_eq!(found.map(|source| source.text.to_string()).as_deref(), Some("1"));
         // Another file of the same size in its place, and a link to the same.
@@ -204,10 +207,10 @@ mod tests {
         std::fs::write(&path, "1").unwrap();
         let mut remembered = Remembered::default();
         remembered.begin(Moment(0));
-        remembered.put(&path, &look(&path), SystemTime::now(), &source("1"));
+        put(&mut remembered, &path, SystemTime::now(), "1");
         assert!(remembered.get(&path, &look(&path)).is_none());
         let later = SystemTime::now() + Duration::from_secs(5);
-        remembered.put(&path, &look(&path), later, &source("1"));
+        put(&mut remembered, &path, later, "1");
         remembered.begin(Moment(299_999));
         assert!(remembered.get(&path, &look(&path)).is_some());
         remembered.begin(Moment(300_000));
