@@ -11,7 +11,36 @@ use crate::known::Known;
 use crate::observed::Records;
 use crate::plan::{Action, Because, Impact, On, Resource, WaitingOn};
 
-type Leases = BTreeMap<(GatewayId, u16), SessionId>;
+/// A port of a gateway.
+type Port = (GatewayId, u16);
+
+type Leases = BTreeMap<Port, SessionId>;
+
+/// Ports while they are leased.
+struct Leasing<'a> {
+    leases: Leases,
+    /// The ports that a session had before, and still has.
+    had: BTreeMap<&'a SessionId, Vec<&'a Port>>,
+    /// No port of a gateway below this one is free: none becomes free while ports are leased.
+    lowest: BTreeMap<GatewayId, u16>,
+}
+
+impl<'a> Leasing<'a> {
+    /// `leases` are those of the records that are not given back.
+    fn new(records: &'a Records, leases: Leases) -> Self {
+        let mut had: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (port, holder) in records.leases.iter().filter(|(port, _)| leases.contains_key(*port)) {
+            had.entry(holder).or_default().push(port);
+        }
+        Self { leases, had, lowest: BTreeMap::new() }
+    }
+
+    /// The ports of a gateway that a session had before.
+    fn own(&self, id: &SessionId, gateway: &GatewayId) -> impl Iterator<Item = u16> {
+        let ports = self.had.get(id).into_iter().flatten();
+        ports.filter(move |(of, _)| of == gateway).map(|(_, port)| *port)
+    }
+}
 
 /// `published` are the sessions that are to have a port.
 pub(super) fn plan_gateways(input: &Input<'_>, draft: &mut Draft, published: &BTreeSet<SessionId>) {
@@ -19,17 +48,19 @@ pub(super) fn plan_gateways(input: &Input<'_>, draft: &mut Draft, published: &BT
     let mut leases = records.leases.clone();
     // First what is given back: who waits for such a port gets it in the same round, and it stays open.
     release(input, draft, records, &mut leases);
+    let mut leasing = Leasing::new(records, leases);
     for id in published {
         let Some(spec) = input.desired.sessions.get(id) else { continue };
         if let Some(publish) = &spec.publish {
-            lease(input, draft, &mut leases, id, spec, publish);
+            lease(input, draft, &mut leasing, id, spec, publish);
         }
     }
+    let leases = leasing.leases;
     lead(input, draft, &leases);
     listen_for(input, draft, &leases);
+    let with_ports: BTreeSet<&GatewayId> = leases.keys().map(|(gateway, _)| gateway).collect();
     let kept = input.desired.gateways.known();
-    draft.plan.unchanged.gateways +=
-        kept.filter(|(id, _)| leases.keys().any(|(gateway, _)| gateway == *id)).count();
+    draft.plan.unchanged.gateways += kept.filter(|(id, _)| with_ports.contains(id)).count();
 }
 
 /// Paused: each leased port that is closed is opened again and leads where it did; no port changes hands.
@@ -53,19 +84,14 @@ pub(super) fn keep_open(input: &Input<'_>, draft: &mut Draft) {
 fn lease(
     input: &Input<'_>,
     draft: &mut Draft,
-    leases: &mut Leases,
+    leasing: &mut Leasing<'_>,
     id: &SessionId,
     spec: &Arc<SessionSpec>,
     publish: &Publish,
 ) {
-    let mut because = input.origins.because(&format!("session/{id}/publish"), "publish");
-    because
-        .extend(input.origins.because_exactly(&format!("gateway/{}", publish.gateway), "gateway"));
-    let stays = |port: u16, gateway: &GatewaySpec| suits(publish, &publish.gateway, port, gateway);
-    let mut own = leases.iter().filter(|((of, _), holder)| *holder == id && *of == publish.gateway);
     let known = input.desired.gateways.things.get(&publish.gateway);
     let Some(gateway) = known.and_then(Known::present) else {
-        if own.next().is_some() {
+        if leasing.own(id, &publish.gateway).next().is_some() {
             // Its gateway cannot be read or is not managed: the address stays its own.
             return;
         }
@@ -73,26 +99,43 @@ fn lease(
             Some(reason) => format!("gateway {}: {reason}", publish.gateway),
             None => format!("no gateway is called `{}`", publish.gateway),
         };
-        let waiting = WaitingOn::Problem { reason };
-        draft.hold(session(id), "is published", waiting, Impact::None, because, None);
-        return;
+        return not_published(input, draft, id, publish, reason);
     };
-    if own.any(|((_, port), _)| stays(*port, gateway)) {
+    let stays = |port: u16| suits(publish, &publish.gateway, port, gateway);
+    if leasing.own(id, &publish.gateway).any(stays) {
         return;
     }
-    match free_port(input, leases, &publish.gateway, gateway, publish.port) {
+    match free_port(input, leasing, &publish.gateway, gateway, publish.port) {
         Ok(port) => {
-            leases.insert((publish.gateway.clone(), port), id.clone());
+            leasing.leases.insert((publish.gateway.clone(), port), id.clone());
             let action =
                 Action::Lease { gateway: publish.gateway.clone(), port, session: id.clone() };
             let step = format!("lease/{}/{port}", publish.gateway);
-            draft.step(step, On::Site, action, Impact::None, because);
+            draft.step(step, On::Site, action, Impact::None, lease_causes(input, id, publish));
         }
-        Err(reason) => {
-            let waiting = WaitingOn::Problem { reason };
-            draft.hold(session(&spec.id), "is published", waiting, Impact::None, because, None);
-        }
+        Err(reason) => not_published(input, draft, &spec.id, publish, reason),
     }
+}
+
+/// A session that is to have a port and gets none.
+fn not_published(
+    input: &Input<'_>,
+    draft: &mut Draft,
+    id: &SessionId,
+    publish: &Publish,
+    reason: String,
+) {
+    let because = lease_causes(input, id, publish);
+    let waiting = WaitingOn::Problem { reason };
+    draft.hold(session(id), "is published", waiting, Impact::None, because, None);
+}
+
+/// The lines by which a session is to have a port.
+fn lease_causes(input: &Input<'_>, id: &SessionId, publish: &Publish) -> Vec<Because> {
+    let mut because = input.origins.because(&format!("session/{id}/publish"), "publish");
+    let gateway = format!("gateway/{}", publish.gateway);
+    because.extend(input.origins.because_exactly(&gateway, "gateway"));
+    because
 }
 
 /// Whether a leased port is one that a session still asks for and its gateway still has.
@@ -119,20 +162,21 @@ fn other_holder(
     {
         return Some("the site itself".to_owned());
     }
-    let others = leases.keys().filter(|(other, of)| other != id && *of == port);
-    let mut others =
-        others.filter_map(|(other, _)| Some((other, input.desired.gateways.get(other)?)));
-    others.find(|(_, spec)| overlaps(spec.ip)).map(|(other, _)| format!("gateway {other}"))
+    let mut others = input.desired.gateways.known().filter(|(other, spec)| {
+        *other != id && overlaps(spec.ip) && leases.contains_key(&((*other).clone(), port))
+    });
+    others.next().map(|(other, _)| format!("gateway {other}"))
 }
 
 /// The port that was asked for, or the lowest that is neither leased nor refused.
 fn free_port(
     input: &Input<'_>,
-    leases: &Leases,
+    leasing: &mut Leasing<'_>,
     id: &GatewayId,
     gateway: &GatewaySpec,
     wanted: Option<u16>,
 ) -> Result<u16, String> {
+    let (leases, lowest) = (&leasing.leases, leasing.lowest.get(id));
     let range = gateway.first_port..=gateway.last_port;
     if let Some(port) = wanted {
         if !range.contains(&port) {
@@ -148,10 +192,13 @@ fn free_port(
     }
     let refused =
         |port: u16| input.observed.refused.contains_key(&ListenAddress { ip: gateway.ip, port });
-    let mut free = range
+    let first = lowest.map_or(gateway.first_port, |lowest| gateway.first_port.max(*lowest));
+    let mut free = (first..=gateway.last_port)
         .filter(|port| !leases.contains_key(&(id.clone(), *port)))
         .filter(|port| other_holder(input, leases, id, gateway, *port).is_none());
-    free.find(|port| !refused(*port)).ok_or_else(|| format!("gateway {id} has no free port left"))
+    let found = free.find(|port| !refused(*port));
+    leasing.lowest.insert(id.clone(), found.unwrap_or(u16::MAX));
+    found.ok_or_else(|| format!("gateway {id} has no free port left"))
 }
 
 /// Takes ports back from sessions that are gone, or that are published elsewhere by now.
@@ -297,19 +344,79 @@ fn close(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::Moment;
+    use crate::observed::PortRefusal;
+    use crate::proof::tests::Site;
 
-    #[test]
-    fn a_leased_port_suits_whose_gateway_number_and_range_are_still_those_asked_for() {
-        let id = |name: &str| -> GatewayId { name.parse().expect("a gateway") };
-        let gateway = GatewaySpec {
+    /// A gateway of these ports on every address.
+    fn ports(first_port: u16, last_port: u16) -> GatewaySpec {
+        GatewaySpec {
             ip: [0, 0, 0, 0].into(),
-            first_port: 10_000,
-            last_port: 10_009,
+            first_port,
+            last_port,
             public_address: None,
             sign_in: true,
             allow_from: Vec::new(),
             disconnect_on_removal: false,
-        };
+        }
+    }
+
+    #[test]
+    fn each_session_gets_the_lowest_port_that_nobody_has_and_keeps_its_own() {
+        let mut site = Site::at_rest();
+        let id = |name: &str| -> SessionId { name.parse().expect("a session") };
+        let gateway = |name: &str| -> GatewayId { name.parse().expect("a gateway") };
+        let like = site.desired.sessions.things[&id("a")].present().expect("a session").clone();
+        site.desired.sessions.things.clear();
+        for (name, at, port) in [
+            ("had", "lab", None),
+            ("moved", "lab", Some(9002)),
+            ("new", "lab", None),
+            ("other", "two", None),
+            ("other2", "two", None),
+            ("taken", "lab", Some(9001)),
+            ("unlucky", "lab", None),
+        ] {
+            let publish = Some(Publish { gateway: gateway(at), port });
+            let spec = SessionSpec { id: id(name), publish, ..SessionSpec::clone(&like) };
+            site.desired.sessions.things.insert(id(name), Known::Present(Arc::new(spec)));
+        }
+        site.desired.gateways.managed = true;
+        for (name, spec) in [("lab", ports(9000, 9004)), ("two", ports(9003, 9009))] {
+            site.desired.gateways.things.insert(gateway(name), Known::Present(Arc::new(spec)));
+        }
+        let refused = ListenAddress { ip: [0, 0, 0, 0].into(), port: 9003 };
+        let refusal = PortRefusal { reason: "held by x".to_owned(), at: Moment(0) };
+        site.observed.refused.insert(refused, refusal);
+        let Known::Present(records) = &mut site.observed.records else { panic!("no records") };
+        records.leases = [("lab", 9001, "had"), ("lab", 9000, "moved"), ("two", 9004, "gone")]
+            .map(|(at, port, holder)| ((gateway(at), port), id(holder)))
+            .into();
+        let plan = crate::planner::plan(&site.input());
+        let steps = plan.steps.iter().map(|step| step.id.as_str());
+        let of_ports = steps.filter(|id| id.starts_with("lease/") || id.starts_with("release/"));
+        assert_eq!(
+            of_ports.collect::<Vec<_>>(),
+            [
+                "release/lab/9000",
+                "release/two/9004",
+                "lease/lab/9002",
+                "lease/lab/9000",
+                "lease/two/9004",
+                "lease/two/9005",
+            ]
+        );
+        let waiting: Vec<String> =
+            plan.holds.iter().map(|hold| format!("{:?}", hold.waiting_on)).collect();
+        let says = |text: &str| waiting.iter().any(|reason| reason.contains(text));
+        assert!(says("port 9001 of gateway lab belongs to had"), "{waiting:?}");
+        assert!(says("gateway lab has no free port left"), "{waiting:?}");
+    }
+
+    #[test]
+    fn a_leased_port_suits_whose_gateway_number_and_range_are_still_those_asked_for() {
+        let id = |name: &str| -> GatewayId { name.parse().expect("a gateway") };
+        let gateway = ports(10_000, 10_009);
         for (of, wanted, port, stays) in [
             ("lab", None, 10_000, true),
             ("lab", None, 10_009, true),
