@@ -80,9 +80,19 @@ impl<'a> ReadSite<'a> {
         Self::after(files, &ReadSessions::default())
     }
 
+    /// Reads every file that is there but those of `sessions.d`, as if there were none: for what depends on none.
+    #[must_use]
+    pub fn without_sessions(files: &'a SiteFiles) -> Self {
+        Self::with(files, ReadSessions::default())
+    }
+
     /// Reads every file that is there, but for the sessions' files that `earlier` has as read.
     #[must_use]
     pub fn after(files: &'a SiteFiles, earlier: &ReadSessions) -> Self {
+        Self::with(files, ReadSessions::after(&files.sessions, earlier))
+    }
+
+    fn with(files: &'a SiteFiles, sessions: ReadSessions) -> Self {
         let mut documents = BTreeMap::new();
         let (mut problems, mut secrets) = (Vec::new(), BTreeMap::new());
         for (kind, file) in &files.workbench {
@@ -111,7 +121,7 @@ impl<'a> ReadSite<'a> {
             cluster_documents,
             problems,
             wharf,
-            sessions: ReadSessions::after(&files.sessions, earlier),
+            sessions,
             templates: things(files.managed(DropIn::Templates), read_template),
             gateways: things(files.managed(DropIn::Gateways), read_gateway),
             nodes: things(files.managed(DropIn::Nodes), read_node),

@@ -27,6 +27,12 @@ impl Environment {
         Self { common, own }
     }
 
+    /// Whether two share what others have as well, in one allocation.
+    #[cfg(test)]
+    pub(crate) fn shares_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.common, &other.common)
+    }
+
     /// The value of a variable.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&EnvValue> {

@@ -21,6 +21,9 @@ use crate::read_site::is_secret;
 /// How long a start of a workbench may take that says nothing of it.
 const START_TIMEOUT: Millis = Millis(90_000);
 
+/// What sessions of a workbench in a cluster have in common, as far as it was asked for.
+pub(super) type Kinds = BTreeMap<(WorkbenchName, ClusterName), Arc<Kind>>;
+
 /// What all sessions of a workbench in a cluster have.
 pub(super) struct Kind {
     pub(super) workbench: Workbench,

@@ -136,6 +136,7 @@ pub fn lower_after(files: &SiteFiles, ground: &Ground, earlier: &Pieces) -> Lowe
     lowering.out.pieces.read = read.sessions.clone();
     if lowering.out.pieces.rest_on_the_same(earlier) {
         lowering.earlier = earlier.clone();
+        lowering.kinds = earlier.kinds.clone();
     }
     lowering.take_workbench();
     lowering.record_texts();
@@ -149,6 +150,7 @@ pub fn lower_after(files: &SiteFiles, ground: &Ground, earlier: &Pieces) -> Lowe
     lowering.lower_gateways();
     lowering.lower_templates();
     lowering.lower_sessions();
+    lowering.out.pieces.kinds = lowering.kinds.clone();
     lowering.lint();
     lowering.finish()
 }
@@ -165,7 +167,7 @@ pub fn lower_request(
     user: UserName,
     asked_by: super::AskedBy,
 ) -> Result<(super::SessionSpec, TemplateSpec), String> {
-    let read = ReadSite::new(files);
+    let read = ReadSite::without_sessions(files);
     let mut lowering = Lowering::new(&read, ground);
     lowering.take_workbench();
     lowering.lower_wharf();
@@ -189,8 +191,7 @@ struct Lowering<'a> {
     own_www_port: Option<(u16, Origin)>,
     /// `launcher-env`, prepared for the sessions that ask.
     env_records: Vec<env::EnvRecord<'a>>,
-    /// What sessions of a workbench in a cluster have in common, as far as it was asked for.
-    kinds: BTreeMap<(WorkbenchName, ClusterName), Arc<kinds::Kind>>,
+    kinds: kinds::Kinds,
     /// What was made of sessions that rest on the same files of the site.
     earlier: Pieces,
     /// What records are told that a session is: `session`, but for a job that is only rendered.

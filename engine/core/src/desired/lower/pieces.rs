@@ -12,6 +12,7 @@ use grammar::error::Problem;
 use grammar::source::Source;
 
 use super::Ground;
+use super::kinds::Kinds;
 use super::sessions::Piece;
 use crate::desired::{Secrets, SessionOrigins, SessionSpec};
 use crate::ids::SessionId;
@@ -27,6 +28,8 @@ pub struct Pieces {
     basis: Option<Arc<Basis>>,
     pub(super) read: ReadSessions,
     pub(super) sessions: Sessions,
+    /// What sessions have in common: one that is lowered by itself shares it with all others.
+    pub(super) kinds: Kinds,
 }
 
 /// What the files of `sessions.d` come to.

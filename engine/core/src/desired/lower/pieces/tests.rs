@@ -187,3 +187,26 @@ fn after_each_change_of_the_ground_sessions_are_as_if_lowered_anew() {
     site.files.own_dir = Arc::from("/srv/site");
     site.lowers_as_anew("another place");
 }
+
+#[test]
+fn a_session_that_is_lowered_by_itself_shares_what_all_have_in_common() {
+    let mut site = Edited::of(&[("a", PLAIN), ("b", PLAIN)]);
+    site.put_env("A=1\n");
+    site.lowers_as_anew("variables of the site");
+    let env = |site: &Edited, id: &str| {
+        let known = &site.before.desired.sessions.things[&SessionId::new(id).unwrap()];
+        let Known::Present(spec) = known else { panic!("{id} is not known") };
+        spec.launch.env.clone()
+    };
+    let first = env(&site, "a");
+    assert!(first.shares_with(&env(&site, "b")));
+    for (id, text) in [("b", SECRET), ("c", PLAIN), ("c", SECRET)] {
+        site.put(DropIn::Sessions, id, text);
+        site.lowers_as_anew(id);
+        assert!(first.shares_with(&env(&site, id)), "{id}");
+    }
+    site.put_env("A=2\n");
+    site.lowers_as_anew("other variables");
+    assert!(!first.shares_with(&env(&site, "a")));
+    assert!(env(&site, "a").shares_with(&env(&site, "c")));
+}
