@@ -420,7 +420,7 @@ impl Reconciler {
         self.spoken_of.follow(&self.desired);
         let mut observed = observe::observe(&mut eyes, given, &self.desired, &self.spoken_of, now);
         if let Some(last) = &self.last {
-            observed.incarnations.share(&last.incarnations, PartialEq::eq);
+            observed.follow(last);
         }
         observed
     }

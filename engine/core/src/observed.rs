@@ -39,7 +39,7 @@ pub struct Observed {
     /// Every incarnation found, alive or with its exit record.
     #[serde(with = "crate::pairs")]
     pub incarnations: SharedMap<Incarnation, Known<IncarnationSeen>>,
-    /// Launchers that could not be asked: nothing of theirs may be taken for gone. Cluster to reason.
+    /// Launchers that could not be asked: nothing of theirs may be taken for gone. Cluster to since when, and why.
     pub silent_clusters: BTreeMap<String, (Moment, String)>,
     /// Placements and start numbers from the store.
     pub records: Known<Records>,
@@ -103,6 +103,17 @@ impl Observed {
             refused_files: None,
             incumbent: crate::incumbent::nobody_looked(),
             memory: Memory::default(),
+        }
+    }
+
+    /// Takes over from the look before what is as it was: since when a launcher is silent, and the allocations of
+    /// incarnations.
+    pub fn follow(&mut self, last: &Self) {
+        self.incarnations.share(&last.incarnations, PartialEq::eq);
+        for (cluster, (since, _)) in &mut self.silent_clusters {
+            if let Some((before, _)) = last.silent_clusters.get(cluster) {
+                *since = *before.min(since);
+            }
         }
     }
 

@@ -78,14 +78,14 @@ struct BySession {
 
 impl BySession {
     fn of(input: &Input<'_>) -> Self {
-        let records = input.observed.records.present().cloned();
-        let Records { placements, terms, ends, .. } = records.unwrap_or_default();
+        let none = Records::default();
+        let records = input.observed.records.present().unwrap_or(&none);
         Self {
             wanted: input.desired.sessions.things.clone(),
             incarnations: input.observed.incarnations.clone(),
-            placements,
-            terms,
-            ends,
+            placements: records.placements.clone(),
+            terms: records.terms.clone(),
+            ends: records.ends.clone(),
             routes: input.observed.routes.clone(),
         }
     }
@@ -298,5 +298,21 @@ mod tests {
         other.sessions.managed = false;
         let other = Input { desired: &other, ..input };
         assert_eq!(Look::new(&other, &kept).sessions(&other).len(), 2, "all depend on that");
+    }
+    #[test]
+    fn a_launcher_that_goes_on_being_silent_makes_nobody_look_again() {
+        let mut site = Site::at_rest();
+        let mut kept = Kept::default();
+        for (at, looked_at) in [(5, 2), (6, 0), (7, 0)] {
+            let mut observed = site.observed.clone();
+            let silence = (Moment(at), "it does not answer".to_owned());
+            observed.silent_clusters = [("Slurm".to_owned(), silence)].into();
+            observed.follow(&site.observed);
+            site.observed = observed;
+            let input = site.input();
+            assert_eq!(Look::new(&input, &kept).sessions(&input).len(), looked_at, "{at}");
+            let _ = plan_after(&input, &mut kept);
+        }
+        assert_eq!(site.observed.silent_clusters["Slurm"].0, Moment(5));
     }
 }
