@@ -16,6 +16,7 @@ mod writes;
 
 use parts::RunNames;
 pub use seal::Seal;
+use sites::Decoded;
 pub use sites::Saved;
 pub use writes::Write;
 
@@ -77,6 +78,7 @@ pub struct Ledger {
     versions: BTreeMap<String, Version>,
     last_generation: Generation,
     run_names: RunNames,
+    decoded: Decoded,
     /// Whether every part of a stored set that was looked for was there and could be opened.
     parts_are_whole: AtomicBool,
     problem: Option<(Moment, String)>,
@@ -106,6 +108,7 @@ impl Ledger {
             versions: BTreeMap::new(),
             last_generation: Generation(0),
             run_names: RunNames::default(),
+            decoded: Decoded::default(),
             parts_are_whole: AtomicBool::new(true),
             problem: None,
             stale: true,

@@ -1,7 +1,8 @@
 //! The accepted sets of files in the store: the one in force, and those before it. How a set is cut: [`super::parts`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use engine_core::ids::{Digest, Generation, Moment, SiteDigest};
 use engine_core::observed::InForce;
@@ -10,7 +11,7 @@ use engine_core::site::SiteFiles;
 use super::Ledger;
 use super::parts::{Part, joined, parts};
 use super::wire::{self, Bad, encoded};
-use crate::ports::{Batch, StoreError, Versioned};
+use crate::ports::{Batch, StoreError, Version, Versioned};
 use crate::store::keys;
 
 /// A stored set of files.
@@ -21,6 +22,10 @@ pub struct Saved {
     /// The files.
     pub files: SiteFiles,
 }
+
+/// Records of sets by key as they were decoded last, each with its version. A version is one commit's, so a record that
+/// has it is that record, whoever wrote it.
+pub(super) type Decoded = Mutex<BTreeMap<String, (Version, Arc<wire::SiteRecord>)>>;
 
 impl Ledger {
     /// The stored set of files, if there is one that can be read.
@@ -60,7 +65,7 @@ impl Ledger {
     /// Every generation that is kept and can be read, oldest first.
     #[must_use]
     pub fn history(&self) -> Vec<InForce> {
-        self.kept().unwrap_or_default().sets.iter().map(wire::SiteRecord::mark).collect()
+        self.kept().unwrap_or_default().sets.iter().map(|set| set.mark()).collect()
     }
 
     /// The generation that a person has pinned.
@@ -70,12 +75,23 @@ impl Ledger {
         in_force.filter_map(|given| given.effect.pinned()).next_back()
     }
 
-    /// Every set that is kept, oldest first.
+    /// Every set that is kept, oldest first. What was decoded before is not decoded again.
     fn kept(&self) -> Result<Kept, StoreError> {
-        let mut kept = Kept::default();
-        for (key, record) in self.store.scan(keys::SITE_HISTORY)? {
-            match wire::decode(&record.bytes) {
-                Ok(set) => kept.sets.push(set),
+        let (mut kept, stored) = (Kept::default(), self.store.scan(keys::SITE_HISTORY)?);
+        let mut decoded = self.decoded.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::take(&mut *decoded);
+        for (key, record) in stored {
+            let version = record.version;
+            let known = before.get(&key).filter(|(of, _)| *of == version);
+            let set = match known {
+                Some((_, set)) => Ok(Arc::clone(set)),
+                None => wire::decode(&record.bytes).map(Arc::new),
+            };
+            match set {
+                Ok(set) => {
+                    kept.sets.push(Arc::clone(&set));
+                    decoded.insert(key, (version, set));
+                }
                 Err(Bad::Newer(_)) => kept.has_newer = true,
                 Err(Bad::Garbled(_)) => kept.garbled.extend(keys::parse_site_history(&key)),
             }
@@ -117,7 +133,7 @@ impl Ledger {
         let garbled = self.counted_out(&stored.garbled, mark, keep);
         // A part that a stored set lacks, or that cannot be opened, is written again.
         let whole = self.parts_are_whole.load(Ordering::Relaxed);
-        let stored_parts = names(stored.sets.iter());
+        let stored_parts = names(stored.sets.iter().map(|set| &**set));
         let had = if whole { stored_parts.clone() } else { BTreeSet::new() };
         let needed = &names(stay.into_iter().chain([&record]));
         let mut put = vec![
@@ -164,7 +180,7 @@ impl Ledger {
     /// whatever acts or is pinned.
     fn stay_and_go<'a>(
         &self,
-        stored: &'a [wire::SiteRecord],
+        stored: &'a [Arc<wire::SiteRecord>],
         new: &InForce,
         keep: u32,
     ) -> (Vec<&'a wire::SiteRecord>, Vec<&'a wire::SiteRecord>) {
@@ -174,7 +190,8 @@ impl Ledger {
             let generation = record.generation;
             generation.0 >= oldest || Some(generation) == new.acting || Some(generation) == pinned
         };
-        let others = stored.iter().filter(|record| record.generation != new.generation);
+        let stored = stored.iter().map(|record| &**record);
+        let others = stored.filter(|record| record.generation != new.generation);
         others.partition(stays)
     }
 }
@@ -183,7 +200,7 @@ impl Ledger {
 #[derive(Debug, Default)]
 struct Kept {
     /// The sets, as far as they can be read.
-    sets: Vec<wire::SiteRecord>,
+    sets: Vec<Arc<wire::SiteRecord>>,
     /// Generations whose records cannot be read.
     garbled: Vec<Generation>,
     /// Whether a newer program has written some: they are never removed.
@@ -205,8 +222,6 @@ fn failed(what: &str) -> StoreError {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use engine_core::desired::{Effect, Override};
     use engine_core::known::Known;
     use engine_core::site::Managed;
@@ -294,6 +309,25 @@ mod tests {
         assert!(it.ledger.site().is_none());
         let second = it.accept(2);
         assert_eq!(it.ledger.site().unwrap().files.digest(), second.digest());
+    }
+
+    #[test]
+    fn a_record_that_another_has_written_is_read_as_it_is_now() {
+        let mut it = Kept::new();
+        it.accept(1);
+        it.accept(2);
+        let since =
+            |it: &Kept| it.ledger.history().iter().map(|mark| mark.since.0).collect::<Vec<_>>();
+        assert_eq!(since(&it), [1, 2]);
+        let key = keys::site_history(Generation(1));
+        let record = String::from_utf8(it.store.get(&key).unwrap().unwrap().bytes).unwrap();
+        let other = record.replace("\"since\":1,", "\"since\":77,");
+        assert_ne!(other, record);
+        let put = vec![(key.clone(), other.into_bytes())];
+        it.store.commit(&Batch { put, ..Batch::default() }).unwrap();
+        assert_eq!(since(&it), [77, 2]);
+        it.store.commit(&Batch { remove: vec![key], ..Batch::default() }).unwrap();
+        assert_eq!(since(&it), [2]);
     }
 
     #[test]
