@@ -257,7 +257,7 @@ impl Intake {
             };
             match decided {
                 Next::ReadAgainAt(at) if at <= now => {
-                    self.begin_look(now);
+                    self.begin_look(now, is_wanted);
                     if let Some(failed) = self.take_up(now, check) {
                         return failed;
                     }
@@ -291,11 +291,12 @@ impl Intake {
         }
     }
 
-    fn begin_look(&mut self, now: Moment) {
+    fn begin_look(&mut self, now: Moment, is_wanted: bool) {
         self.begun += 1;
-        self.acceptance.read_began(now);
         let forget = std::mem::take(&mut self.forget);
-        self.look.begin(Order { now, watch: self.watch.clone(), forget });
+        let may_be_narrow = self.acceptance.may_be_narrow(forget || is_wanted);
+        self.acceptance.read_began(now);
+        self.look.begin(Order { now, watch: self.watch.clone(), forget, may_be_narrow });
     }
 
     /// Takes up what the look that was under way has found; an event where it has failed.
@@ -313,6 +314,7 @@ impl Intake {
                 return Some(self.unknown_because(why, now));
             }
         };
+        let complete = seen.loaded.complete;
         self.watch = seen.loaded.watch;
         self.polled = seen.polled;
         let files = self.held_against(seen.loaded.files, now);
@@ -327,7 +329,11 @@ impl Intake {
         self.unknown = None;
         self.last_read = Some(now);
         self.counts.seen = self.begun;
-        self.acceptance.read_done(now, digest, looks);
+        if complete {
+            self.acceptance.read_done(now, digest, looks);
+        } else {
+            self.acceptance.narrow_read_done(now, digest, looks);
+        }
         if seen.unseen {
             self.acceptance.wake(now);
         }

@@ -28,7 +28,9 @@
 //! | pass under way | it fails | another pass, later each time |
 //!
 //! Quiet is judged by contents, not by events: touching a file delays nothing, and a set that
-//! changes without an event is still seen by the second pass. It counts from the end of one pass to the
+//! changes without an event is still seen by the second pass. So only the first pass may be narrow
+//! ([`crate::heard`]), and nothing is decided before a complete one. Where `quiet` is 0 there is nothing to judge by:
+//! events are believed, every pass may be narrow, and what raises none is found by the slow full reading. It counts from the end of one pass to the
 //! beginning of another, so that between any two looks at one file lies at least as much. What the first two
 //! passes take is not taken from `max`: a file system may need longer for one.
 
@@ -36,6 +38,8 @@ use grammar::value::Millis;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{Moment, SiteDigest};
+
+mod narrow;
 
 /// How long files must hold still (`[site] settle` of `wharf.toml`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,6 +188,8 @@ struct Reading {
     last: Moment,
     /// When it was back.
     back: Moment,
+    /// It looked at everything.
+    complete: bool,
     passes: u32,
 }
 
@@ -294,8 +300,17 @@ impl Acceptance {
         }
     }
 
-    /// The pass that was under way is back, and found this.
+    /// The pass that was under way is back; it has looked at everything, and found this.
     pub fn read_done(&mut self, now: Moment, digest: SiteDigest, looks: Looks) {
+        self.pass_done(now, digest, looks, true);
+    }
+
+    /// The same of a pass that was narrow.
+    pub fn narrow_read_done(&mut self, now: Moment, digest: SiteDigest, looks: Looks) {
+        self.pass_done(now, digest, looks, false);
+    }
+
+    fn pass_done(&mut self, now: Moment, digest: SiteDigest, looks: Looks, complete: bool) {
         self.follow_clock(now);
         let Some(UnderWay { began, counts, .. }) = self.under_way.take() else { return };
         self.took = now.since(began);
@@ -314,11 +329,12 @@ impl Acceptance {
         match &mut episode.reading {
             Some(reading) if reading.digest == digest => {
                 (reading.looks, reading.last, reading.back) = (looks, began, now);
+                reading.complete = complete;
                 reading.passes = reading.passes.saturating_add(1);
             }
             reading => {
                 let (since, last, back) = (now, began, now);
-                *reading = Some(Reading { digest, looks, since, last, back, passes: 1 });
+                *reading = Some(Reading { digest, looks, since, last, back, complete, passes: 1 });
             }
         }
     }
@@ -401,6 +417,9 @@ impl Acceptance {
     fn decide(&mut self, now: Moment, reading: Reading, deadline: Moment) -> Next {
         let Settle { quiet, invalid, .. } = self.settle;
         let digest = reading.digest;
+        if !reading.complete && !self.believes_events() {
+            return Next::ReadAgainAt(reading.next(reading.since.plus(quiet), quiet, deadline));
+        }
         if self.accepted == Some(digest) {
             self.episode = None;
             self.refused = None;

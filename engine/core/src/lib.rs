@@ -15,6 +15,7 @@ pub mod effective;
 pub mod explain;
 pub mod facts;
 pub mod forecast;
+pub mod heard;
 pub mod ids;
 pub mod incumbent;
 pub mod known;

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use engine_core::heard::{Heard, Standing};
 use engine_core::ids::Moment;
 use engine_core::site::SiteFiles;
 
@@ -19,18 +20,32 @@ const READS: u32 = 3;
 pub trait Arm: Send {
     /// Watches exactly the directories of `set`.
     fn arm(&mut self, set: &WatchSet) -> ArmReport;
+
+    /// What was heard since this was asked last; anything, for whoever does not say what.
+    fn heard(&mut self) -> Heard {
+        Heard::anywhere()
+    }
 }
 
 impl Arm for Watcher {
     fn arm(&mut self, set: &WatchSet) -> ArmReport {
         Watcher::arm(self, set)
     }
+
+    fn heard(&mut self) -> Heard {
+        Watcher::heard(self)
+    }
 }
 
 /// Reads the whole site: a [`Reader`], or a simulated one.
 pub trait Read: Send {
-    /// One reading.
+    /// One reading of everything.
     fn read(&mut self, now: Moment) -> Loaded;
+
+    /// One reading, narrowed to what was heard since the last one where that will do.
+    fn read_heard(&mut self, now: Moment, _heard: &Heard, _standing: Standing) -> Loaded {
+        self.read(now)
+    }
 
     /// The next reading believes nothing but what it reads itself: something may have changed without a trace.
     fn forget(&mut self) {}
@@ -47,6 +62,10 @@ impl Read for Reader {
         Reader::read(self, now)
     }
 
+    fn read_heard(&mut self, now: Moment, heard: &Heard, standing: Standing) -> Loaded {
+        Reader::read_heard(self, now, heard, standing)
+    }
+
     fn forget(&mut self) {
         Reader::forget(self);
     }
@@ -61,6 +80,8 @@ pub struct Order {
     pub watch: WatchSet,
     /// Every file is opened, whatever it was.
     pub forget: bool,
+    /// It need not look at more than was heard of.
+    pub may_be_narrow: bool,
 }
 
 /// What a look found.
@@ -99,6 +120,8 @@ pub trait Look: Send {
 pub struct AtOnce {
     watcher: Box<dyn Arm>,
     read: Box<dyn Read>,
+    /// Whether the last look left every directory watched.
+    watched: bool,
     found: Option<Found>,
 }
 
@@ -106,16 +129,19 @@ impl AtOnce {
     /// From what watches and what reads.
     #[must_use]
     pub fn new(watcher: Box<dyn Arm>, read: Box<dyn Read>) -> Self {
-        Self { watcher, read, found: None }
+        Self { watcher, read, watched: false, found: None }
     }
 
-    /// One pass over the whole site, with watches armed before it and for what it found.
+    /// One pass over the site, with watches armed before it and for what it found.
     pub fn look(&mut self, order: &Order) -> Seen {
         if order.forget {
             self.read.forget();
         }
-        self.watcher.arm(&order.watch);
-        let mut loaded = self.read.read(order.now);
+        let heard = self.watcher.heard();
+        let before = self.watcher.arm(&order.watch);
+        let watched = self.watched && is_watched(&before);
+        let standing = Standing { may_be_narrow: order.may_be_narrow, watched };
+        let mut loaded = self.read.read_heard(order.now, &heard, standing);
         let mut report = self.watcher.arm(&loaded.watch);
         for _ in 1..READS {
             if !report.changed {
@@ -124,8 +150,14 @@ impl AtOnce {
             loaded = self.read.read(order.now);
             report = self.watcher.arm(&loaded.watch);
         }
+        self.watched = is_watched(&report);
         Seen { loaded, polled: report.polled, unseen: report.changed }
     }
+}
+
+/// Whether every directory is watched, and was before.
+fn is_watched(report: &ArmReport) -> bool {
+    !report.changed && report.polled.is_empty()
 }
 
 impl Look for AtOnce {

@@ -17,6 +17,7 @@ use crate::load::{Loaded, Own, SiteDirs, Workbench, load, open_to_read};
 use crate::watch::{ArmReport, Wake, Watcher};
 
 mod bursts;
+mod narrow;
 mod slow;
 
 /// How long the test waits for something before it fails.

@@ -162,7 +162,7 @@ impl Look for SimLook {
         let now = lock(&self.world).now;
         let over = self.under_way.take_if(|look| look.until <= now)?;
         let files = over.files.unwrap_or_else(|| lock_disk(&self.disk).read(now));
-        let loaded = Loaded { files, watch: WatchSet::default() };
+        let loaded = Loaded { files, watch: WatchSet::default(), complete: true };
         let seen = Seen { loaded, polled: BTreeMap::new(), unseen: false };
         Some(Found::Seen(Box::new(seen)))
     }

@@ -1,9 +1,12 @@
 //! Reads one of our drop-in directories, and keeps what it came to: the next look changes what differs in a copy of
 //! that, so that files that are what they were cost neither a text nor a name.
-//! Knows no meaning of any file.
+//!
+//! A *narrow* look looks at the names that something was heard of and at those that are not firmly remembered, and
+//! does not list the directory. Whether it may is decided by [`engine_core::heard`]; a directory that is another one
+//! than the last time is always listed. Knows no meaning of any file.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use engine_core::known::Known;
 use engine_core::shared_map::SharedMap;
@@ -17,6 +20,10 @@ use super::{Dir, Pass, directory_problem, is_temporary, list, own_stem, shown};
 /// What a directory held when it was looked at last.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
+    /// Where it really is.
+    pub(super) real: PathBuf,
+    /// Device and inode.
+    identity: Option<(u64, u64)>,
     /// Its files by name without `.toml`.
     files: SharedMap<String, Known<Source>>,
     /// Those that are not opened as long as they are what they were.
@@ -106,9 +113,29 @@ impl Pass<'_> {
         Managed::Unknown { since: self.now, reason: problem.reason() }
     }
 
-    /// Looks at a directory that is there.
+    /// Looks at a directory that is there: at all of it, or at what the look is narrowed to.
     fn look_into(&mut self, dir: &Path, mut kept: Kept) -> std::io::Result<Kept> {
+        let entered = self.entered.last();
+        let (real, identity) = entered.map(|it| (it.real.clone(), it.identity)).unwrap_or_default();
+        let same = identity.is_some() && kept.identity == identity && kept.real == real;
+        let heard = self.narrow.as_ref().filter(|_| same);
+        if let Some(narrow) = heard {
+            let named =
+                real.to_str().and_then(|real| narrow.get(real)).cloned().unwrap_or_default();
+            let mut stems = kept.loose.clone();
+            stems.extend(named.iter().filter_map(|name| own_stem(name)).map(str::to_owned));
+            for name in named.iter().filter(|name| is_odd(name)) {
+                if dir.join(name).symlink_metadata().is_ok() {
+                    kept.odd.insert(name.clone());
+                } else {
+                    kept.odd.remove(name);
+                }
+            }
+            self.look_at(dir, &mut kept, stems.iter().map(String::as_str));
+            return Ok(kept);
+        }
         let names = list(dir)?;
+        (kept.real, kept.identity) = (real, identity);
         kept.odd = names.iter().filter(|name| is_odd(name)).cloned().collect();
         let mut stems: Vec<&str> = names.iter().filter_map(|name| own_stem(name)).collect();
         // Names are in order, and what they stand for need not be: `a-b.toml` comes before `a.toml`.

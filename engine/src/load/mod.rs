@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use engine_core::heard::{Heard, Names, Standing};
 use engine_core::ids::Moment;
 use engine_core::known::Known;
 use engine_core::site::{
@@ -44,6 +45,8 @@ pub struct Loaded {
     pub files: SiteFiles,
     /// What has to be watched.
     pub watch: WatchSet,
+    /// Everything was looked at, and not that alone of which something was heard.
+    pub complete: bool,
 }
 
 /// How often a reading is begun anew because a directory was replaced under it.
@@ -55,10 +58,11 @@ const TRIES: u32 = 3;
 /// Arm the watches of the previous set before, and those of this one after ([`crate::watch`]).
 #[must_use]
 pub fn load(dirs: &SiteDirs, extra: &[PathBuf], open: &Open<'_>, now: Moment) -> Loaded {
-    load_again(dirs, extra, open, now, &mut Remembered::default())
+    load_again(dirs, extra, open, now, &mut Remembered::default(), None)
 }
 
-/// Reads the whole site, but for files that are still what they were when they were `remembered`.
+/// Reads the whole site, but for files that are still what they were when they were `remembered`. Where `heard` has
+/// all that was heard since the last reading, and that will do, no others are looked at in our drop-in directories.
 #[must_use]
 pub fn load_again(
     dirs: &SiteDirs,
@@ -66,11 +70,13 @@ pub fn load_again(
     open: &Open<'_>,
     now: Moment,
     remembered: &mut Remembered,
+    heard: Option<(&Heard, Standing)>,
 ) -> Loaded {
-    remembered.begin(now);
+    let mut narrow = remembered.begin(now, heard);
     let mut tries = 1;
     let mut loaded = loop {
-        let (loaded, steady) = Pass::run(dirs, open, now, remembered);
+        let (loaded, steady) = Pass::run(dirs, open, now, remembered, narrow.take());
+        remembered.was_steady = steady;
         if steady {
             break loaded;
         }
@@ -117,8 +123,19 @@ struct Pass<'a> {
     now: Moment,
     files: SiteFiles,
     watch: WatchSet,
-    /// Directories as they were when their reading began: device and inode.
-    seen: Vec<(PathBuf, Option<(u64, u64)>)>,
+    /// Directories as they were when their reading began.
+    entered: Vec<Entered>,
+    /// What is looked at in our drop-in directories, by their real paths; none = everything.
+    narrow: Option<Names>,
+}
+
+/// A directory that is read.
+struct Entered {
+    dir: PathBuf,
+    /// Where it really is.
+    real: PathBuf,
+    /// Device and inode.
+    identity: Option<(u64, u64)>,
 }
 
 impl<'a> Pass<'a> {
@@ -128,13 +145,16 @@ impl<'a> Pass<'a> {
         open: &'a Open<'a>,
         now: Moment,
         remembered: &'a mut Remembered,
+        narrow: Option<Names>,
     ) -> (Loaded, bool) {
         let (files, watch) = (nothing(dirs), WatchSet::default());
-        let mut pass = Self { open, remembered, now, files, watch, seen: Vec::new() };
+        let complete = narrow.is_none();
+        let entered = Vec::new();
+        let mut pass = Self { open, remembered, now, files, watch, entered, narrow };
         pass.read_workbench(dirs);
         pass.read_cluster_files();
         pass.read_own(dirs);
-        let steady = pass.seen.iter().all(|(dir, before)| identity(dir) == *before);
+        let steady = pass.entered.iter().all(|it| identity(&it.dir) == it.identity);
         let named: BTreeSet<String> = {
             let named = pass.files.cluster_files.keys();
             named.map(|file| pass.files.locate(&file.path)).collect()
@@ -144,7 +164,7 @@ impl<'a> Pass<'a> {
         pass.files.stray.dedup();
         pass.files.unreadable.sort();
         pass.files.unreadable.dedup();
-        (Loaded { files: pass.files, watch: pass.watch }, steady)
+        (Loaded { files: pass.files, watch: pass.watch, complete }, steady)
     }
 
     fn read_workbench(&mut self, dirs: &SiteDirs) {
@@ -264,8 +284,8 @@ impl<'a> Pass<'a> {
 
     /// Notes a directory to watch and what it is.
     fn enter(&mut self, dir: &Path) -> Dir {
-        self.watch.watch_dir(dir);
-        self.seen.push((dir.to_owned(), identity(dir)));
+        let real = self.watch.watch_dir(dir);
+        self.entered.push(Entered { dir: dir.to_owned(), real, identity: identity(dir) });
         match std::fs::metadata(dir) {
             Ok(meta) if meta.is_dir() => {
                 if is_mounted(dir) {
@@ -343,7 +363,7 @@ pub(crate) fn nobody_knows(dirs: &SiteDirs, why: &str, watch: WatchSet, now: Mom
         *files.managed_mut(drop_in) = Managed::Unknown { since: now, reason: kind.reason() };
     }
     files.unreadable.push(FileProblem { file, kind });
-    Loaded { files, watch }
+    Loaded { files, watch, complete: true }
 }
 
 /// A site in which nothing was looked at yet.

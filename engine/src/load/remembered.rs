@@ -13,6 +13,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use engine_core::heard::{Heard, LastLook, Names, Standing};
 use engine_core::ids::Moment;
 use grammar::source::Source;
 use grammar::value::Millis;
@@ -44,7 +45,7 @@ const LOCAL: [u64; 7] = [
 pub(super) type Stamp = (u64, u64, u64, i128, i128);
 
 /// Files as read, by directory and name.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Remembered {
     dirs: BTreeMap<PathBuf, BTreeMap<OsString, (Stamp, Source)>>,
     /// Our drop-in directories.
@@ -52,25 +53,50 @@ pub struct Remembered {
     /// Whether the file system of a directory keeps times itself.
     local: BTreeMap<PathBuf, bool>,
     since: Option<Moment>,
+    /// Whether the last reading found each directory to be the same one throughout.
+    pub(super) was_steady: bool,
+    /// See [`TICK_NS`].
+    tick_ns: i128,
+}
+
+impl Default for Remembered {
+    fn default() -> Self {
+        Self {
+            dirs: BTreeMap::new(),
+            drop_ins: BTreeMap::new(),
+            local: BTreeMap::new(),
+            since: None,
+            was_steady: false,
+            tick_ns: TICK_NS,
+        }
+    }
 }
 
 impl Remembered {
-    /// A new pass begins.
-    pub(super) fn begin(&mut self, now: Moment) {
+    /// A new reading begins. What it may be narrowed to, of what was `heard` since the last one.
+    pub(super) fn begin(
+        &mut self,
+        now: Moment,
+        heard: Option<(&Heard, Standing)>,
+    ) -> Option<Names> {
+        self.local.clear();
         let since = *self.since.get_or_insert(now);
         // A clock that was set back must not put this off.
         if now < since || now.since(since) >= FORGET_AFTER {
             self.forget();
             self.since = Some(now);
+            return None;
         }
-        self.local.clear();
+        let (heard, standing) = heard?;
+        let drop_ins = self.drop_ins.values().filter_map(|dir| dir.real.to_str()).collect();
+        heard.names(standing, &LastLook { drop_ins, was_steady: self.was_steady })
     }
 
     /// Every file is opened by the next look. What it then says as before stays the one that it was.
     pub(super) fn forget(&mut self) {
         self.dirs.clear();
         self.drop_ins.values_mut().for_each(Kept::forget);
-        self.since = None;
+        (self.since, self.was_steady) = (None, false);
     }
 
     /// The text of a file that is still the one that was read. `meta` is what is at the path now, without
@@ -103,7 +129,7 @@ impl Remembered {
         let read_at = read_at.duration_since(UNIX_EPOCH).map_or(0, |at| at.as_nanos());
         let read_at = i128::try_from(read_at).unwrap_or(0);
         let changed_at = stamp.3.max(stamp.4);
-        let firm = meta.is_file() && changed_at + TICK_NS < read_at && self.is_local(path);
+        let firm = meta.is_file() && changed_at + self.tick_ns < read_at && self.is_local(path);
         firm.then_some(stamp)
     }
 
@@ -150,9 +176,21 @@ impl Reader {
         Self { dirs, remembered: Remembered::default() }
     }
 
+    /// Trusts times at once: for tests in which no two texts of a file are equally long.
+    #[cfg(test)]
+    pub(super) fn trust_times(&mut self) {
+        self.remembered.tick_ns = -TICK_NS;
+    }
+
     /// One reading, with this account's rights.
     pub fn read(&mut self, now: Moment) -> Loaded {
-        load_again(&self.dirs, &[], &open_to_read, now, &mut self.remembered)
+        load_again(&self.dirs, &[], &open_to_read, now, &mut self.remembered, None)
+    }
+
+    /// The same, narrowed to what was heard since the last one, where that will do.
+    pub fn read_heard(&mut self, now: Moment, heard: &Heard, standing: Standing) -> Loaded {
+        let heard = Some((heard, standing));
+        load_again(&self.dirs, &[], &open_to_read, now, &mut self.remembered, heard)
     }
 
     /// The next reading opens every file.
@@ -187,7 +225,7 @@ mod tests {
         std::fs::write(&path, "1").unwrap();
         let later = SystemTime::now() + Duration::from_secs(5);
         let mut remembered = Remembered::default();
-        remembered.begin(Moment(0));
+        remembered.begin(Moment(0), None);
         put(&mut remembered, &path, later, "1");
         let found = remembered.get(&path, &look(&path));
         assert_eq!(found.map(|source| source.text.to_string()).as_deref(), Some("1"));
@@ -206,14 +244,14 @@ mod tests {
         let path = dir.path().join("a");
         std::fs::write(&path, "1").unwrap();
         let mut remembered = Remembered::default();
-        remembered.begin(Moment(0));
+        remembered.begin(Moment(0), None);
         put(&mut remembered, &path, SystemTime::now(), "1");
         assert!(remembered.get(&path, &look(&path)).is_none());
         let later = SystemTime::now() + Duration::from_secs(5);
         put(&mut remembered, &path, later, "1");
-        remembered.begin(Moment(299_999));
+        remembered.begin(Moment(299_999), None);
         assert!(remembered.get(&path, &look(&path)).is_some());
-        remembered.begin(Moment(300_000));
+        remembered.begin(Moment(300_000), None);
         assert!(remembered.get(&path, &look(&path)).is_none());
     }
 }

@@ -1,7 +1,8 @@
 //! Says that something may have happened to the files: a source of wake-ups, and nothing more.
 //!
-//! The only module that names `notify`. A wake-up never says what changed; whoever is woken reads
-//! everything. The order that loses nothing is: arm the previous set, load, arm the new set, and
+//! The only module that names `notify`. A wake-up never says what changed. Beside it is noted *where* something
+//! happened, of more events than wake ([`Watcher::heard`]): by that a look may be narrowed, which
+//! [`engine_core::heard`] decides. The order that loses nothing is: arm the previous set, load, arm the new set, and
 //! load again if that placed another watch ([`ArmReport::changed`]). Each wake-up has to be followed
 //! by an `arm`, because a directory that was renamed or removed loses its watch with it; what
 //! happens between the loss and the next `arm` is seen by the load that follows.
@@ -22,6 +23,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use engine_core::heard::Heard;
 use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{ErrorKind, EventKind, RecursiveMode};
 
@@ -83,6 +85,7 @@ pub struct Watcher {
     /// a directory, whatever paths lead to it, and taking it from one path takes it from all.
     armed: BTreeMap<DirId, PathBuf>,
     interest: Arc<Mutex<WatchSet>>,
+    heard: Arc<Mutex<Heard>>,
     /// Ends with the watcher.
     _mounts: Option<MountWatch>,
 }
@@ -91,22 +94,33 @@ impl Watcher {
     /// Watches nothing yet. `sink` is called on threads of the watcher; it must neither block nor
     /// call the watcher.
     pub fn new(sink: impl Fn(Wake) + Send + Sync + 'static) -> Self {
-        let interest = Arc::new(Mutex::new(WatchSet::default()));
+        let (interest, heard) = <(Arc<Mutex<WatchSet>>, Arc<Mutex<Heard>>)>::default();
         let sink = Arc::new(sink);
-        let wanted = Arc::clone(&interest);
-        let wake = Arc::clone(&sink);
-        let mounts = MountWatch::start(Arc::clone(&interest), move || wake(Wake::Files)).ok();
-        let make = move || Notify::make(Arc::clone(&sink), Arc::clone(&wanted));
-        Self { _mounts: mounts, ..Self::with(Box::new(make), interest) }
+        let (wake, lost) = (Arc::clone(&sink), Arc::clone(&heard));
+        let mounted = move || {
+            lock(&lost).lost();
+            wake(Wake::Files);
+        };
+        let mounts = MountWatch::start(Arc::clone(&interest), mounted).ok();
+        let ear = Ear { interest: Arc::clone(&interest), heard: Arc::clone(&heard) };
+        let make = move || Notify::make(Arc::clone(&sink), ear.clone());
+        Self { _mounts: mounts, heard, ..Self::with(Box::new(make), interest) }
     }
 
     fn with(make: MakePlace, interest: Arc<Mutex<WatchSet>>) -> Self {
-        Self { make, place: None, armed: BTreeMap::new(), interest, _mounts: None }
+        let heard = Arc::default();
+        Self { make, place: None, armed: BTreeMap::new(), interest, heard, _mounts: None }
+    }
+
+    /// What was heard since this was asked last. Ask before the look that goes by it: what happens later is then heard
+    /// by the one after.
+    pub fn heard(&mut self) -> Heard {
+        std::mem::take(&mut *lock(&self.heard))
     }
 
     /// Watches exactly the directories of `set`; those that it has already stay watched throughout.
     pub fn arm(&mut self, set: &WatchSet) -> ArmReport {
-        set.clone_into(&mut self.interest.lock().unwrap_or_else(PoisonError::into_inner));
+        set.clone_into(&mut lock(&self.interest));
         let mut report = ArmReport::default();
         if self.place.is_none() {
             match (self.make)() {
@@ -196,19 +210,49 @@ fn wanted(set: &WatchSet, report: &mut ArmReport) -> BTreeMap<DirId, Wanted> {
     wanted
 }
 
+fn lock<T>(it: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    it.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Notes what happens where somebody is interested.
+#[derive(Clone, Default)]
+struct Ear {
+    interest: Arc<Mutex<WatchSet>>,
+    heard: Arc<Mutex<Heard>>,
+}
+
+impl Ear {
+    /// Notes an event; whether it wakes.
+    fn hear(&self, event: &notify::Result<notify::Event>) -> Option<Wake> {
+        let wake = wake_of(event, |path| lock(&self.interest).concerns(path));
+        match event {
+            Ok(event) if is_mere_reading(event) => {}
+            Ok(event) if !event.need_rescan() && !event.paths.is_empty() => {
+                let here = event.paths.iter().filter(|path| lock(&self.interest).concerns(path));
+                here.for_each(|path| lock(&self.heard).at(path.to_str()));
+            }
+            _ => lock(&self.heard).lost(),
+        }
+        wake
+    }
+}
+
+/// Whether nothing was changed: our own reading raises such events.
+fn is_mere_reading(event: &notify::Event) -> bool {
+    let written = EventKind::Access(AccessKind::Close(AccessMode::Write));
+    !event.need_rescan() && event.kind.is_access() && event.kind != written
+}
+
 /// The real one.
 struct Notify(notify::RecommendedWatcher);
 
 impl Notify {
     fn make<S: Fn(Wake) + Send + Sync + 'static>(
         sink: Arc<S>,
-        interest: Arc<Mutex<WatchSet>>,
+        ear: Ear,
     ) -> Result<Box<dyn Place>, String> {
         let handle = move |event: notify::Result<notify::Event>| {
-            let concerns = |path: &PathBuf| {
-                interest.lock().unwrap_or_else(PoisonError::into_inner).concerns(path)
-            };
-            if let Some(wake) = wake_of(&event, concerns) {
+            if let Some(wake) = ear.hear(&event) {
                 sink(wake);
             }
         };

@@ -265,3 +265,50 @@ fn lost_events_and_errors_ask_for_a_full_reading() {
     assert_eq!(wake_of(&Ok(lost), |_| false), Some(Wake::Rescan));
     assert_eq!(wake_of(&Err(notify::Error::generic("x")), |_| false), Some(Wake::Rescan));
 }
+
+#[test]
+fn where_something_happened_is_heard_also_of_what_wakes_nobody_and_of_no_reading() {
+    let (_keep, dir) = real_dir();
+    std::fs::create_dir(dir.join("conf")).unwrap();
+    for name in ["a", "b"] {
+        std::fs::write(dir.join("conf").join(name), "1").unwrap();
+    }
+    let mut watched = Watched::over(&set_of(&dir.join("conf")));
+    std::fs::read(dir.join("conf/b")).unwrap();
+    std::fs::write(dir.join("unrelated"), "x").unwrap();
+    let mut open = std::fs::File::options().append(true).open(dir.join("conf/a")).unwrap();
+    io::Write::write_all(&mut open, b"2").unwrap();
+    // Events keep their order: what is heard with this one was all.
+    std::fs::create_dir(dir.join("conf/sentinel")).unwrap();
+    watched.wakes();
+    let at = |names: &[&str]| {
+        let mut heard = Heard::default();
+        names.iter().for_each(|name| heard.at(dir.join("conf").join(name).to_str()));
+        heard
+    };
+    assert_eq!(watched.watcher.heard(), at(&["a", "sentinel"]));
+    assert_eq!(watched.watcher.heard(), Heard::default());
+    drop(open);
+    watched.wakes();
+    assert_eq!(watched.watcher.heard(), at(&["a"]));
+}
+
+#[test]
+fn an_event_that_was_lost_or_has_no_path_may_be_anywhere() {
+    use notify::event::{CreateKind, Flag};
+    let heard = |event: notify::Result<notify::Event>| {
+        let ear = Ear::default();
+        ear.hear(&event);
+        std::mem::take(&mut *lock(&ear.heard))
+    };
+    let created = || notify::Event::new(EventKind::Create(CreateKind::File));
+    assert_eq!(heard(Ok(created())), Heard::anywhere());
+    assert_eq!(heard(Err(notify::Error::generic("x"))), Heard::anywhere());
+    let rescan = notify::Event::new(EventKind::Other).set_flag(Flag::Rescan);
+    assert_eq!(heard(Ok(rescan.add_path(PathBuf::from("/w/a")))), Heard::anywhere());
+    let opened = notify::Event::new(EventKind::Access(AccessKind::Open(AccessMode::Any)));
+    assert_eq!(heard(Ok(opened.add_path(PathBuf::from("/w/a")))), Heard::default());
+    let mut one = Heard::default();
+    one.at(Some("/w/a"));
+    assert_eq!(heard(Ok(created().add_path(PathBuf::from("/w/a")))), one);
+}

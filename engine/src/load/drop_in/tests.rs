@@ -9,6 +9,8 @@ use super::*;
 use crate::load::Reader;
 use crate::load::tests::{Root, load_from, strays, text};
 
+mod narrow;
+
 fn sessions(files: &SiteFiles) -> SharedMap<String, Known<Source>> {
     files.sessions.shared()
 }
