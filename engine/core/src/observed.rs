@@ -21,6 +21,8 @@ use crate::known::Known;
 use crate::plan::{Impact, Resource, RouteSpec};
 use crate::shared_map::SharedMap;
 
+mod follow;
+
 /// The world as one round found it. As JSON it is part of a recorded round, which has a `format`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Observed {
@@ -103,17 +105,6 @@ impl Observed {
             refused_files: None,
             incumbent: crate::incumbent::nobody_looked(),
             memory: Memory::default(),
-        }
-    }
-
-    /// Takes over from the look before what is as it was: since when a launcher is silent, and the allocations of
-    /// incarnations.
-    pub fn follow(&mut self, last: &Self) {
-        self.incarnations.share(&last.incarnations, PartialEq::eq);
-        for (cluster, (since, _)) in &mut self.silent_clusters {
-            if let Some((before, _)) = last.silent_clusters.get(cluster) {
-                *since = *before.min(since);
-            }
         }
     }
 
