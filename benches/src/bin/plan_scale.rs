@@ -231,7 +231,6 @@ fn world(lowered: &Lowered, nodes: usize) -> Observed {
         let seen = IncarnationSeen {
             phase: Phase::Ready,
             launch: spec.launch.clone(),
-            digest: spec.launch.digest(),
             node: node(n % nodes),
             uid: 1000,
             pid: Some(4711),
