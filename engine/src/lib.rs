@@ -36,6 +36,7 @@ pub mod store;
 pub mod warden;
 pub mod watch;
 pub mod web;
+pub mod whole_file;
 
 /// An error with its causes, outermost first, joined by `: `.
 #[must_use]

@@ -3,12 +3,13 @@
 //!
 //! Only paths, and none that anything is done to: whoever reads it looks at what is there. Read next: `cli/state`.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::layout::Layout;
+use crate::whole_file;
 
 /// The format that this program writes, and the newest that it reads.
 const FORMAT: u32 = 1;
@@ -44,11 +45,7 @@ impl Served {
     pub fn write(&self, layout: &Layout) -> io::Result<()> {
         let mut text = serde_json::to_vec(self)?;
         text.push(b'\n');
-        let path = file(layout);
-        let beside = path.with_extension("new");
-        let mut written = std::fs::File::create(&beside)?;
-        written.write_all(&text)?;
-        std::fs::rename(&beside, &path)
+        whole_file::put(&file(layout), &text)
     }
 }
 

@@ -12,14 +12,16 @@
 //! DIR.replaced-<ms>    the one before an import
 //! ```
 
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{DirBuilder, File, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use engine_core::ids::{Digest, Moment};
-use rustix::fs::{FlockOperation, OFlags};
+use rustix::fs::FlockOperation;
 use serde::{Deserialize, Serialize};
+
+use crate::whole_file::{self, private, sync_directory};
 
 /// The format of the store's directory that this program writes.
 pub(super) const STORE_FORMAT: u32 = 1;
@@ -228,17 +230,9 @@ impl Directory {
     /// Says that a store was completed here.
     pub(super) fn write_format(&self) -> Result<(), OpenError> {
         let path = self.dir.join("format");
-        let fresh = self.dir.join("format.new");
         let text = serde_json::to_vec(&FormatFile { format: STORE_FORMAT })
             .expect("a struct of one number is always JSON");
-        let write = || {
-            let mut file = private().create(true).truncate(true).open(&fresh)?;
-            file.write_all(&text)?;
-            file.sync_all()?;
-            std::fs::rename(&fresh, &path)?;
-            sync_directory(&self.dir)
-        };
-        write().map_err(failed("write", &path))
+        whole_file::put(&path, &text).map_err(failed("write", &path))
     }
 
     /// Moves the data aside, as `DIR.<what>-<ms>`; nothing is ever deleted.
@@ -269,19 +263,6 @@ impl Directory {
 #[derive(Serialize, Deserialize)]
 struct FormatFile {
     format: u32,
-}
-
-/// Options for files that only this account may read, and that are never found through a symlink.
-pub(super) fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    let nofollow = i32::try_from(OFlags::NOFOLLOW.bits()).expect("open flags fit an int");
-    options.write(true).mode(0o600).custom_flags(nofollow);
-    options
-}
-
-/// Makes renames in a directory durable.
-pub(super) fn sync_directory(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
 }
 
 /// The newest acknowledged version, kept outside of sled.

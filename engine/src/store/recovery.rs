@@ -156,7 +156,7 @@ pub(super) fn begin(
         .collect();
     disk.write(&Table::default(), &Changes { entries, tally: table.tally() })
         .map_err(|error| refused(directory, error))?;
-    super::directory::sync_directory(&data).map_err(failed("sync", &data))?;
+    crate::whole_file::sync_directory(&data).map_err(failed("sync", &data))?;
     directory.write_format()?;
     Ok(Ready { disk, table, recovered })
 }

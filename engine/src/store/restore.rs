@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use engine_core::ids::Moment;
 
-use super::directory::{Directory, OpenError, failed, sync_directory};
+use super::directory::{Directory, OpenError, failed};
 use super::recovery;
 use super::snapshot::{self, Image};
+use crate::whole_file::sync_directory;
 
 /// What was done.
 #[derive(Debug)]

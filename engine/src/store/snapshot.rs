@@ -21,11 +21,11 @@ use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::directory::{private, sync_directory};
 use super::frame::Space;
 use super::table::{Entry, LeaseRow, Table};
 use crate::hex::{from_hex, hex};
 use crate::ports::{Version, Versioned};
+use crate::whole_file::{private, sync_directory};
 
 /// The format of a snapshot that this program writes.
 pub const SNAPSHOT_FORMAT: u32 = 1;
