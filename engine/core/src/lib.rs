@@ -34,4 +34,5 @@ pub mod shared_map;
 pub mod site;
 pub mod sockets;
 pub mod uninstall;
+pub mod whereabouts;
 pub mod window;

@@ -13,6 +13,7 @@ mod doctor;
 mod dump;
 mod explain;
 mod history;
+mod in_time;
 mod man;
 mod option;
 mod overrides;
@@ -94,6 +95,10 @@ pub struct Global {
     /// Say more
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
+    /// Debug builds: wait for the files so long, in milliseconds
+    #[cfg(debug_assertions)]
+    #[arg(long, hide = true, global = true, value_name = "MS")]
+    patience: Option<u64>,
 }
 
 fn instance_name(text: &str) -> Result<String, String> {
@@ -110,6 +115,15 @@ enum Color {
 }
 
 impl Global {
+    /// How long files are waited for.
+    fn patience(&self) -> grammar::value::Millis {
+        #[cfg(debug_assertions)]
+        if let Some(ms) = self.patience {
+            return grammar::value::Millis(ms);
+        }
+        engine_core::accept::PATIENCE
+    }
+
     /// Where the site's files are. `given` is the directory that the command was given, as it is.
     fn site_dirs(&self, given: Option<&std::path::Path>) -> crate::load::SiteDirs {
         let root = self.root.as_deref().unwrap_or(std::path::Path::new(""));

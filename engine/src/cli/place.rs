@@ -69,6 +69,12 @@ impl Place {
         found
     }
 
+    /// Whether an instance's engine listens.
+    pub(super) fn has_engine(&self, instance: &str) -> bool {
+        let socket = self.layout(instance).admin_socket();
+        std::os::unix::net::UnixStream::connect(socket).is_ok()
+    }
+
     /// The instance whose engine runs, if only one does.
     pub(super) fn only_engine(&self) -> Option<String> {
         let mut sockets = self.sockets();

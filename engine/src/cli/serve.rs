@@ -10,9 +10,8 @@ use std::sync::mpsc;
 
 use arc_swap::ArcSwap;
 use clap::Args;
-use engine_core::accept::{PATIENCE, POLL, Settle};
+use engine_core::accept::{POLL, Settle};
 use engine_core::ids::{Moment, UserName};
-use grammar::value::Millis;
 
 use super::{FAILED, Global, OK, complain};
 use crate::admin::server::Server;
@@ -43,7 +42,8 @@ use crate::watch::Watcher;
 
 mod start;
 
-pub(super) use start::{Start, prepare};
+use start::Start;
+pub(super) use start::{dirs_on_record, find, on_record};
 
 #[derive(Debug, Args)]
 #[command(
@@ -64,21 +64,6 @@ pub(super) struct ServeArgs {
     #[cfg(debug_assertions)]
     #[arg(long, hide = true, value_name = "N", requires = "boundaries")]
     die_at: Option<u64>,
-    /// Debug builds: wait for the files so long, in milliseconds
-    #[cfg(debug_assertions)]
-    #[arg(long, hide = true, value_name = "MS")]
-    patience: Option<u64>,
-}
-
-impl ServeArgs {
-    /// How long the files are waited for.
-    fn patience(&self) -> Millis {
-        #[cfg(debug_assertions)]
-        if let Some(ms) = self.patience {
-            return Millis(ms);
-        }
-        PATIENCE
-    }
 }
 
 /// The system's clock.
@@ -107,7 +92,7 @@ fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
         crate::boundary::tell(log, args.die_at).map_err(|error| crate::chain(&error))?;
     }
     crate::instance::raise_descriptor_limit();
-    let mut start = start::prepare_in_time(global, args.dir.as_deref(), args.patience())?;
+    let mut start = start::prepare(global, args.dir.as_deref())?;
     let plain = |error: &dyn std::error::Error| crate::chain(error);
     let warden = warden(&start)?;
     start.layout = warden.layout().clone();
@@ -151,8 +136,7 @@ fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
     )
     .map_err(|error| format!("cannot start the launcher: {error}"))?;
     let wake = events.clone();
-    let questions = start.questions.as_ref();
-    let incumbent = IncumbentWatch::start(Arc::clone(&clock), questions, move || {
+    let incumbent = IncumbentWatch::start(Arc::clone(&clock), move || {
         let _ = wake.send(Event::World("incumbent"));
     })
     .map_err(|error| format!("cannot look for the product: {error}"))?;
@@ -179,7 +163,7 @@ fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
         reconciler.record_into(dir.clone());
     }
     let mut intake = intake(&start, &reconciler, events.clone());
-    intake.set_patience(args.patience());
+    intake.set_patience(global.patience());
     let mint_identity = Arc::clone(&identity);
     let services = Services {
         status: Arc::clone(&status),

@@ -55,47 +55,86 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// The instance that a command means: the one named, else that of `dir`, else the one there is.
+    /// The instance that a command means: the one named, else that of `dir`, else the one there is. Where its engine
+    /// runs, or nobody says where its files are, none of them is looked at: they may not answer.
     pub(super) fn find(global: &Global, dir: Option<&Path>) -> Result<Self, u8> {
-        match &global.instance {
-            Some(instance) => Ok(Self::named(global, dir, instance)),
-            None if dir.is_some() || global.config.is_some() || global.socket.is_some() => {
-                Self::of_dir(global, dir).map_err(|message| failed(&message))
-            }
-            None => Self::unnamed(global).map_err(|message| failed(&message)),
+        if let Some(running) = Self::of_engine(global, dir) {
+            return Ok(running);
         }
+        let is_given = dir.is_some() || global.config.is_some();
+        let found = match &global.instance {
+            Some(instance) if is_given => Ok(Self::of_files(global, dir, instance)),
+            Some(instance) => Ok(Self::named(global, instance)),
+            None if is_given || global.socket.is_some() => Self::of_dir(global, dir),
+            None => Self::unnamed(global),
+        };
+        found.map_err(|message| failed(&message))
     }
 
-    /// The only one whose engine runs, else that of this machine's files, else the only one that left anything here.
+    /// The one whose engine runs, as far as that engine has left word where its things are.
+    fn of_engine(global: &Global, dir: Option<&Path>) -> Option<Self> {
+        let place = Place::here();
+        let instance = match (&global.socket, &global.instance) {
+            (Some(socket), _) => match client::ask(socket, Request::Status) {
+                Ok(Answer::Status { status }) => Some(status.instance),
+                _ => None,
+            },
+            (None, Some(instance)) => Some(instance.clone()).filter(|name| place.has_engine(name)),
+            (None, None) if dir.is_some() || global.config.is_some() => {
+                serve::on_record(global, dir).filter(|name| place.has_engine(name))
+            }
+            (None, None) => place.only_engine(),
+        };
+        Some(Self::of_instance(&instance?)).filter(|kept| kept.store_is_known)
+    }
+
+    /// The only one whose engine runs or that left anything here, else that of this machine's files, if they are of one that did.
     fn unnamed(global: &Global) -> Result<Self, String> {
         let place = Place::here();
         if let Some(only) = place.only_engine() {
-            return Ok(Self::named(global, None, &only));
+            return Ok(Self::named(global, &only));
         }
-        let of_machine = Self::of_dir(global, None);
         let found = place.instances();
-        match (&of_machine, found.keys().next()) {
-            (Ok(kept), _) if found.contains_key(&kept.instance) => of_machine,
-            (_, Some(only)) if found.len() == 1 => Ok(Self::of_instance(only)),
-            (_, Some(_)) => {
+        let only = found.keys().next().filter(|_| found.len() == 1);
+        let only = only.map(|only| Self::of_instance(only));
+        let of_machine = match only {
+            Some(only) if only.store_is_known => return Ok(only),
+            _ => Self::of_dir(global, None),
+        };
+        match (of_machine, only) {
+            (Ok(kept), _) if found.is_empty() || found.contains_key(&kept.instance) => Ok(kept),
+            (_, Some(only)) => Ok(only),
+            (Err(message), None) if found.is_empty() => Err(message),
+            (_, None) => {
                 let names: Vec<&str> = found.keys().map(String::as_str).collect();
                 let names = names.join(", ");
                 Err(format!("several instances are here: {names}; say which with --instance"))
             }
-            (_, None) => of_machine,
         }
     }
 
-    /// An instance by its name, with its store where `dir` or this machine's files are its own.
-    fn named(global: &Global, dir: Option<&Path>, instance: &str) -> Self {
-        let of_dir = Self::of_dir(global, dir).ok().filter(|kept| kept.instance == instance);
-        of_dir.unwrap_or_else(|| Self::of_instance(instance))
+    /// An instance by its name, as its last engine left it, else where this machine's files are its own.
+    fn named(global: &Global, instance: &str) -> Self {
+        let left = Self::of_instance(instance);
+        if left.store_is_known { left } else { Self::of_files(global, None, instance) }
+    }
+
+    /// An instance by its name, as its next engine will have it: with its store where `dir` or this machine's files are
+    /// its own, else as its last one left it.
+    fn of_files(global: &Global, dir: Option<&Path>, instance: &str) -> Self {
+        match Self::of_dir(global, dir) {
+            Ok(kept) if kept.instance == instance => kept,
+            Ok(_) | Err(_) => Self::of_instance(instance),
+        }
     }
 
     fn of_dir(global: &Global, dir: Option<&Path>) -> Result<Self, String> {
-        let start = serve::prepare(global, dir)?;
+        let start = serve::find(global, dir)?;
         let store = start.store();
         let dir = dir.or(global.config.as_deref()).map(Path::to_owned);
+        if let Some(doubt) = &start.doubt {
+            complain(&format!("{doubt}: as at its last start this is instance {}", start.instance));
+        }
         let (instance, layout) = (start.instance, start.layout);
         Ok(Self { instance, layout, store, dir, store_is_known: true })
     }

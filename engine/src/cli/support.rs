@@ -14,13 +14,14 @@ use clap::Args;
 use grammar::report::for_terminal;
 use serde_json::json;
 
+use super::in_time::{self, NoAnswer};
 use super::state::Kept;
 use super::state::directories::newest_log;
 use super::{FAILED, Global, OK, complain, print};
 use crate::admin::client;
 use crate::admin::protocol::{Answer, Request};
 use archive::Archive;
-use asked::{Asked, Said};
+use asked::{Asked, Command, NotSaid, Said};
 
 /// The version of the JSON object's form.
 const FORMAT_VERSION: &str = "1.0";
@@ -91,12 +92,11 @@ fn collect(global: &Global, args: &SupportArgs) -> Result<String, String> {
     })?;
     let served = status.as_ref().map(|status| PathBuf::from(&status.site_dir));
     let served = served.or_else(|| kept.as_ref()?.dir.clone());
-    let dir = args.dir.clone().or_else(|| served.filter(|dir| dir.is_dir()));
+    let files = Files::find(global, args.dir.clone(), served);
     let mut contents = Contents::default();
-    let asked = Asked::new(global, socket.as_deref().filter(|_| status.is_some()), dir.as_deref());
-    for (name, command) in asked.all(&args.session_log) {
-        contents.command(name, &command, asked.run(&command));
-    }
+    let socket_of_engine = socket.as_deref().filter(|_| status.is_some());
+    let asked = Asked::new(global, socket_of_engine, files.dir.as_deref());
+    contents.commands(&asked, &args.session_log, files.are_silent);
     contents.rounds(socket.as_deref());
     contents.log_files(&args.log);
     contents.journal();
@@ -118,6 +118,27 @@ fn collect(global: &Global, args: &SupportArgs) -> Result<String, String> {
         .and_then(|()| archive.finish())
         .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     Ok(contents.told(&path, bytes, args.json))
+}
+
+/// The files that commands are to read.
+struct Files {
+    /// The configuration directory; none = what is this machine's.
+    dir: Option<PathBuf>,
+    /// Whether they do not answer: nothing that reads them ends.
+    are_silent: bool,
+}
+
+impl Files {
+    /// Those that were `given`, else those that are `served`, if they are still there.
+    fn find(global: &Global, given: Option<PathBuf>, served: Option<PathBuf>) -> Self {
+        let is_given = given.is_some();
+        let Some(dir) = given.or(served) else { return Self { dir: None, are_silent: false } };
+        let of_thread = dir.clone();
+        let there = in_time::ask(move || of_thread.is_dir())
+            .map_or(Err(NoAnswer::Died), |asked| asked.within(global.patience()));
+        let is_wanted = is_given || there != Ok(false);
+        Self { dir: is_wanted.then_some(dir), are_silent: there == Err(NoAnswer::Silent) }
+    }
 }
 
 /// What is never put in, and why.
@@ -147,8 +168,22 @@ impl Contents {
         self.left_out.push(what.to_owned());
     }
 
+    /// What each command says. Once one that reads the files has not ended, no other one that does is run.
+    fn commands(&mut self, asked: &Asked, session_logs: &[String], files_are_silent: bool) {
+        let mut are_silent = files_are_silent;
+        for Command { name, args, reads_files } in asked.all(session_logs) {
+            let said = if reads_files && are_silent {
+                Err(NotSaid::Failed("not run, since the files it reads do not answer".to_owned()))
+            } else {
+                asked.run(&args)
+            };
+            are_silent |= reads_files && matches!(said, Err(NotSaid::Late));
+            self.command(name, &args, said);
+        }
+    }
+
     /// What a command said; its complaints lie beside it.
-    fn command(&mut self, name: String, command: &[String], said: Result<Said, String>) {
+    fn command(&mut self, name: String, command: &[String], said: Result<Said, NotSaid>) {
         let shown = format!("wharf {}", command.join(" "));
         match said {
             Ok(said) => {

@@ -14,9 +14,10 @@ use serde_json::json;
 
 use super::state::Kept;
 use super::state::directories::{account, directories};
-use super::{Global, OK, Place, UNAVAILABLE, USAGE, complain, print};
+use super::{Global, OK, Place, UNAVAILABLE, USAGE, complain, in_time, print, serve};
 use crate::admin::client::{self, ClientError};
 use crate::admin::protocol::{Answer, Request};
+use crate::load::SiteDirs;
 use crate::status::StatusView;
 
 /// The version of the JSON object's form.
@@ -103,13 +104,6 @@ fn look(global: &Global, dir: Option<&Path>, kept: &Kept) -> Result<Installed, S
     };
     let root = global.root.as_deref();
     let dir = dir.or(kept.dir.as_deref());
-    let there = |path: &Path| path.symlink_metadata().is_ok().then(|| path.display().to_string());
-    let dirs = global.site_dirs(dir);
-    let own = dirs.own_dir().to_owned();
-    let workbench = dirs.workbench_dirs().map(|(dir, _)| dir.to_owned());
-    let mut configuration: Vec<String> =
-        workbench.chain([own]).filter_map(|dir| there(&dir)).collect();
-    configuration.dedup();
     // A path that files or an earlier engine named: only what is a store is spoken of.
     let is_apart = !kept.store.starts_with(&kept.layout.state)
         && crate::store::restore::found(&kept.store).is_some();
@@ -132,11 +126,42 @@ fn look(global: &Global, dir: Option<&Path>, kept: &Kept) -> Result<Installed, S
         store: there(&kept.store).filter(|_| is_apart),
         homes: homes(&kept.layout.state.join("homes")),
         runtime: there(&kept.layout.runtime),
-        configuration,
+        configuration: configuration(global, dir, kept),
         dir: dir.or(global.config.as_deref()).map(|dir| dir.display().to_string()),
         unit: status.as_ref().and_then(|status| unit(status.pid)),
         others: others(&kept.instance),
     })
+}
+
+fn there(path: &Path) -> Option<String> {
+    path.symlink_metadata().is_ok().then(|| path.display().to_string())
+}
+
+/// The directories of its files that are there; where they do not answer, those that it had at its last start.
+fn configuration(global: &Global, dir: Option<&Path>, kept: &Kept) -> Vec<String> {
+    let all = |dirs: &SiteDirs| {
+        let workbench = dirs.workbench_dirs().map(|(dir, _)| dir.to_owned());
+        workbench.chain([dirs.own_dir().to_owned()]).collect::<Vec<PathBuf>>()
+    };
+    let (asked, given) = (global.clone(), dir.map(Path::to_owned));
+    let look = move || -> Vec<String> {
+        let dirs = asked.site_dirs(given.as_deref());
+        all(&dirs).iter().filter_map(|dir| there(dir)).collect()
+    };
+    let answer = in_time::ask(look).ok().and_then(|asked| asked.within(global.patience()).ok());
+    let mut found = answer.unwrap_or_else(|| {
+        let dirs = serve::dirs_on_record(&kept.layout).map_or_else(Vec::new, |dirs| all(&dirs));
+        let dirs = if dirs.is_empty() { dir.map(Path::to_owned).into_iter().collect() } else { dirs };
+        let shown: Vec<String> = dirs.iter().map(|dir| dir.display().to_string()).collect();
+        complain(&format!(
+            "the files have not answered for {}: which of their directories are there was not looked at ({})",
+            global.patience(),
+            shown.join(", ")
+        ));
+        shown
+    });
+    found.dedup();
+    found
 }
 
 /// The unit of ours that a process runs in.

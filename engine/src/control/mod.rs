@@ -266,6 +266,7 @@ impl Control {
         self.decided += 1;
         let lowered = self.lowered(files, digest);
         let about = About { site: files.workbench_dir.to_string(), ..About::default() };
+        self.reconciler.look_for_product(&lowered, now);
         let mut report = self.reconciler.report(digest, &lowered, &about, Vec::new(), now);
         self.reconciler.tell_incumbent(&mut report, files, &lowered, now);
         let problems = own_problems(files, &lowered);

@@ -45,7 +45,8 @@ struct Shared {
 
 struct State {
     questions: Option<Questions>,
-    found: Known<Arc<Found>>,
+    /// None: nobody has looked yet.
+    found: Option<Known<Arc<Found>>>,
     over: bool,
 }
 
@@ -56,21 +57,12 @@ impl Shared {
 }
 
 impl IncumbentWatch {
-    /// Looks for its processes at once where there is something to ask, so that nothing is begun before it is known who is there; then again
-    /// and again, once it is asked. Calls `changed` when something else was found.
+    /// Looks again and again, once it is asked. Calls `changed` when something else was found.
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(
-        clock: Arc<dyn Clock>,
-        first: Option<&Questions>,
-        changed: impl Fn() + Send + 'static,
-    ) -> io::Result<Self> {
-        let mut names = Names::default();
-        let found = first.map_or_else(nobody_looked, |questions| {
-            look_at_processes(Path::new(PROCFS), questions, &mut names, clock.now()).map(Arc::new)
-        });
-        let state = State { questions: None, found, over: false };
+    pub fn start(clock: Arc<dyn Clock>, changed: impl Fn() + Send + 'static) -> io::Result<Self> {
+        let state = State { questions: None, found: None, over: false };
         let shared = Arc::new(Shared { state: Mutex::new(state), asked: Condvar::new() });
         let of_thread = Arc::clone(&shared);
         let work = move || watch(&of_thread, &*clock, &changed);
@@ -87,13 +79,18 @@ impl Drop for IncumbentWatch {
 }
 
 impl Incumbent for IncumbentWatch {
-    fn observe(&mut self, questions: Option<&Questions>, _: Moment) -> Known<Arc<Found>> {
+    /// Whoever asks first waits for a look at the processes, so that nothing is begun before it is known who is there.
+    fn observe(&mut self, questions: Option<&Questions>, now: Moment) -> Known<Arc<Found>> {
         let mut state = self.shared.lock();
+        if let (None, Some(questions)) = (&state.found, questions) {
+            let seen = look_at_processes(Path::new(PROCFS), questions, &mut Names::default(), now);
+            state.found = Some(seen.map(Arc::new));
+        }
         if questions.is_some() && state.questions.as_ref() != questions {
             state.questions = questions.cloned();
             self.shared.asked.notify_all();
         }
-        state.found.clone()
+        state.found.clone().unwrap_or_else(nobody_looked)
     }
 }
 
@@ -109,8 +106,9 @@ fn watch(shared: &Shared, clock: &dyn Clock, changed: &dyn Fn()) {
         };
         let every = Duration::from_millis(every.max(100));
         let mut state = shared.lock();
-        let same = same(&state.found, &found);
-        state.found = keep_since(&state.found, found);
+        let before = state.found.take().unwrap_or_else(nobody_looked);
+        let same = same(&before, &found);
+        state.found = Some(keep_since(&before, found));
         if !same {
             drop(state);
             changed();

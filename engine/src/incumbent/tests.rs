@@ -125,7 +125,9 @@ fn who_is_there_is_known_before_anything_is_begun() {
             Moment(1)
         }
     }
-    let mut watch = IncumbentWatch::start(Arc::new(Fixed), Some(&questions()), || {}).unwrap();
+    let mut watch = IncumbentWatch::start(Arc::new(Fixed), || {}).unwrap();
+    // No files are in force, or none can be read: nobody knows what to look for.
+    assert_eq!(watch.observe(None, Moment(1)), nobody_looked());
     // This machine's own processes: whether the product is among them or not, somebody looked.
     assert_ne!(watch.observe(Some(&questions()), Moment(1)), nobody_looked());
 }

@@ -10,6 +10,7 @@ mod dirs;
 mod drop_in;
 mod facts;
 mod overlay;
+mod policy;
 mod read;
 mod remembered;
 
@@ -32,6 +33,7 @@ use grammar::source::{FileKind, Source};
 
 pub use self::dirs::{Own, SearchDir, SiteDirs, Workbench, process_env};
 pub use self::overlay::{OverlayError, overlay};
+pub use self::policy::load_policy;
 use self::read::{Found, read_file};
 pub use self::read::{Open, open_to_read};
 use self::remembered::Stamp;
@@ -139,6 +141,22 @@ struct Entered {
 }
 
 impl<'a> Pass<'a> {
+    /// Nothing is read yet.
+    fn new(
+        dirs: &SiteDirs,
+        open: &'a Open<'a>,
+        now: Moment,
+        (remembered, narrow): (&'a mut Remembered, Option<Names>),
+    ) -> Self {
+        let (files, watch) = (nothing(dirs), WatchSet::default());
+        Self { open, remembered, now, files, watch, entered: Vec::new(), narrow }
+    }
+
+    /// Whether every directory is still the one that it was when its reading began.
+    fn is_steady(&self) -> bool {
+        self.entered.iter().all(|it| identity(&it.dir) == it.identity)
+    }
+
     /// Reads everything once; also says whether every directory was the same one throughout.
     fn run(
         dirs: &SiteDirs,
@@ -147,14 +165,12 @@ impl<'a> Pass<'a> {
         remembered: &'a mut Remembered,
         narrow: Option<Names>,
     ) -> (Loaded, bool) {
-        let (files, watch) = (nothing(dirs), WatchSet::default());
         let complete = narrow.is_none();
-        let entered = Vec::new();
-        let mut pass = Self { open, remembered, now, files, watch, entered, narrow };
+        let mut pass = Self::new(dirs, open, now, (remembered, narrow));
         pass.read_workbench(dirs);
         pass.read_cluster_files();
         pass.read_own(dirs);
-        let steady = pass.entered.iter().all(|it| identity(&it.dir) == it.identity);
+        let steady = pass.is_steady();
         let named: BTreeSet<String> = {
             let named = pass.files.cluster_files.keys();
             named.map(|file| pass.files.locate(&file.path)).collect()
@@ -251,13 +267,26 @@ impl<'a> Pass<'a> {
     }
 
     fn read_own(&mut self, dirs: &SiteDirs) {
+        if self.read_policy(dirs) {
+            self.read_drop_ins(dirs.own_dir());
+        }
+    }
+
+    /// Reads `wharf.toml`; whether its directory is there.
+    fn read_policy(&mut self, dirs: &SiteDirs) -> bool {
         let dir = dirs.own_dir();
         let kind = match (self.enter(dir), &dirs.own) {
             (Dir::There, own) => {
-                self.read_own_files(dir, own);
-                return;
+                let path = dir.join(WHARF_TOML);
+                self.files.wharf = match self.read(&path) {
+                    Known::Absent if *own == Own::SelfContained => {
+                        self.problem(&path, &FileProblemKind::Gone)
+                    }
+                    known => known,
+                };
+                return true;
             }
-            (Dir::Missing, Own::Optional(_)) => return,
+            (Dir::Missing, Own::Optional(_)) => return false,
             (Dir::Missing, _) => FileProblemKind::DirectoryMissing,
             (Dir::Unreadable(kind), _) => kind,
         };
@@ -266,16 +295,10 @@ impl<'a> Pass<'a> {
             *self.files.managed_mut(drop_in) =
                 Managed::Unknown { since: self.now, reason: kind.reason() };
         }
+        false
     }
 
-    fn read_own_files(&mut self, dir: &Path, own: &Own) {
-        let path = dir.join(WHARF_TOML);
-        self.files.wharf = match self.read(&path) {
-            Known::Absent if *own == Own::SelfContained => {
-                self.problem(&path, &FileProblemKind::Gone)
-            }
-            known => known,
-        };
+    fn read_drop_ins(&mut self, dir: &Path) {
         for drop_in in DropIn::ALL {
             let managed = self.read_drop_in(&dir.join(drop_in.dir_name()));
             *self.files.managed_mut(drop_in) = managed;

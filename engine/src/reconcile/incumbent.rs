@@ -44,6 +44,14 @@ impl TakenUp {
 }
 
 impl Reconciler {
+    /// Looks for the product before a first set comes into force, so that the report of it knows of the product.
+    pub fn look_for_product(&mut self, lowered: &Lowered, now: Moment) {
+        if self.in_force.is_none() {
+            let questions = questions(lowered, &self.ground);
+            self.adapters.incumbent.observe(questions.as_ref(), now);
+        }
+    }
+
     /// Adds to the report of `files` what they mean to the product, as of the last look at the world.
     pub fn tell_incumbent(
         &self,

@@ -5,6 +5,7 @@ mod commands;
 mod disasters;
 mod limits;
 mod mounts;
+mod starts;
 mod temporary;
 mod ways;
 

@@ -69,7 +69,7 @@ fn a_file_system_that_is_mounted_or_unmounted_is_heard() {
     );
 }
 
-const ENDS: &str = "workbench = \"demo\"\non-removal = \"stop\"\n";
+pub(crate) const ENDS: &str = "workbench = \"demo\"\non-removal = \"stop\"\n";
 
 /// A site whose sessions end at once when their files go, and whose `sessions.d` is mounted.
 fn mounted_sessions(ids: &[&str]) -> Site {
@@ -229,7 +229,7 @@ const SILENT: &str = r#"exec 3<>/dev/fuse
     echo mounted; read -r line"#;
 
 /// Patience for a file system: shorter than ten seconds, for the test's sake.
-const SHORT_PATIENCE: &[&str] = &["--patience", "300"];
+pub(crate) const SHORT_PATIENCE: &[&str] = &["--patience", "300"];
 
 fn a_silent_file_system() {
     let fuse = std::fs::OpenOptions::new().read(true).write(true).open("/dev/fuse");
@@ -347,55 +347,5 @@ fn a_file_system_that_is_slower_than_anybody_waits_brings_its_edits_into_force()
         Own::Mounts,
         a_file_system_that_is_slower_than_anybody_waits_brings_its_edits_into_force,
         a_slow_file_system,
-    );
-}
-
-/// The whole site hangs while the engine is started.
-fn a_start_without_files() {
-    let site = Site::empty();
-    site.write("wharf.toml", &wharf_toml("1s", "0s"));
-    site.write("sessions.d/one.toml", ENDS);
-    let (dir, real) = (site.dir(), site.around().join("real"));
-    std::fs::rename(&dir, &real).and_then(|()| std::fs::create_dir(&dir)).expect("it is ours");
-    let Some(slow) = SlowFs::mount(&real, &dir) else { return };
-    let mut engine = Engine::start_told(site, dir, SHORT_PATIENCE);
-    let sessions = Connected::to(&mut engine, &["one"]);
-    let port = engine.listening();
-    engine.kill_9();
-    slow.hangs();
-    engine.restart();
-    // Adopted, the same process, and reached by the same address.
-    let mut sessions = sessions.are_adopted_by(&mut engine);
-    assert_eq!(engine.listening(), port);
-    let status = engine.wait_status("the files are missed", |status| {
-        status.refused.is_some().then(|| status.clone())
-    });
-    assert_eq!(status.generation.0, 1);
-    assert!(status.reading_since.is_some(), "{status:?}");
-    assert!(status.refused.expect("as waited for").problems[0].contains("does not answer"));
-    is(&engine.admin(&["plan"]), 1, "does not answer");
-    assert!(engine.said().contains("begins with what its store has"), "{}", engine.said());
-    // They answer.
-    slow.takes(Duration::ZERO);
-    engine.wait_status("as before", |status| {
-        let rest = status.refused.is_none() && status.settled && status.holds.is_empty();
-        rest.then_some(())
-    });
-    sessions.are_known_to(&mut engine);
-    is(&engine.admin(&["plan", "--detailed-exitcode"]), 0, "No changes");
-    assert_eq!(engine.status().expect("it answers").generation.0, 1);
-    // And an edit is one again.
-    std::fs::remove_file(real.join("sessions.d/one.toml")).expect("it is there");
-    engine.wait_status("none is wanted", |status| {
-        status.sessions.iter().all(|session| session.pid.is_none()).then_some(())
-    });
-}
-
-#[test]
-fn an_engine_that_is_started_while_its_files_do_not_answer_adopts_and_serves() {
-    within(
-        Own::Mounts,
-        an_engine_that_is_started_while_its_files_do_not_answer_adopts_and_serves,
-        a_start_without_files,
     );
 }

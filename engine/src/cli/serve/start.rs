@@ -1,25 +1,26 @@
-//! What is known of an instance before its engine is put together: from its files, or, where those do not answer, from
-//! what its last start has put on record.
+//! What is known of an instance before its engine is put together: from its `wharf.toml`, or, where that does not say it
+//! for sure, from what its last start has put on [`record`].
 //!
-//! The record says where things are and nothing of what the files ask for: that is in the store.
+//! Reads both and decides nothing: when which is believed is [`engine_core::whereabouts`]'s.
 
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+mod record;
+
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{RecvTimeoutError, channel};
 
 use engine_core::desired::Ground;
 use engine_core::ids::Digest;
-use engine_core::incumbent::Questions;
+use engine_core::site::SiteFiles;
+use engine_core::whereabouts::{Begin, Doubt, Looked, Named, Policy, begin};
+use grammar::report::{Format, Style};
 use grammar::value::Millis;
-use serde::{Deserialize, Serialize};
 
+use self::record::{Key, Record};
+use crate::cli::in_time::{self, Answer, NoAnswer};
 use crate::cli::{Global, Place, complain, place};
+use crate::control::{short_lines, sources};
 use crate::layout::Layout;
-use crate::load::{Own, SearchDir, SiteDirs, Workbench, load, open_to_read};
-
-/// The format of the record.
-const FORMAT: u32 = 1;
+use crate::load::{SiteDirs, load_policy, open_to_read};
 
 /// What is known of an instance before its engine is put together.
 pub(in crate::cli) struct Start {
@@ -27,8 +28,10 @@ pub(in crate::cli) struct Start {
     pub(super) ground: Ground,
     pub(in crate::cli) instance: String,
     pub(in crate::cli) layout: Layout,
-    /// What to ask of the product; none = the files have not said so yet.
-    pub(super) questions: Option<Questions>,
+    /// What `wharf.toml` named; none = there was none.
+    pub(super) named: Option<Named>,
+    /// Why it is what the last start has put on record, in words; none = the files say it.
+    pub(in crate::cli) doubt: Option<String>,
     store: Option<PathBuf>,
 }
 
@@ -39,136 +42,194 @@ impl Start {
     }
 }
 
-/// Reads the files for it, however long that takes.
-pub(in crate::cli) fn prepare(global: &Global, dir: Option<&Path>) -> Result<Start, String> {
-    let given = dir.or(global.config.as_deref());
-    if let Some(dir) = given
-        && !dir.is_dir()
-    {
-        return Err(format!("{}: there is no such directory", dir.display()));
-    }
-    let dirs = global.site_dirs(given);
-    let files = load(&dirs, &[], &open_to_read, crate::cli::now()).files;
-    let self_contained = files.own_dir == files.workbench_dir;
-    let ground = crate::cli::ground(self_contained, Vec::new())?;
-    let first = engine_core::desired::lower(&files, &ground);
-    let instance = match (&first.engine.instance, given) {
-        (Some(name), _) => name.clone(),
-        (None, Some(dir)) => place::instance_of_path(dir),
-        (None, None) => place::MAIN.to_owned(),
-    };
-    let questions = crate::reconcile::questions(&first, &ground);
-    let store = first.engine.store_path.as_ref().map(PathBuf::from);
-    Ok(begin(instance, dirs, ground, questions, store))
-}
-
-fn begin(
-    instance: String,
+/// What a look at the files has brought.
+struct Seen {
     dirs: SiteDirs,
-    mut ground: Ground,
-    questions: Option<Questions>,
-    store: Option<PathBuf>,
-) -> Start {
-    ground.digest_key = Digest::of(instance.as_bytes()).to_string().into_bytes();
-    let layout = Place::here().layout(&instance);
-    Start { dirs, ground, instance, layout, questions, store }
+    /// Only `wharf.toml`.
+    files: SiteFiles,
+    /// The instance where no file names one.
+    unnamed: String,
 }
 
-/// The same, where the files answer within `patience`; else from the record of an earlier start of this site. Where
-/// there is none the files are waited for: nothing of it can run yet.
-pub(super) fn prepare_in_time(
-    global: &Global,
-    dir: Option<&Path>,
+/// A site whose files are looked at.
+struct Site {
+    key: Key,
     patience: Millis,
-) -> Result<Start, String> {
-    let (tell, told) = channel();
-    let (of_thread, given) = (global.clone(), dir.map(Path::to_owned));
-    let read = move || drop(tell.send(prepare(&of_thread, given.as_deref())));
-    std::thread::Builder::new()
-        .name("start".to_owned())
-        .spawn(read)
-        .map_err(|error| format!("cannot look at the files: {error}"))?;
-    match told.recv_timeout(std::time::Duration::from_millis(patience.0)) {
-        Ok(start) => return start,
-        Err(RecvTimeoutError::Disconnected) => return Err("cannot look at the files".to_owned()),
-        Err(RecvTimeoutError::Timeout) => {}
-    }
-    let key = Key::of(global, dir);
-    let silent = format!("the files of {} have not answered for {patience}", key.site());
-    match Record::find(&key) {
-        Some(record) => {
-            let instance = &record.instance;
-            complain(&format!(
-                "{silent}: instance {instance} begins with what its store has; the files are taken when they answer"
-            ));
-            let ground = crate::cli::ground(record.self_contained, Vec::new())?;
-            let dirs = record.site_dirs();
-            Ok(begin(record.instance, dirs, ground, None, record.store))
-        }
+    answer: Answer<Result<Seen, String>>,
+}
+
+/// The instance that a site is of, for a command: without files that answer, as its last start has put it on record.
+///
+/// # Errors
+/// Neither says it.
+pub(in crate::cli) fn find(global: &Global, dir: Option<&Path>) -> Result<Start, String> {
+    let site = Site::ask(global, dir, global.patience())?;
+    let start = site.start(site.answer.within(site.patience))?;
+    start.ok_or_else(|| {
+        format!(
+            "{}, and no start of this site is on record: say which instance with --instance",
+            site.silent()
+        )
+    })
+}
+
+/// The same for an engine. Where the files do not answer and nothing is on record they are waited for: nothing of the
+/// site can run yet.
+pub(super) fn prepare(global: &Global, dir: Option<&Path>) -> Result<Start, String> {
+    let site = Site::ask(global, dir, global.patience())?;
+    let start = match site.start(site.answer.within(site.patience))? {
+        Some(start) => start,
         None => {
             complain(&format!(
-                "{silent}, and no start of this site is on record: nothing of it can run, the files are waited for"
+                "{}, and no start of this site is on record: nothing of it can run, the files are waited for",
+                site.silent()
             ));
-            told.recv().map_err(|_| "cannot look at the files".to_owned())?
+            let start = site.start(site.answer.whenever())?;
+            start.ok_or_else(|| "cannot look at the files".to_owned())?
+        }
+    };
+    if let Some(doubt) = &start.doubt {
+        complain(&format!(
+            "{doubt}: instance {} begins with what its store has, as at its last start; the files are taken once they \
+             say for sure what they are",
+            start.instance
+        ));
+    }
+    Ok(start)
+}
+
+impl Site {
+    fn ask(global: &Global, dir: Option<&Path>, patience: Millis) -> Result<Self, String> {
+        let key = Key::of(global, dir);
+        let (global, given) =
+            (global.clone(), dir.or(global.config.as_deref()).map(Path::to_owned));
+        let answer = in_time::ask(move || look(&global, given.as_deref()));
+        let answer = answer.map_err(|error| format!("cannot look at the files: {error}"))?;
+        Ok(Self { key, patience, answer })
+    }
+
+    fn silent(&self) -> String {
+        format!("the files of {} have not answered for {}", self.key.site(), self.patience)
+    }
+
+    /// From what is begun after such an answer; none = the files are to be waited for.
+    fn start(
+        &self,
+        answer: Result<Result<Seen, String>, NoAnswer>,
+    ) -> Result<Option<Start>, String> {
+        let record = Record::find(&self.key);
+        let earlier = record.as_ref().map(Record::earlier);
+        let failed = |why: String| (Looked::Failed(why), None);
+        let (looked, seen) = match answer {
+            Err(NoAnswer::Silent) => (Looked::Silent, None),
+            Err(NoAnswer::Died) => {
+                failed("wharf itself failed while it looked at the files".to_owned())
+            }
+            Ok(Err(why)) => failed(why),
+            Ok(Ok(seen)) => {
+                let policy = Policy::of(&seen.files);
+                let self_contained = seen.is_self_contained();
+                (Looked::At { policy, self_contained }, Some(seen))
+            }
+        };
+        match (begin(looked, earlier), seen, record) {
+            (Begin::Files(named), Some(seen), _) => seen.start(named).map(Some),
+            (Begin::Record(doubt), seen, Some(record)) => {
+                let doubt = self.in_words(&doubt, seen.as_ref(), &record);
+                record.start(doubt).map(Some)
+            }
+            (Begin::Not(Doubt::Unsure(_)), Some(seen), _) => Err(seen.refusal()),
+            (Begin::Not(Doubt::Failed(why)), ..) => Err(why),
+            (Begin::Wait, ..) => Ok(None),
+            (Begin::Files(_) | Begin::Record(_) | Begin::Not(_), ..) => Err(self.silent()),
+        }
+    }
+
+    fn in_words(&self, doubt: &Doubt, seen: Option<&Seen>, record: &Record) -> String {
+        match doubt {
+            Doubt::Silent => self.silent(),
+            Doubt::Failed(why) => why.clone(),
+            Doubt::Unsure(problems) => {
+                let lines = seen.map_or_else(Vec::new, |seen| short_lines(problems, &seen.files));
+                lines.into_iter().next().unwrap_or_else(|| "wharf.toml cannot be read".to_owned())
+            }
+            Doubt::Gone => {
+                let layout = Place::here().layout(&record.instance);
+                format!(
+                    "{} is gone or empty, and was there at the last start (where none is wanted a comment in it does, \
+                     or remove {} first)",
+                    record.site_dirs().own_dir().join(engine_core::site::WHARF_TOML).display(),
+                    Record::path(&layout).display()
+                )
+            }
         }
     }
 }
 
-/// By what a start is found again: what it was told, without looking at any file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct Key {
-    /// The directory that was given.
-    given: Option<PathBuf>,
-    /// What goes before absolute paths.
-    root: Option<PathBuf>,
-}
-
-impl Key {
-    fn of(global: &Global, dir: Option<&Path>) -> Self {
-        let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        Self {
-            given: dir.or(global.config.as_deref()).map(whole),
-            root: global.root.as_deref().map(whole),
+/// Looks at the directories and at `wharf.toml`, however long that takes.
+fn look(global: &Global, given: Option<&Path>) -> Result<Seen, String> {
+    if let Some(dir) = given {
+        match std::fs::metadata(dir) {
+            Ok(meta) if meta.is_dir() => {}
+            Ok(_) => return Err(format!("{} is no directory", dir.display())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(format!("{}: there is no such directory", dir.display()));
+            }
+            Err(error) => return Err(format!("{} cannot be looked at: {error}", dir.display())),
         }
     }
+    let dirs = global.site_dirs(given);
+    let files = load_policy(&dirs, &open_to_read, crate::cli::now());
+    let unnamed = given.map_or_else(|| place::MAIN.to_owned(), place::instance_of_path);
+    Ok(Seen { dirs, files, unnamed })
+}
 
-    fn site(&self) -> String {
-        self.given.as_ref().map_or("this machine".to_owned(), |dir| dir.display().to_string())
+impl Seen {
+    fn is_self_contained(&self) -> bool {
+        self.files.own_dir == self.files.workbench_dir
+    }
+
+    fn start(self, named: Option<Named>) -> Result<Start, String> {
+        let ground = crate::cli::ground(self.is_self_contained(), Vec::new())?;
+        let of = named.clone().unwrap_or_default();
+        let (instance, store) = (of.instance.unwrap_or(self.unnamed), of.store.map(PathBuf::from));
+        Ok(Start::new(instance, self.dirs, ground, named, store))
+    }
+
+    /// Everything that is wrong with `wharf.toml`, and what follows.
+    fn refusal(&self) -> String {
+        let Policy::Unsure(problems) = Policy::of(&self.files) else { return String::new() };
+        let style = Style { color: false, width: Some(100) };
+        let shown = grammar::report::render(&problems, &sources(&self.files), Format::Human, style);
+        format!(
+            "wharf.toml does not say which instance this is and where its store is, so nothing is begun: mend it and \
+             start again\n{}",
+            shown.trim_end()
+        )
     }
 }
 
-/// Where things of an instance were at its last start.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct Record {
-    format: u32,
-    #[serde(flatten)]
-    key: Key,
-    instance: String,
-    self_contained: bool,
-    store: Option<PathBuf>,
-    workbench: WorkbenchRecord,
-    own: OwnRecord,
-    dirs_root: PathBuf,
+impl Record {
+    fn start(self, doubt: String) -> Result<Start, String> {
+        let ground = crate::cli::ground(self.self_contained, Vec::new())?;
+        let (dirs, named) = (self.site_dirs(), self.named());
+        let start = Start::new(self.instance, dirs, ground, named, self.store);
+        Ok(Start { doubt: Some(doubt), ..start })
+    }
 }
 
-/// Where Workbench's files were looked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum WorkbenchRecord {
-    Explicit(PathBuf),
-    /// Each with whether it was there.
-    Search(Vec<(PathBuf, bool)>),
-}
-
-/// Where ours were.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum OwnRecord {
-    SelfContained,
-    Required(PathBuf),
-    Optional(PathBuf),
+impl Start {
+    fn new(
+        instance: String,
+        dirs: SiteDirs,
+        mut ground: Ground,
+        named: Option<Named>,
+        store: Option<PathBuf>,
+    ) -> Self {
+        ground.digest_key = Digest::of(instance.as_bytes()).to_string().into_bytes();
+        let layout = Place::here().layout(&instance);
+        Self { dirs, ground, instance, layout, named, doubt: None, store }
+    }
 }
 
 /// Puts a start on record, in the directory of its instance's state.
@@ -180,79 +241,15 @@ pub(super) fn put_on_record(
     dir: Option<&Path>,
     start: &Start,
 ) -> Result<(), io::Error> {
-    let record = Record::of(Key::of(global, dir), start);
-    let path = Record::path(&start.layout);
-    if Record::read(&path).as_ref() == Some(&record) {
-        return Ok(());
-    }
-    let fresh = path.with_extension("json.new");
-    let mut options = std::fs::OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
-    file.write_all(&serde_json::to_vec(&record).map_err(io::Error::other)?)?;
-    file.sync_all()?;
-    std::fs::rename(&fresh, &path)
+    Record::of(Key::of(global, dir), start).put(&start.layout)
 }
 
-impl Record {
-    fn of(key: Key, start: &Start) -> Self {
-        let workbench = match &start.dirs.workbench {
-            Workbench::Explicit(dir) => WorkbenchRecord::Explicit(dir.clone()),
-            Workbench::Search(dirs) => WorkbenchRecord::Search(
-                dirs.iter().map(|dir| (dir.path.clone(), dir.required)).collect(),
-            ),
-        };
-        let own = match &start.dirs.own {
-            Own::SelfContained => OwnRecord::SelfContained,
-            Own::Required(dir) => OwnRecord::Required(dir.clone()),
-            Own::Optional(dir) => OwnRecord::Optional(dir.clone()),
-        };
-        Self {
-            format: FORMAT,
-            key,
-            instance: start.instance.clone(),
-            self_contained: start.ground.self_contained,
-            store: start.store.clone(),
-            workbench,
-            own,
-            dirs_root: start.dirs.root.clone(),
-        }
-    }
+/// The instance of the last start that was told the same, without looking at any file of the site.
+pub(in crate::cli) fn on_record(global: &Global, dir: Option<&Path>) -> Option<String> {
+    Record::find(&Key::of(global, dir)).map(|record| record.instance)
+}
 
-    fn path(layout: &Layout) -> PathBuf {
-        layout.state.join("start.json")
-    }
-
-    /// One that was written by another version says nothing.
-    fn read(path: &Path) -> Option<Self> {
-        let record: Self = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
-        (record.format == FORMAT).then_some(record)
-    }
-
-    /// The last start that was told the same.
-    fn find(key: &Key) -> Option<Self> {
-        let here = Place::here();
-        let paths = here.instances().into_keys().map(|name| Self::path(&here.layout(&name)));
-        let found = paths.filter_map(|path| {
-            let at = path.metadata().and_then(|meta| meta.modified()).ok()?;
-            Some((at, Self::read(&path).filter(|record| record.key == *key)?))
-        });
-        found.max_by_key(|(at, _)| *at).map(|(_, record)| record)
-    }
-
-    fn site_dirs(&self) -> SiteDirs {
-        let workbench = match &self.workbench {
-            WorkbenchRecord::Explicit(dir) => Workbench::Explicit(dir.clone()),
-            WorkbenchRecord::Search(dirs) => Workbench::Search(
-                dirs.iter()
-                    .map(|(path, required)| SearchDir { path: path.clone(), required: *required })
-                    .collect(),
-            ),
-        };
-        let own = match &self.own {
-            OwnRecord::SelfContained => Own::SelfContained,
-            OwnRecord::Required(dir) => Own::Required(dir.clone()),
-            OwnRecord::Optional(dir) => Own::Optional(dir.clone()),
-        };
-        SiteDirs { workbench, own, root: self.dirs_root.clone() }
-    }
+/// The directories of an instance's files at its last start.
+pub(in crate::cli) fn dirs_on_record(layout: &Layout) -> Option<SiteDirs> {
+    Record::read(&Record::path(layout)).map(|record| record.site_dirs())
 }

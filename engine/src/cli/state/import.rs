@@ -54,11 +54,10 @@ pub(super) fn run(global: &Global, args: &ImportArgs) -> Result<u8, u8> {
         let file = args.file.display();
         return Err(failed(&format!("{file} is of \"{name}\", and no instance is called so")));
     }
-    let named = args.dir.is_some() || global.config.is_some() || global.instance.is_some();
-    let kept = if named {
-        Kept::find(global, args.dir.as_deref())?
-    } else {
-        Kept::named(global, None, &image.instance)
+    let dir = args.dir.as_deref();
+    let kept = match &global.instance {
+        None if dir.is_some() || global.config.is_some() => Kept::find(global, dir)?,
+        instance => Kept::of_files(global, dir, instance.as_ref().unwrap_or(&image.instance)),
     };
     examine(args, &image, &kept)?;
     if let Some(unknown) = kept.unknown_store() {

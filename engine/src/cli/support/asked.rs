@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{self, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::cli::Global;
@@ -24,6 +24,32 @@ pub(super) struct Said {
     pub(super) is_cut: bool,
 }
 
+/// Why a command said nothing.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotSaid {
+    /// It did not end in time.
+    #[error("it did not end within {} s", LIMIT.as_secs())]
+    Late,
+    /// It was not run, or not to be waited for.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl From<io::Error> for NotSaid {
+    fn from(error: io::Error) -> Self {
+        NotSaid::Failed(error.to_string())
+    }
+}
+
+/// A command that is asked.
+pub(super) struct Command {
+    /// The file that holds what it says.
+    pub(super) name: String,
+    pub(super) args: Vec<String>,
+    /// Whether it reads the files of the site itself.
+    pub(super) reads_files: bool,
+}
+
 /// How commands are run.
 pub(super) struct Asked {
     /// What stands before each command.
@@ -43,6 +69,8 @@ impl Asked {
         add("--config", global.config.as_ref().map(shown));
         add("--root", global.root.as_ref().map(shown));
         add("--instance", global.instance.clone());
+        #[cfg(debug_assertions)]
+        add("--patience", global.patience.map(|ms| ms.to_string()));
         add("--socket", socket.map(|socket| socket.display().to_string()));
         Self {
             global: before,
@@ -51,11 +79,14 @@ impl Asked {
         }
     }
 
-    /// Names of files, each with its command.
-    pub(super) fn all(&self, session_logs: &[String]) -> Vec<(String, Vec<String>)> {
+    /// All that are asked.
+    pub(super) fn all(&self, session_logs: &[String]) -> Vec<Command> {
+        const READERS: [&str; 3] = ["check", "dump", "doctor"];
         let mut all = Vec::new();
         let mut add = |name: &str, args: &[&str]| {
-            all.push((name.to_owned(), args.iter().map(ToString::to_string).collect()));
+            let reads_files = READERS.contains(&args[0]) || args.contains(&"--offline");
+            let (name, args) = (name.to_owned(), args.iter().map(ToString::to_string).collect());
+            all.push(Command { name, args, reads_files });
         };
         let dir: Vec<&str> = self.dir.iter().map(String::as_str).collect();
         let of_dir = |args: &[&'static str]| [args, dir.as_slice()].concat();
@@ -88,9 +119,8 @@ impl Asked {
     }
 
     /// Runs one.
-    pub(super) fn run(&self, args: &[String]) -> Result<Said, String> {
-        let program = std::env::current_exe().map_err(|error| error.to_string())?;
-        let mut command = Command::new(program);
+    pub(super) fn run(&self, args: &[String]) -> Result<Said, NotSaid> {
+        let mut command = process::Command::new(std::env::current_exe()?);
         command.args(&self.global).args(args).env("NO_COLOR", "1").env_remove("CLICOLOR_FORCE");
         said(command)
     }
@@ -98,9 +128,9 @@ impl Asked {
 
 /// What the journal has of the unit.
 pub(super) fn journal() -> Result<Vec<u8>, String> {
-    let mut command = Command::new("journalctl");
+    let mut command = process::Command::new("journalctl");
     command.args(["--no-pager", "--output=short-iso", "--unit=wharf", "--lines", JOURNAL_LINES]);
-    let said = said(command)?;
+    let said = said(command).map_err(|why| why.to_string())?;
     let text = String::from_utf8_lossy(&said.stdout);
     // Without entries it prints one line that says so, or none.
     if said.code != Some(0) || text.lines().all(|line| line.starts_with("-- ")) {
@@ -120,22 +150,21 @@ pub(super) fn tail(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-fn said(mut command: Command) -> Result<Said, String> {
+fn said(mut command: process::Command) -> Result<Said, NotSaid> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|error| error.to_string())?;
+    let mut child = command.spawn()?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let (stdout, stderr) = (reading(stdout), reading(stderr));
     let limit = Instant::now() + LIMIT;
     let ended = loop {
-        match child.try_wait() {
-            Ok(Some(status)) => break status,
-            Ok(None) if Instant::now() < limit => std::thread::sleep(Duration::from_millis(10)),
-            Ok(None) => {
+        match child.try_wait()? {
+            Some(status) => break status,
+            None if Instant::now() < limit => std::thread::sleep(Duration::from_millis(10)),
+            None => {
+                // Not waited for: one that a file system keeps does not even end of this.
                 let _ = child.kill();
-                let _ = child.wait();
-                return Err(format!("it did not end within {} s", LIMIT.as_secs()));
+                return Err(NotSaid::Late);
             }
-            Err(error) => return Err(error.to_string()),
         }
     };
     let read = |thread: std::thread::JoinHandle<Vec<u8>>| thread.join().unwrap_or_default();
