@@ -1,9 +1,11 @@
 //! `wharf change begin` and `end` on a real engine: several files written one after another come into force together,
 //! or not at all, whatever stands there half-way.
 
+use engine::admin::protocol::{Answer, DiffSide, Request};
 use golden::real::engine::is;
 use golden::real::site::wharf_toml;
 use golden::real::{Engine, Site};
+use rustix::fs::inotify;
 
 /// A site whose session ends at once when its file goes, so that nothing but the window is in between.
 fn site() -> Site {
@@ -83,6 +85,45 @@ fn who_ends_a_window_upon_wrong_files_is_told_and_nothing_comes_into_force() {
     is(&engine.admin(&["change", "end", "--wait"]), 1, "rserver.conf:3:1");
     assert!(one.is_alive());
     is(&engine.admin(&["status"]), 2, "REFUSED");
+}
+
+/// What an account that is not root is answered.
+fn asked_by_nobody(engine: &Engine, request: Request) -> Answer {
+    let run = engine.site.around().join("run");
+    let sockets = std::fs::read_dir(run).expect("it serves").flatten();
+    let socket = sockets.map(|dir| dir.path().join("admin.sock")).find(|path| path.exists());
+    let socket = socket.expect("it answers commands");
+    let asks = std::thread::spawn(move || {
+        rustix::thread::set_thread_uid(rustix::thread::Uid::from_raw(65_534)).expect("root may");
+        engine::admin::client::ask(&socket, request)
+    });
+    asks.join().expect("no panic").expect("it answers")
+}
+
+/// In a window the files are read for who asks: not for who may not.
+#[test]
+fn nothing_is_read_for_who_may_not_ask() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let mut engine = Engine::start(site());
+    let _ = engine.running("one");
+    is(&engine.admin(&["change", "begin"]), 0, "change window");
+    let flags = inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK;
+    let watch = inotify::init(flags).expect("there are some left");
+    let of = engine.site.path("sessions.d");
+    inotify::add_watch(&watch, of, inotify::WatchFlags::OPEN).expect("it is there");
+    let was_read = || rustix::io::read(&watch, &mut [0_u8; 4_096]).is_ok();
+
+    let (from, to) = (DiffSide::InForce, DiffSide::Disk);
+    let diff = Request::Diff { from, to, verbose: false };
+    let denied = asked_by_nobody(&engine, diff);
+    assert!(matches!(denied, Answer::Error { denied: true, .. }), "{denied:?}");
+    // Whoever asked next had to wait for such a look.
+    is(&engine.admin(&["status"]), 0, "open until");
+    assert!(!was_read());
+    is(&engine.admin(&["diff"]), 0, "");
+    assert!(was_read());
 }
 
 #[test]

@@ -48,6 +48,27 @@ fn a_node_is_told_something_else_than_its_file_says() {
 }
 
 #[test]
+fn what_somebody_says_is_obeyed_by_no_terminal() {
+    let mut engine = Engine::start(Site::demo());
+    let demo = engine.running("demo");
+    let title = "\u{1b}]0;owned\u{7}";
+    for refused in [
+        engine.admin(&["session", "stop", "demo", "--reason", title]),
+        engine.admin(&["node", "cordon", "n1", "--reason", "one\nREFUSED"]),
+        engine.admin(&["pause", "--reason", &"x".repeat(401)]),
+        engine.admin(&["history", "pin", "1", "--reason", title]),
+    ] {
+        is(&refused, 1, "");
+        assert!(refused.stderr.starts_with("wharf: --reason: "), "{refused:?}");
+        assert!(!refused.stderr.contains('\u{1b}'), "{refused:?}");
+    }
+    is(&engine.admin(&["override", "list"]), 0, "nothing is overridden");
+
+    is(&engine.admin(&["why", title]), 1, "");
+    assert!(demo.is_alive());
+}
+
+#[test]
 fn a_pause_is_known_again_and_ends_by_itself() {
     let mut engine = Engine::start(Site::demo());
     let demo = engine.running("demo");

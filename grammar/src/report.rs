@@ -17,6 +17,7 @@ use miette::{SourceSpan, SpanContents};
 use crate::error::{Label, Problem, Severity};
 use crate::source::Source;
 use crate::span::{LineColumn, Span};
+pub use machine::json_for_terminal;
 use snippet::snippet;
 pub use snippet::{escaped, for_terminal};
 

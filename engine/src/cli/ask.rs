@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use super::{CHANGES, FAILED, Global, OK, Place, UNAVAILABLE, complain, print, when};
+use super::{CHANGES, FAILED, Global, OK, Place, UNAVAILABLE, complain, print, print_json, when};
 use crate::admin::client::{self, ClientError};
 use crate::admin::protocol::{Answer, Request};
 use crate::control::narrate;
@@ -187,7 +187,7 @@ fn verdict_as_json(status: &StatusView) -> u8 {
         "generation": status.generation,
         "problems": problems,
     });
-    print(&format!("{verdict:#}\n"));
+    print_json(format!("{verdict:#}\n"));
     if refused.is_none() { OK } else { FAILED }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use engine_core::window::ChangeWindow;
 
-use super::{FAILED, Global, OK, ask, complain, print, span_ms, when};
+use super::{FAILED, Global, OK, ask, complain, print, print_json, span_ms, when};
 use crate::admin::protocol::{Answer, Request};
 
 #[derive(Debug, Subcommand)]
@@ -120,7 +120,7 @@ fn show(
     match ask::engine(global, None, request) {
         Ok(Answer::Windows { windows }) if json => match serde_json::to_string_pretty(&windows) {
             Ok(text) => {
-                print(&format!("{text}\n"));
+                print_json(text + "\n");
                 OK
             }
             Err(error) => {

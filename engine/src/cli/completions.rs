@@ -3,7 +3,7 @@
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
-use super::{OK, print};
+use super::{OK, print_exact};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  wharf completions bash > /etc/bash_completion.d/wharf\n  \
@@ -17,6 +17,6 @@ pub(super) struct CompletionsArgs {
 pub(super) fn run(args: &CompletionsArgs) -> u8 {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut super::Cli::command(), "wharf", &mut script);
-    print(&String::from_utf8_lossy(&script));
+    print_exact(&String::from_utf8_lossy(&script));
     OK
 }

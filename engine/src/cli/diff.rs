@@ -6,7 +6,7 @@ use std::path::Path;
 
 use clap::Args;
 
-use super::{Global, OK, Place, complain, print};
+use super::{Global, OK, Place, complain, print_as};
 use crate::admin::client;
 use crate::admin::protocol::{Answer, DiffSide, Request};
 use crate::load::{load, open_to_read};
@@ -73,7 +73,7 @@ pub(super) fn run(global: &Global, args: &DiffArgs) -> u8 {
     };
     match answer {
         Ok(Answer::Diff { same, text, json }) => {
-            print(&if args.json { format!("{json}\n") } else { text });
+            print_as(args.json, if args.json { json + "\n" } else { text });
             if same { OK } else { DIFFERS }
         }
         Ok(Answer::Error { message, .. }) => {

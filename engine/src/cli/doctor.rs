@@ -16,7 +16,7 @@ use engine_core::report::incumbent::as_serving;
 use grammar::report::escaped;
 use serde_json::json;
 
-use super::{FAILED, Global, complain, print};
+use super::{FAILED, Global, complain, print, print_json};
 use crate::load::{load, open_to_read};
 
 /// The version of the JSON object's form.
@@ -58,7 +58,7 @@ pub(super) fn run(global: &Global, args: &DoctorArgs) -> u8 {
     }
     let looked = look(global, args);
     if args.json {
-        print(&format!("{:#}\n", object(&looked)));
+        print_json(format!("{:#}\n", object(&looked)));
     } else {
         print(&text(&looked));
     }

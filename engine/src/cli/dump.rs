@@ -9,7 +9,7 @@ use clap::Args;
 use engine_core::effective::{Configuration, Effective, configuration};
 use serde_json::json;
 
-use super::{FAILED, Global, OK, Place, complain, print};
+use super::{FAILED, Global, OK, Place, complain, print, print_json};
 use crate::load::{SiteDirs, Workbench, load, open_to_read};
 
 #[derive(Debug, Args)]
@@ -46,7 +46,7 @@ pub(super) fn run(global: &Global, args: &DumpArgs) -> u8 {
     let found = configuration(&files, &ground, args.defaults);
     let places = places(global, args, &dirs, &found);
     if args.json {
-        print(&format!("{:#}\n", json_of(&places, &found)));
+        print_json(format!("{:#}\n", json_of(&places, &found)));
     } else {
         print(&text_of(&places, &found));
     }

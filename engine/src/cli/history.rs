@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::overrides::{self, WordArgs};
-use super::{FAILED, Global, OK, ask, complain, print, when};
+use super::{FAILED, Global, OK, ask, complain, print, print_json, when};
 use crate::admin::protocol::{Answer, DiffSide, GenerationView, Request, RoundView};
 
 /// `wharf history`.
@@ -150,7 +150,7 @@ fn show(global: &Global, args: &ShowArgs) -> u8 {
     if args.json {
         object["generation"] = json!(generation);
         object["steps"] = json!(steps);
-        print(&format!("{object}\n"));
+        print_json(format!("{object}\n"));
     } else {
         print(&(text + &in_words(&steps)));
     }

@@ -6,7 +6,7 @@ use clap::{Args, Command, CommandFactory};
 use grammar::manual::roff;
 use grammar::source::FileKind;
 
-use super::{FAILED, OK, complain, print};
+use super::{FAILED, OK, complain, print_exact};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  wharf man | man -l -\n  wharf man check | man -l -\n  \
@@ -47,7 +47,7 @@ pub(super) fn run(args: &ManArgs) -> u8 {
     let command = if name.is_empty() { "wharf".to_owned() } else { format!("wharf-{name}") };
     match pages.iter().find(|page| page.name == command || page.name == name) {
         Some(page) => {
-            print(&String::from_utf8_lossy(&page.text));
+            print_exact(&String::from_utf8_lossy(&page.text));
             OK
         }
         None => {

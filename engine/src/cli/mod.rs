@@ -36,7 +36,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use grammar::report::for_terminal;
+use grammar::report::{for_terminal, json_for_terminal};
 
 pub use place::Place;
 
@@ -274,8 +274,24 @@ fn span_ms(argument: &str, text: &str) -> Result<u64, u8> {
     })
 }
 
-/// Writes to stdout; a reader that has gone away (`| head`) is no error.
+/// Writes what people read to stdout. Whoever's words are in it, nothing of them is obeyed by a terminal.
 fn print(text: &str) {
+    print_exact(&for_terminal(text));
+}
+
+/// The same for JSON: read back, it is what it was.
+fn print_json(json: String) {
+    print_exact(&json_for_terminal(json));
+}
+
+/// One or the other.
+fn print_as(json: bool, text: String) {
+    if json { print_json(text) } else { print(&text) }
+}
+
+/// Writes what has nobody's words in it, or what was made harmless before it was coloured. A reader that has gone
+/// away (`| head`) is no error.
+fn print_exact(text: &str) {
     use std::io::Write;
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());

@@ -6,7 +6,7 @@ use grammar::manual::{self, text};
 use grammar::suggest;
 use serde_json::json;
 
-use super::{FAILED, OK, complain, print};
+use super::{FAILED, OK, complain, print, print_json};
 
 /// Columns of what people read.
 const WIDTH: usize = 100;
@@ -91,7 +91,7 @@ fn list(args: &ListArgs) -> u8 {
         .collect();
     if args.json {
         let options: Vec<_> = rows.iter().map(|row| json_of(row)).collect();
-        print(&format!("{:#}\n", json!({ "format_version": "1.0", "options": options })));
+        print_json(format!("{:#}\n", json!({ "format_version": "1.0", "options": options })));
     } else {
         print(&text::list(&rows, WIDTH));
         let n = rows.len();
@@ -110,7 +110,7 @@ fn show(args: &ShowArgs) -> u8 {
     }
     if args.json {
         let options: Vec<_> = rows.iter().map(|row| json_of(row)).collect();
-        print(&format!("{:#}\n", json!({ "format_version": "1.0", "options": options })));
+        print_json(format!("{:#}\n", json!({ "format_version": "1.0", "options": options })));
     } else {
         let texts: Vec<String> = rows.iter().map(|row| text::option(row, WIDTH)).collect();
         print(&texts.join("\n"));

@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use clap::{Args, Subcommand};
+use grammar::report::escaped;
 
-use super::{FAILED, Global, OK, ask, complain, print, span_ms, when};
+use super::{FAILED, Global, OK, ask, complain, print, print_json, span_ms, when};
 use crate::admin::protocol::{NodeCommand, Request};
 use crate::status::{NodeView, OverrideView};
 
@@ -72,7 +73,7 @@ pub(super) fn show<T: serde::Serialize>(things: &T, json: bool, text: impl Fn(&T
     }
     match serde_json::to_string_pretty(things) {
         Ok(text) => {
-            print(&format!("{text}\n"));
+            print_json(text + "\n");
             OK
         }
         Err(error) => {
@@ -94,7 +95,8 @@ pub(super) fn line(given: &OverrideView) -> String {
     let until = given.until.map(|until| format!(" until {}", when(until))).unwrap_or_default();
     let hides = if given.hides.is_empty() { "" } else { ", hides " };
     let colon = if given.reason.is_empty() { "" } else { ": " };
-    let OverrideView { id, what, owner, reason, .. } = given;
+    let OverrideView { id, what, .. } = given;
+    let (owner, reason) = (escaped(&given.owner), escaped(&given.reason));
     format!("{id}   {what}{until}{hides}{} (by {owner}{colon}{reason})", given.hides)
 }
 
@@ -180,4 +182,21 @@ pub(super) fn pause(global: &Global, args: &PauseArgs) -> u8 {
         Err(code) => return code,
     };
     ask::simple(global, Request::Pause { reason: args.word.reason.clone(), for_ms })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_older_engine_let_somebody_say_stays_in_its_line() {
+        let given = OverrideView {
+            id: "stop-lab".to_owned(),
+            what: "lab is stopped".to_owned(),
+            owner: "ann".to_owned(),
+            reason: "\u{1b}[2J\nREFUSED".to_owned(),
+            ..OverrideView::default()
+        };
+        assert_eq!(line(&given), r"stop-lab   lab is stopped (by ann: \x1b[2J\x0aREFUSED)");
+    }
 }

@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use engine_core::site::SiteFiles;
 
-use super::{CHANGES, FAILED, Global, HARM, OK, Place, UNAVAILABLE, USAGE, complain, print};
+use super::{
+    CHANGES, FAILED, Global, HARM, OK, Place, UNAVAILABLE, USAGE, complain, print, print_json,
+};
 use crate::admin::client::{self, ClientError};
 use crate::admin::protocol::{Answer, PlanForm, Request};
 use crate::control::planning::Wish;
@@ -222,7 +224,7 @@ fn show(args: &PlanArgs, answer: Answer) -> u8 {
     match answer {
         Answer::Plan { text, json, new, harmful, plan } => {
             if args.json {
-                print(&format!("{json}\n"));
+                print_json(json + "\n");
             } else {
                 print(&text);
             }
@@ -244,7 +246,7 @@ fn show(args: &PlanArgs, answer: Answer) -> u8 {
                     "format_version": engine_core::report::json::FORMAT_VERSION,
                     "refused": problems,
                 });
-                print(&format!("{object}\n"));
+                print_json(format!("{object}\n"));
             } else {
                 print(&rendered);
             }

@@ -16,7 +16,7 @@ use engine_core::observed::UserSeen;
 use engine_core::plan::StartOrder;
 use serde_json::json;
 
-use super::{FAILED, Global, OK, complain, print};
+use super::{FAILED, Global, OK, complain, print_as};
 use crate::identity::{GroupLookup, SystemGroups};
 use crate::launcher::accounts::SystemAccounts;
 use crate::launcher::local::environment::{Tokens, environment, working_dir};
@@ -68,7 +68,7 @@ struct Line {
 pub(super) fn run(global: &Global, args: &RenderArgs) -> u8 {
     match lines(global, args) {
         Ok(lines) => {
-            print(&if args.json { json_of(&lines) } else { text_of(&lines) });
+            print_as(args.json, if args.json { json_of(&lines) } else { text_of(&lines) });
             OK
         }
         Err(message) => {

@@ -4,10 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use engine_core::plan::{On, Plan};
-use grammar::report::for_terminal;
 use serde_json::{Value, json};
 
-use super::{FAILED, OK, complain, print};
+use super::{FAILED, OK, complain, print, print_json};
 use crate::recorded::{self, Recorded};
 use crate::status::hold_view;
 
@@ -43,7 +42,7 @@ pub(super) fn run(args: &ReplanArgs) -> u8 {
             }
             if let Ok(replanned) = &replanned {
                 let steps = engine_core::report::text::steps(&replanned.plan, &super::when);
-                print(&for_terminal(&steps));
+                print(&steps);
             }
         }
         if let Err(message) = replanned.and_then(Replanned::verdict) {
@@ -54,7 +53,7 @@ pub(super) fn run(args: &ReplanArgs) -> u8 {
     if args.json {
         let object =
             json!({ "format_version": FORMAT_VERSION, "rounds": rounds, "exit_code": code });
-        print(&format!("{object:#}\n"));
+        print_json(format!("{object:#}\n"));
     }
     code
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use grammar::own::OwnKind;
 use grammar::own::{schema, schema_name};
 
-use super::{FAILED, OK, complain, print};
+use super::{FAILED, OK, complain, print_exact};
 
 #[derive(Debug, Args)]
 #[command(
@@ -19,7 +19,7 @@ pub(super) fn run(args: &SchemaArgs) -> u8 {
     let word = |kind: OwnKind| schema_name(kind).split('.').next().unwrap_or_default();
     match OwnKind::ALL.into_iter().find(|kind| word(*kind) == args.name) {
         Some(kind) => {
-            print(&schema(kind));
+            print_exact(&schema(kind));
             OK
         }
         None => {

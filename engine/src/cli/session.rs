@@ -1,10 +1,11 @@
 //! `wharf session`: list, start, stop, logs.
 
+use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
 
-use super::{FAILED, Global, OK, USAGE, ask, complain, print, span_ms};
+use super::{FAILED, Global, OK, USAGE, ask, complain, print, print_exact, print_json, span_ms};
 use crate::admin::protocol::{Answer, Request};
 use crate::status::{SessionView, StatusView};
 
@@ -94,7 +95,7 @@ fn list(global: &Global, args: &ListArgs) -> u8 {
     };
     if args.json {
         match serde_json::to_string_pretty(&status.sessions) {
-            Ok(text) => print(&format!("{text}\n")),
+            Ok(text) => print_json(text + "\n"),
             Err(error) => {
                 complain(&error.to_string());
                 return FAILED;
@@ -164,7 +165,12 @@ fn logs(global: &Global, args: &LogsArgs) -> u8 {
     let request = Request::SessionLogs { session: args.session.clone(), bytes: args.bytes };
     match ask::engine(global, None, request) {
         Ok(Answer::Text { text }) => {
-            print(&text);
+            // Whatever a session has written is kept as it is in a file, and obeyed by no terminal.
+            if std::io::stdout().is_terminal() {
+                print(&text);
+            } else {
+                print_exact(&text);
+            }
             OK
         }
         Ok(_) => {

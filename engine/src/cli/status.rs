@@ -7,7 +7,7 @@ use clap::Args;
 use engine_core::ids::Moment;
 use grammar::value::Millis;
 
-use super::{CHANGES, Global, OK, ask, print, when};
+use super::{CHANGES, Global, OK, ask, print, print_json, when};
 use crate::control::narrate;
 use crate::status::{SessionView, SessionViews, StatusView};
 
@@ -30,7 +30,7 @@ pub(super) fn run(global: &Global, args: &StatusArgs) -> u8 {
     };
     if args.json {
         match serde_json::to_string_pretty(&status) {
-            Ok(text) => print(&format!("{text}\n")),
+            Ok(text) => print_json(text + "\n"),
             Err(error) => super::complain(&error.to_string()),
         }
     } else {

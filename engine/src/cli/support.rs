@@ -17,7 +17,7 @@ use serde_json::json;
 use super::in_time::{self, NoAnswer};
 use super::state::Kept;
 use super::state::directories::newest_log;
-use super::{FAILED, Global, OK, complain, print};
+use super::{FAILED, Global, OK, complain, print_as};
 use crate::admin::client;
 use crate::admin::protocol::{Answer, Request};
 use archive::Archive;
@@ -58,7 +58,7 @@ pub(super) struct SupportArgs {
 pub(super) fn run(global: &Global, args: &SupportArgs) -> u8 {
     match collect(global, args) {
         Ok(text) => {
-            print(&text);
+            print_as(args.json, text);
             OK
         }
         Err(message) => {

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::state::Kept;
 use super::state::directories::{account, directories};
-use super::{Global, OK, Place, UNAVAILABLE, USAGE, complain, in_time, print, serve};
+use super::{Global, OK, Place, UNAVAILABLE, USAGE, complain, in_time, print, print_json, serve};
 use crate::admin::client::{self, ClientError};
 use crate::admin::protocol::{Answer, Request};
 use crate::load::SiteDirs;
@@ -70,7 +70,7 @@ pub(super) fn run(global: &Global, args: &UninstallArgs) -> u8 {
             "engine": found.engine,
             "plan": planned,
         });
-        print(&format!("{object:#}\n"));
+        print_json(format!("{object:#}\n"));
     } else {
         print(&text(&found, &planned));
     }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{FAILED, Global, OK, ask, complain, print};
+use super::{FAILED, Global, OK, ask, complain, print_as};
 use crate::admin::protocol::{Answer, Request};
 
 #[derive(Debug, Args)]
@@ -25,7 +25,7 @@ pub(super) fn run(global: &Global, args: &WhyArgs) -> u8 {
             } else {
                 lines.join("\n")
             };
-            print(&format!("{text}\n"));
+            print_as(args.json, text + "\n");
             OK
         }
         Ok(_) => {

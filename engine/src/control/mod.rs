@@ -25,7 +25,7 @@ use grammar::error::{Problem, Severity};
 use grammar::report::{Format, Style};
 use grammar::value::Millis;
 
-use crate::admin::protocol::Request;
+use crate::admin::protocol::{Answer, Request};
 use crate::admin::server::Asked;
 use crate::intake::{Intake, IntakeEvent};
 use crate::ports::Clock;
@@ -375,9 +375,10 @@ impl Control {
     fn answer(&mut self, asked: Asked, now: Moment) -> bool {
         let changes = asked.request.changes_something();
         let answer = requests::answer(self, &asked.peer, asked.request, now);
+        let denied = matches!(answer, Answer::Error { denied: true, .. });
         // A command that has gone away has no use for its answer.
         let _ = asked.reply.try_send(answer);
-        changes
+        changes && !denied
     }
 
     /// Waits for something to do until `next` at the latest.
@@ -415,7 +416,11 @@ impl Control {
                 requests::export(&self.services.export, asked, now);
                 Heard::Nothing
             }
-            Event::Asked(asked) if windows::needs_look(self, &asked.request, now) => {
+            // Nothing is looked at for who may not ask.
+            Event::Asked(asked)
+                if requests::may(self, &asked.peer, &asked.request)
+                    && windows::needs_look(self, &asked.request, now) =>
+            {
                 let until = now.plus(LOOK_PATIENCE);
                 self.waiting.push(Waiting { look: self.intake.want_look(), until, asked });
                 Heard::Nothing

@@ -1,6 +1,6 @@
 //! Commands against files: what contradicts a file becomes an override; what does not takes earlier ones away.
 
-use engine_core::desired::{Effect, Override};
+use engine_core::desired::{Effect, Override, check_reason};
 use engine_core::ids::{Generation, Moment, NodeId};
 use grammar::value::Millis;
 
@@ -15,15 +15,30 @@ const LONGEST_MS: u64 = 365 * 86_400_000;
 
 /// Why, and for how long, a person says something.
 pub(super) struct Word<'a> {
-    /// Who.
-    pub(super) peer: &'a Peer,
-    /// Why.
-    pub(super) reason: &'a str,
-    /// For how long, in milliseconds; none = as long as usual.
-    pub(super) for_ms: Option<u64>,
+    peer: &'a Peer,
+    reason: &'a str,
+    for_ms: Option<u64>,
 }
 
-impl Word<'_> {
+impl<'a> Word<'a> {
+    /// What `peer` says; `for_ms` in milliseconds, none = as long as usual.
+    ///
+    /// # Errors
+    /// The reason cannot be shown to others.
+    pub(super) fn new(
+        peer: &'a Peer,
+        reason: &'a str,
+        for_ms: Option<u64>,
+    ) -> Result<Self, String> {
+        check_reason(reason)?;
+        Ok(Self { peer, reason, for_ms })
+    }
+
+    /// The override that it gives.
+    pub(super) fn gives(&self, effect: Effect, now: Moment, until: Option<Moment>) -> Override {
+        Override::new(effect, &self.peer.name, self.reason, now, until)
+    }
+
     /// When it is over that begins now, where it usually lasts 8 h.
     pub(super) fn until(&self, now: Moment) -> Result<Moment, String> {
         match self.for_ms.unwrap_or(OVERRIDE_MS) {
@@ -46,7 +61,7 @@ fn tell(
     let contradicts = effect.contradicts(&control.reconciler.files_ask());
     let ledger = control.reconciler.ledger();
     let what = if contradicts {
-        let given = Override::new(effect, &word.peer.name, word.reason, now, until);
+        let given = word.gives(effect, now, until);
         ledger.put_override(&given).map_err(|error| crate::chain(&error))?;
         let end = match until {
             Some(until) => format!(" until {}", (control.services.when)(until)),

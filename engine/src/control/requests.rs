@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use engine_core::desired::{AskedBy, Effect, Override, WantedState};
+use engine_core::desired::{AskedBy, Effect, WantedState};
 use engine_core::ids::{Moment, SessionId};
 
 use super::overrides::{self, Word};
@@ -40,11 +40,16 @@ pub struct Services {
 /// Most bytes of a log that are handed out.
 const LOG_MAX: u64 = 1 << 20;
 
+/// Whether who asks may: known before anything is done for it.
+pub(super) fn may(control: &Control, peer: &Peer, request: &Request) -> bool {
+    let status = control.services.status.load();
+    rights::may(peer, request, &|id| status.session(id).map(|session| session.user.clone()))
+}
+
 /// Answers one request.
 pub fn answer(control: &mut Control, peer: &Peer, request: Request, now: Moment) -> Answer {
     let status = control.services.status.load_full();
-    let owner = |id: &str| status.session(id).map(|session| session.user.clone());
-    if !rights::may(peer, &request, &owner) {
+    if !may(control, peer, &request) {
         let message = format!("{} may not do this here", peer.name);
         return Answer::Error { message, denied: true };
     }
@@ -64,16 +69,19 @@ pub fn answer(control: &mut Control, peer: &Peer, request: Request, now: Moment)
             Ok(Answer::Done { what: "looking at the files".to_owned() })
         }
         Request::Pause { reason, for_ms } => {
-            overrides::pause(control, &Word { peer, reason: &reason, for_ms }, now)
+            let word = Word::new(peer, &reason, for_ms);
+            word.and_then(|word| overrides::pause(control, &word, now))
         }
         Request::Resume => overrides::resume(control),
         Request::NodeTell { node, command, reason, for_ms } => {
-            overrides::node(control, &Word { peer, reason: &reason, for_ms }, &node, command, now)
+            let word = Word::new(peer, &reason, for_ms);
+            word.and_then(|word| overrides::node(control, &word, &node, command, now))
         }
         Request::OverrideClear { id } => overrides::clear(control, &id),
         Request::History => Ok(overrides::history(control, now)),
         Request::Pin { generation, reason, for_ms } => {
-            overrides::pin(control, &Word { peer, reason: &reason, for_ms }, generation, now)
+            let word = Word::new(peer, &reason, for_ms);
+            word.and_then(|word| overrides::pin(control, &word, generation, now))
         }
         Request::Unpin => overrides::unpin(control),
         Request::ChangeBegin { id, ttl_ms } => {
@@ -85,7 +93,8 @@ pub fn answer(control: &mut Control, peer: &Peer, request: Request, now: Moment)
             start(control, peer, session, template, user, now)
         }
         Request::SessionStop { session, reason, for_ms } => {
-            stop(control, peer, &session, &reason, for_ms, now)
+            let word = Word::new(peer, &reason, (for_ms > 0).then_some(for_ms));
+            word.and_then(|word| stop(control, &word, &session, now))
         }
         Request::SessionLogs { session, bytes } => logs(control, &session, bytes),
         Request::Why { thing } => tell_why(control, &thing, &status),
@@ -154,10 +163,8 @@ fn start(
 
 fn stop(
     control: &mut Control,
-    peer: &Peer,
+    word: &Word<'_>,
     session: &str,
-    reason: &str,
-    for_ms: u64,
     now: Moment,
 ) -> Result<Answer, String> {
     let status = control.services.status.load_full();
@@ -176,7 +183,6 @@ fn stop(
     if let Some(unknown) = ids.iter().find(|id| !known(id)) {
         return Err(format!("there is no session `{unknown}`"));
     }
-    let word = Word { peer, reason, for_ms: (for_ms > 0).then_some(for_ms) };
     let until = word.until(now)?;
     let ledger = control.reconciler.ledger();
     for id in &ids {
@@ -184,7 +190,7 @@ fn stop(
             continue;
         }
         let effect = Effect::SessionState { session: id.clone(), state: WantedState::Stopped };
-        let given = Override::new(effect, &peer.name, reason, now, Some(until));
+        let given = word.gives(effect, now, Some(until));
         ledger.put_override(&given).map_err(|error| crate::chain(&error))?;
     }
     let names: Vec<&str> = ids.iter().map(SessionId::as_str).collect();

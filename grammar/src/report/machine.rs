@@ -84,12 +84,13 @@ pub(super) fn render_json(problems: &[Problem], sources: &Sources<'_>, beside: &
     let problems = problems.collect();
     let report = JsonReport { format_version: FORMAT_VERSION, problems, beside };
     let text = serde_json::to_string_pretty(&report).expect("strings and numbers serialise");
-    harmless(text) + "\n"
+    json_for_terminal(text) + "\n"
 }
 
 /// JSON may hold what a terminal obeys (DEL, C1, turned writing) unescaped, and somebody looks at it with `cat`.
 /// Outside of strings it has none of it but line ends, so that the same text is read back.
-fn harmless(json: String) -> String {
+#[must_use]
+pub fn json_for_terminal(json: String) -> String {
     let obeyed = |c: char| c != '\n' && is_obeyed(c);
     if !json.contains(obeyed) {
         return json;

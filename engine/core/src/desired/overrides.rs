@@ -3,11 +3,36 @@
 //! A command that contradicts no file needs none: it only takes earlier ones away. Never silent: `status` and
 //! every plan show what is overridden first, with the line that it hides. Read next: [`super::merge`](fn@super::merge).
 
+use std::borrow::Cow;
+
+use grammar::report::escaped;
 use serde::{Deserialize, Serialize};
 
 use super::{Desired, Origins, WantedState};
 use crate::ids::{Generation, Moment, NodeId, SessionId};
 use crate::plan::Because;
+
+/// The longest reason, in characters.
+const REASON_MAX: usize = 400;
+
+/// Whether a text can be a reason: it stands in a line of whatever shows it to others, whoever gave it.
+///
+/// # Errors
+/// Why not, in words.
+pub fn check_reason(text: &str) -> Result<(), String> {
+    let length = text.chars().count();
+    if length > REASON_MAX {
+        return Err(format!(
+            "--reason: {length} characters are too many, {REASON_MAX} are the most"
+        ));
+    }
+    match escaped(text) {
+        Cow::Borrowed(_) => Ok(()),
+        Cow::Owned(shown) => Err(format!(
+            "--reason: one line without control or invisible characters is needed, and this has some: {shown}"
+        )),
+    }
+}
 
 /// A command that hides a line of a file. As JSON it is part of a recorded round.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -223,6 +248,20 @@ mod tests {
 
     fn node() -> NodeId {
         "n1".parse().unwrap()
+    }
+
+    #[test]
+    fn a_reason_is_a_line_that_no_terminal_obeys() {
+        for reason in ["", "CHG0012345: kernel update", "Wartung, läuft bis 18 Uhr"] {
+            assert_eq!(check_reason(reason), Ok(()));
+        }
+        for reason in ["\u{1b}]0;x\u{7}", "one\ntwo", "a\tb", "\u{9b}2J", "\u{202e}txt"] {
+            let message = check_reason(reason).expect_err("a terminal obeys it");
+            assert!(message.starts_with("--reason: one line without control"), "{message}");
+            assert!(!message.contains(reason), "{message:?}");
+        }
+        assert_eq!(check_reason(&"ä".repeat(REASON_MAX)), Ok(()));
+        assert!(check_reason(&"ä".repeat(REASON_MAX + 1)).is_err_and(|m| m.contains("401")));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{PAUSE, line};
 use crate::admin::protocol::{Answer, Request, RoundView};
-use crate::cli::{FAILED, Global, OK, ask, complain, print};
+use crate::cli::{FAILED, Global, OK, ask, complain, print, print_json};
 use crate::status::{HoldView, StatusView};
 use engine_core::ids::{Generation, SiteDigest};
 use engine_core::report::json::FORMAT_VERSION;
@@ -104,7 +104,7 @@ impl Events {
             fields.insert("format_version".to_owned(), FORMAT_VERSION.into());
             self.begun = true;
         }
-        print(&format!("{event}\n"));
+        print_json(format!("{event}\n"));
     }
 
     fn say(&self, text: &str) {

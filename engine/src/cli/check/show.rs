@@ -10,7 +10,7 @@ use grammar::report::{self, Beside, Format, Style};
 use serde_json::json;
 
 use super::{CheckArgs, Found, Global, MessageFormat};
-use crate::cli::{complain, print};
+use crate::cli::{complain, print_exact};
 
 pub(super) fn show(global: &Global, args: &CheckArgs, found: &Found, took: Duration) {
     let Found { checked, sources } = found;
@@ -20,7 +20,7 @@ pub(super) fn show(global: &Global, args: &CheckArgs, found: &Found, took: Durat
         MessageFormat::Short => Format::Short,
         MessageFormat::Github => Format::Github,
         MessageFormat::Json => {
-            print(&report::render_json(&checked.problems, sources, &beside(checked)));
+            print_exact(&report::render_json(&checked.problems, sources, &beside(checked)));
             return;
         }
     };
@@ -28,7 +28,7 @@ pub(super) fn show(global: &Global, args: &CheckArgs, found: &Found, took: Durat
     let mut notes = unread_notes(checked, global.verbose > 0);
     if format != Format::Human {
         // On stdout such forms have problems only.
-        print(&text);
+        print_exact(&text);
         notes.iter().for_each(|note| complain(note.trim_start_matches("note: ")));
         return;
     }
@@ -37,13 +37,13 @@ pub(super) fn show(global: &Global, args: &CheckArgs, found: &Found, took: Durat
         notes.extend(idle_notes(&checked.idle, global.verbose > 0));
     }
     for note in notes {
-        text.push_str(&note);
+        text.push_str(&report::for_terminal(&note));
         text.push('\n');
     }
     if !global.quiet {
         text.push_str(&summary(checked, took));
     }
-    print(&text);
+    print_exact(&text);
 }
 
 /// The last line. The time is for people at a terminal; whoever compares texts is spared it.

@@ -11,7 +11,7 @@ use engine_core::ids::NodeId;
 use serde_json::json;
 
 use super::{FORMAT_VERSION, From, Read, directories, read};
-use crate::cli::{Global, doctor, print, when};
+use crate::cli::{Global, doctor, print, print_json, when};
 use crate::ledger::audit::{Audit, PARTS, audit};
 
 #[derive(Debug, Args)]
@@ -50,7 +50,7 @@ pub(super) fn run(global: &Global, args: &CheckArgs) -> Result<u8, u8> {
             "findings": findings,
             "exit_code": code,
         });
-        print(&format!("{object:#}\n"));
+        print_json(format!("{object:#}\n"));
     } else {
         print(&text(&read, &audit, &findings));
     }

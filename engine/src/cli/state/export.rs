@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{FORMAT_VERSION, From, Read, failed, read};
-use crate::cli::{FAILED, Global, OK, USAGE, complain, print, when};
+use crate::cli::{FAILED, Global, OK, USAGE, complain, print_as, when};
 use crate::store::snapshot::{self, Image, SnapshotError};
 
 #[derive(Debug, Args)]
@@ -54,7 +54,7 @@ pub(super) fn run(global: &Global, args: &ExportArgs) -> Result<u8, u8> {
     match &args.out {
         Some(path) => {
             snapshot::write_copy(path, image, args.force).map_err(|error| refused(&error))?;
-            print(&told(&read, image, path, args.json));
+            print_as(args.json, told(&read, image, path, args.json));
         }
         None => {
             let written = std::io::stdout().lock().write_all(&snapshot::bytes(image));

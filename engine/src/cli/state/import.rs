@@ -7,7 +7,7 @@ use engine_core::doctor::Verdict;
 use serde_json::json;
 
 use super::{FORMAT_VERSION, Kept, failed};
-use crate::cli::{FAILED, Global, OK, UNAVAILABLE, complain, print, when};
+use crate::cli::{FAILED, Global, OK, UNAVAILABLE, complain, print_as, when};
 use crate::instance::{self, LockError};
 use crate::ledger::audit::audit;
 use crate::store::restore::{self, RestoreError};
@@ -75,7 +75,7 @@ pub(super) fn run(global: &Global, args: &ImportArgs) -> Result<u8, u8> {
         if let (Some(found), false) = (&found, args.replace) {
             return Err(occupied(&kept, found));
         }
-        print(&told(args, &image, &kept, &[]));
+        print_as(args.json, told(args, &image, &kept, &[]));
         return Ok(OK);
     }
     let done = restore::restore(&kept.store, &image, args.replace, crate::cli::now());
@@ -85,7 +85,7 @@ pub(super) fn run(global: &Global, args: &ImportArgs) -> Result<u8, u8> {
             failed(&crate::chain(error))
         }
     })?;
-    print(&told(args, &image, &kept, &done.aside));
+    print_as(args.json, told(args, &image, &kept, &done.aside));
     Ok(OK)
 }
 

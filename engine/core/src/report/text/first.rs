@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use grammar::report::escaped;
+
 use super::{Style, fold};
 use crate::report::{Overridden, Report};
 
@@ -35,5 +37,25 @@ pub(in crate::report) fn in_words(given: &Overridden, style: &Style<'_>) -> Stri
     let until = given.until.map(|until| format!(" until {}", (style.when)(until)));
     let colon = if given.reason.is_empty() { "" } else { ": " };
     let until = until.unwrap_or_default();
-    format!("{}{until}   by {}{colon}{}", given.what, given.owner, given.reason)
+    let (owner, reason) = (escaped(&given.owner), escaped(&given.reason));
+    format!("{}{until}   by {owner}{colon}{reason}", given.what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_older_engine_let_somebody_say_stays_in_its_line() {
+        let given = Overridden {
+            id: "stop-lab".to_owned(),
+            what: "lab is stopped".to_owned(),
+            owner: "ann".to_owned(),
+            reason: "\u{1b}[2J\nEnds".to_owned(),
+            until: None,
+            hides: Vec::new(),
+        };
+        let style = Style { when: &|_| String::new(), verbose: false };
+        assert_eq!(in_words(&given, &style), r"lab is stopped   by ann: \x1b[2J\x0aEnds");
+    }
 }
