@@ -23,6 +23,7 @@ pub mod logging;
 pub mod name_service;
 pub mod node;
 pub mod observe;
+pub mod panics;
 pub mod ports;
 pub mod proxy;
 pub mod reconcile;

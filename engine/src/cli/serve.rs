@@ -87,6 +87,7 @@ pub(super) fn run(global: &Global, args: &ServeArgs) -> u8 {
 
 fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
     crate::logging::start(global.verbose);
+    crate::panics::log();
     #[cfg(debug_assertions)]
     if let Some(log) = &args.boundaries {
         crate::boundary::tell(log, args.die_at).map_err(|error| crate::chain(&error))?;

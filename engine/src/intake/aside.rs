@@ -4,7 +4,6 @@
 //! A thread that panics takes what it knew with it: the next look has a new one, with new watches. How soon that is,
 //! and what is said of files meanwhile, is not decided here (`engine_core::accept`).
 
-use std::any::Any;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
@@ -18,6 +17,9 @@ use crate::watch::WatchSet;
 
 /// Makes what watches and reads; on the thread itself, since that may take as long as a look.
 type Make = Arc<dyn Fn() -> AtOnce + Send + Sync>;
+
+/// What is said of a reading whose thread has died. Its own words may be those of a file.
+const FAILED: &str = "wharf itself failed while it read the files; its log says where";
 
 /// Looks aside.
 pub struct Aside {
@@ -101,10 +103,9 @@ impl Look for Aside {
             Err(TryRecvError::Empty) => None,
             Err(TryRecvError::Disconnected) => {
                 let looker = self.looker.take()?;
-                let died = looker.thread.join();
-                let panic = died.as_ref().err().map_or("it has ended", |panic| words(&**panic));
-                tracing::error!(panic, "the thread that reads the files has died");
-                Some(Found::Failed(format!("wharf itself failed: {panic}")))
+                let panicked = looker.thread.join().is_err();
+                tracing::error!(panicked, "the thread that reads the files has died");
+                Some(Found::Failed(FAILED.to_owned()))
             }
         }
     }
@@ -112,10 +113,4 @@ impl Look for Aside {
     fn nobody_knows(&self, why: &str, now: Moment) -> SiteFiles {
         nobody_knows(&self.dirs, why, WatchSet::default(), now).files
     }
-}
-
-/// What a thread said when it panicked.
-fn words(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it does not say why")
 }

@@ -51,7 +51,7 @@ impl Gated {
             let read = move |now| {
                 let gate = waits.lock().unwrap_or_else(std::sync::PoisonError::into_inner).recv();
                 if let Ok(Gate::Panic) = gate {
-                    panic!("the reader is broken");
+                    panic!("the reader is broken at `password=geheim`");
                 }
                 load(&dirs, &[], &open_to_read, now)
             };
@@ -245,7 +245,8 @@ fn a_reader_that_panics_is_made_anew_and_tried_later_each_time() {
         site.let_go(Gate::Panic);
         let IntakeEvent::Unknown(files) = site.poll(now) else { panic!("not said") };
         let problem = files.unreadable[0].kind.reason();
-        assert!(problem.contains("wharf itself failed: the reader is broken"), "{problem}");
+        assert!(problem.contains("wharf itself failed while it read the files"), "{problem}");
+        assert!(!problem.contains("geheim"), "{problem}");
         // Whatever happens to the files, the next try is that far away.
         site.intake.wake(Moment(now));
         assert_eq!(nothing(&site.poll(now)), Some(Moment(now + pause)));
