@@ -58,6 +58,9 @@ pub struct StatusView {
     pub refused: Option<Refusal>,
     /// What is wrong with single things of the set in force, in one line each.
     pub problems: Vec<String>,
+    /// What the newest files say that acts only when the engine is started again, in one line each.
+    #[serde(default)]
+    pub next_start: Vec<String>,
     /// Directories that cannot be watched, each with why: they are read every `poll` of `[site]`.
     pub polled: BTreeMap<String, String>,
     /// No steps and no passing holds.

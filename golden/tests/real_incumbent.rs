@@ -341,6 +341,19 @@ fn asked_to_serve_where_it_serves_the_engine_waits_and_says_for_whom() {
         "it tries again and again: {} rounds",
         status.rounds - rounds
     );
+    // Also where it begins without its files: it has to look before it acts.
+    let policy = engine.site.around().join("wharf/wharf.toml");
+    let whole = fs::read(&policy).expect("it is there");
+    engine.kill_9();
+    fs::write(&policy, "instance = \"t").expect("it is ours");
+    engine.restart();
+    assert!(engine.said().contains("begins with what its store has"), "{}", engine.said());
+    engine.wait_status("it is said who holds the port", |status| {
+        status.holds.iter().any(|hold| hold.waiting == held).then_some(())
+    });
+    let starts = fs::read_dir(engine.site.around().join("run/t/s")).map_or(0, Iterator::count);
+    assert_eq!(starts, 0, "a session was started beside the product's");
+    fs::write(&policy, whole).expect("it is ours");
     // Once it has given the port up, the files are served.
     workbench.stop();
     assert_eq!(engine.admin(&["reload", "--wait"]).code, Some(0));

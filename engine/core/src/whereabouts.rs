@@ -127,24 +127,27 @@ pub fn begin(looked: Looked, earlier: Option<Earlier>) -> Begin {
     }
 }
 
-/// What the files in force name otherwise than what the engine began with, a line each: it acts at the next start.
+/// What files name otherwise than what the engine began with, a line each: it acts at the next start. Nothing where they
+/// do not say it for sure: the next start does not believe them either.
 #[must_use]
-pub fn at_the_next_start(began: &Named, now: &Named) -> Vec<String> {
+pub fn at_the_next_start(began: &Named, files: &SiteFiles) -> Vec<String> {
+    let Policy::Names(now) = Policy::of(files) else { return Vec::new() };
     let fields = [
         ("instance", &began.instance, &now.instance),
         ("[store] path", &began.store, &now.store),
         ("[site] config-dir", &began.config_dir, &now.config_dir),
     ];
-    let differ = fields.into_iter().filter(|(_, began, now)| began != now);
     let word = |value: &Option<String>| {
         value.as_ref().map_or("unset".to_owned(), |value| format!("\"{value}\""))
     };
-    differ
-        .map(|(field, began, now)| {
-            let (began, now) = (word(began), word(now));
-            format!("{field} of wharf.toml is {now} now, and was {began} when this engine started: it acts at the next start")
-        })
-        .collect()
+    let differ = fields.into_iter().filter(|(_, began, now)| began != now);
+    let line = |(field, began, now)| {
+        let (began, now) = (word(began), word(now));
+        format!(
+            "{field} of wharf.toml is {now}, and was {began} when this engine began: it acts at the next start"
+        )
+    };
+    differ.map(line).collect()
 }
 
 #[cfg(test)]
@@ -233,15 +236,18 @@ mod tests {
 
     #[test]
     fn what_acts_only_at_the_next_start_is_said() {
-        let began = named("t");
-        assert_eq!(at_the_next_start(&began, &began), Vec::<String>::new());
-        let now = Named { instance: None, store: Some("/s".to_owned()), ..Named::default() };
-        let said = at_the_next_start(&began, &now);
-        assert_eq!(said.len(), 2);
-        assert!(
-            said[0].starts_with("instance of wharf.toml is unset now, and was \"t\""),
-            "{said:?}"
-        );
-        assert!(said[1].starts_with("[store] path of wharf.toml is \"/s\" now"), "{said:?}");
+        let said = |text: &str| {
+            let mut files = SiteFiles::nothing("/etc/rstudio", "/etc/wharf");
+            files.wharf = Known::Present(Source::new("/etc/wharf/wharf.toml", text));
+            at_the_next_start(&named("t"), &files)
+        };
+        for same in ["instance = \"t\"\nmode = \"serve\"\n", "instance = \"u\"\nmode = 1\n", ""] {
+            assert_eq!(said(same), Vec::<String>::new(), "{same}");
+        }
+        let lines = said("[store]\npath = \"/s\"\n");
+        assert_eq!(lines.len(), 2);
+        let both = lines.join("\n");
+        assert!(both.starts_with("instance of wharf.toml is unset, and was \"t\" when"), "{both}");
+        assert!(both.contains("\n[store] path of wharf.toml is \"/s\", and was unset"), "{both}");
     }
 }

@@ -70,6 +70,7 @@ pub fn visible(peer: &Peer, mut status: StatusView) -> StatusView {
     status.change_windows.clear();
     status.refused = None;
     status.problems.clear();
+    status.next_start.clear();
     status.polled.clear();
     status.gateways.clear();
     if let Some(incumbent) = &mut status.incumbent {

@@ -172,6 +172,7 @@ fn serve(global: &Global, args: &ServeArgs) -> Result<(), String> {
         mint: Box::new(move |user, admin| mint(&mint_identity, user, admin)),
         when: super::when,
         site_dir: start.dirs.workbench_dir().to_owned(),
+        began: start.named.clone().unwrap_or_default(),
         export: export(Arc::clone(&store), start.instance.clone(), key.fingerprint()),
     };
     let view = StatusView {

@@ -113,6 +113,9 @@ pub(super) fn render(status: &StatusView) -> String {
     for problem in &status.problems {
         let _ = writeln!(out, "  {problem}");
     }
+    for line in &status.next_start {
+        let _ = writeln!(out, "RESTART {line}");
+    }
     for (dir, why) in &status.polled {
         let _ =
             writeln!(out, "POLLED  {dir}: {why}; it is read every `poll` of [site] in wharf.toml");

@@ -21,6 +21,7 @@ use engine_core::desired::{self, Ground, Lowered, Pieces};
 use engine_core::ids::{Moment, SiteDigest};
 use engine_core::report::{About, Report};
 use engine_core::site::SiteFiles;
+use engine_core::whereabouts::at_the_next_start;
 use grammar::error::{Problem, Severity};
 use grammar::report::{Format, Style};
 use grammar::value::Millis;
@@ -224,6 +225,10 @@ impl Control {
                 self.decided += 1;
                 self.publish();
             }
+            let decided = !matches!(event, IntakeEvent::Nothing { .. });
+            if let Some(files) = self.intake.latest().filter(|_| decided) {
+                self.identity.next_start = at_the_next_start(&self.services.began, files);
+            }
             match event {
                 IntakeEvent::Nothing { next } => return next,
                 IntakeEvent::Unchanged(digest) => self.unchanged(digest, now),
@@ -337,6 +342,7 @@ impl Control {
         view.instance.clone_from(&self.identity.instance);
         view.pid = self.identity.pid;
         view.site_dir.clone_from(&self.identity.site_dir);
+        view.next_start.clone_from(&self.identity.next_start);
         view.round_us = self.identity.round_us;
         let polled = self.intake.polled().iter();
         view.polled = polled.map(|(dir, why)| (dir.display().to_string(), why.clone())).collect();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use engine_core::desired::{AskedBy, Effect, WantedState};
 use engine_core::ids::{Moment, SessionId};
+use engine_core::whereabouts::Named;
 
 use super::overrides::{self, Word};
 use super::{Control, differences, planning, why, windows};
@@ -33,6 +34,8 @@ pub struct Services {
     pub when: fn(Moment) -> String,
     /// The directory that is served, for paths in messages.
     pub site_dir: PathBuf,
+    /// What `wharf.toml` named when the engine began.
+    pub began: Named,
     /// Everything in the store, as text.
     pub export: Export,
 }

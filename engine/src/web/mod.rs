@@ -185,6 +185,7 @@ impl Pages {
         }
         seen.overrides.clear();
         seen.store_problem = None;
+        seen.next_start.clear();
         seen.site.clear();
         seen.listeners.clear();
         seen.nodes.clear();

@@ -159,10 +159,14 @@ fn the_last_start_is_the_one_that_was_last_also_where_an_earlier_one_was_told_th
     let mut engine = Engine::start(Site::empty());
     let policy = wharf_toml("1s", "0s");
     for instance in ["u", "t"] {
-        engine.end(Signal::TERM);
         engine.site.write("wharf.toml", &policy.replace("\"t\"", &format!("\"{instance}\"")));
+        let line = engine.wait_status("it is said", |status| status.next_start.first().cloned());
+        is(&engine.admin(&["status"]), 0, &format!("RESTART {line}"));
+        assert!(line.starts_with(&format!("instance of wharf.toml is \"{instance}\"")), "{line}");
+        engine.end(Signal::TERM);
         engine.restart();
-        assert_eq!(engine.status().expect("it answers").instance, instance);
+        let status = engine.status().expect("it answers");
+        assert_eq!((status.instance.as_str(), status.next_start.len()), (instance, 0));
     }
     let record = |instance: &str| engine.site.around().join(format!("state/{instance}/start.json"));
     assert!(record("t").exists() && !record("u").exists());
