@@ -224,9 +224,12 @@ struct Ear {
 impl Ear {
     /// Notes an event; whether it wakes.
     fn hear(&self, event: &notify::Result<notify::Event>) -> Option<Wake> {
+        if event.as_ref().is_ok_and(is_mere_reading) {
+            // There may be very many: whoever reads the files raises them.
+            return None;
+        }
         let wake = wake_of(event, |path| lock(&self.interest).concerns(path));
         match event {
-            Ok(event) if is_mere_reading(event) => {}
             Ok(event) if !event.need_rescan() && !event.paths.is_empty() => {
                 let here = event.paths.iter().filter(|path| lock(&self.interest).concerns(path));
                 here.for_each(|path| lock(&self.heard).at(path.to_str()));
