@@ -415,10 +415,14 @@ impl Run {
             for engine in &mut self.engines {
                 people::silence(engine, &self.world);
             }
-            // Somebody approves, always on the same node: it holds on every one. With the store out of reach
-            // nothing can be let go; the next round tries again.
+            // Somebody approves on the first node on which something waits: it holds on every one. On others nothing
+            // need wait: one that took up an edit before the policy asked for a person has nothing to ask. With the
+            // store out of reach nothing can be let go; the next round tries again.
             let now = lock(&self.world).now;
-            let _ = self.engines[0].reconciler.apply(None, false, now);
+            let _ = self.engines.iter_mut().any(|engine| {
+                let applied = engine.reconciler.apply(None, false, now);
+                applied.is_ok_and(|applied| !applied.let_go.is_empty())
+            });
             let everything: BTreeSet<SessionId> =
                 lock(&self.world).sessions.keys().map(|id| id.session.clone()).collect();
             lock(&self.world).may_end.extend(everything);
