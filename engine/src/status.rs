@@ -123,6 +123,22 @@ impl StatusView {
     pub fn session(&self, id: &str) -> Option<&SessionView> {
         self.sessions.get(id)
     }
+
+    /// Takes out what is an administrator's alone to see, on whatever way: lines of files and what they name, what
+    /// was commanded, and what the product's own people have open. Whose sessions are shown is another question.
+    pub fn hide_what_is_an_administrators(&mut self) {
+        self.overrides.clear();
+        self.problems.clear();
+        self.next_start.clear();
+        self.polled.clear();
+        self.gateways.clear();
+        if let Some(refused) = &mut self.refused {
+            refused.problems.clear();
+        }
+        if let Some(incumbent) = &mut self.incumbent {
+            incumbent.sessions = None;
+        }
+    }
 }
 
 /// A session.

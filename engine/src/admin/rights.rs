@@ -66,16 +66,9 @@ pub fn visible(peer: &Peer, mut status: StatusView) -> StatusView {
     let own: Vec<String> =
         status.sessions.iter().map(|session| format!("session/{}", session.id)).collect();
     status.holds.retain(|hold| own.contains(&hold.resource));
-    status.overrides.clear();
+    status.hide_what_is_an_administrators();
     status.change_windows.clear();
     status.refused = None;
-    status.problems.clear();
-    status.next_start.clear();
-    status.polled.clear();
-    status.gateways.clear();
-    if let Some(incumbent) = &mut status.incumbent {
-        incumbent.sessions = None;
-    }
     for node in status.nodes.values_mut() {
         node.sessions = 0;
     }
@@ -88,7 +81,7 @@ mod tests {
 
     use super::*;
     use crate::admin::protocol::NodeCommand;
-    use crate::status::SessionView;
+    use crate::status::{Refusal, SessionView};
 
     fn peer(name: &str, admin: bool) -> Peer {
         Peer { uid: 1000, name: name.to_owned(), admin }
@@ -168,12 +161,22 @@ mod tests {
             user: user.into(),
             ..SessionView::default()
         };
+        let line = || vec!["sessions.d/b.toml:1:1: error[WH0505]: x".to_owned()];
         let status = StatusView {
             sessions: vec![session("a", "alice"), session("b", "bob")].into(),
+            refused: Some(Refusal { problems: line(), ..Refusal::default() }),
+            problems: line(),
+            next_start: line(),
+            polled: [("/etc/wharf/sessions.d".to_owned(), line().concat())].into(),
             ..StatusView::default()
         };
         let seen = visible(&peer("alice", false), status.clone());
         assert_eq!(seen.sessions.len(), 1);
+        assert!(!serde_json::to_string(&seen).expect("it is text").contains("sessions.d"));
+        let mut other = status.clone();
+        other.hide_what_is_an_administrators();
+        assert!(other.refused.is_some(), "that they were refused is for everybody");
+        assert!(!serde_json::to_string(&other).expect("it is text").contains("sessions.d"));
         assert_eq!(visible(&peer("root", true), status).sessions.len(), 2);
     }
 }

@@ -180,16 +180,11 @@ impl Pages {
                 .is_some_and(|id| seen.sessions.get(id).is_some())
         };
         seen.holds.retain(|hold| theirs(&hold.resource));
-        if let Some(refused) = &mut seen.refused {
-            refused.problems.clear();
-        }
-        seen.overrides.clear();
+        seen.hide_what_is_an_administrators();
         seen.store_problem = None;
-        seen.next_start.clear();
         seen.site.clear();
         seen.listeners.clear();
         seen.nodes.clear();
-        seen.gateways.clear();
         seen.step_failures.clear();
         seen
     }
