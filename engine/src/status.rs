@@ -124,19 +124,26 @@ impl StatusView {
         self.sessions.get(id)
     }
 
-    /// Takes out what is an administrator's alone to see, on whatever way: lines of files and what they name, what
-    /// was commanded, and what the product's own people have open. Whose sessions are shown is another question.
+    /// Takes out what is an administrator's alone to see, on whatever way: lines of files and what they name, places
+    /// of this machine, what was commanded, and all of the product but that it runs. Whose sessions are shown is
+    /// another question.
     pub fn hide_what_is_an_administrators(&mut self) {
         self.overrides.clear();
+        self.change_windows.clear();
         self.problems.clear();
         self.next_start.clear();
         self.polled.clear();
         self.gateways.clear();
+        self.step_failures.clear();
+        self.store_problem = None;
+        self.site.clear();
+        self.site_dir.clear();
         if let Some(refused) = &mut self.refused {
             refused.problems.clear();
         }
         if let Some(incumbent) = &mut self.incumbent {
-            incumbent.sessions = None;
+            let IncumbentView { name, looked_at, services, .. } = std::mem::take(incumbent);
+            *incumbent = IncumbentView { name, looked_at, services, ..IncumbentView::default() };
         }
     }
 }

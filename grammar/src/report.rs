@@ -19,7 +19,7 @@ use crate::source::Source;
 use crate::span::{LineColumn, Span};
 pub use machine::json_for_terminal;
 use snippet::snippet;
-pub use snippet::{escaped, for_terminal};
+pub use snippet::{escaped, for_terminal, said};
 
 /// For whom problems are rendered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -67,7 +67,6 @@ pub fn visible(peer: &Peer, mut status: StatusView) -> StatusView {
         status.sessions.iter().map(|session| format!("session/{}", session.id)).collect();
     status.holds.retain(|hold| own.contains(&hold.resource));
     status.hide_what_is_an_administrators();
-    status.change_windows.clear();
     status.refused = None;
     for node in status.nodes.values_mut() {
         node.sessions = 0;
@@ -81,7 +80,7 @@ mod tests {
 
     use super::*;
     use crate::admin::protocol::NodeCommand;
-    use crate::status::{Refusal, SessionView};
+    use crate::status::{IncumbentView, Refusal, SessionView};
 
     fn peer(name: &str, admin: bool) -> Peer {
         Peer { uid: 1000, name: name.to_owned(), admin }
@@ -168,6 +167,8 @@ mod tests {
             problems: line(),
             next_start: line(),
             polled: [("/etc/wharf/sessions.d".to_owned(), line().concat())].into(),
+            store_problem: Some("/srv/sessions.d/store: no space".to_owned()),
+            incumbent: Some(IncumbentView { not_taken_up: line(), ..IncumbentView::default() }),
             ..StatusView::default()
         };
         let seen = visible(&peer("alice", false), status.clone());

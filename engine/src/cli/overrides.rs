@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use clap::{Args, Subcommand};
-use grammar::report::escaped;
+use grammar::report::said;
 
 use super::{FAILED, Global, OK, ask, complain, print, print_json, span_ms, when};
 use crate::admin::protocol::{NodeCommand, Request};
@@ -96,7 +96,7 @@ pub(super) fn line(given: &OverrideView) -> String {
     let hides = if given.hides.is_empty() { "" } else { ", hides " };
     let colon = if given.reason.is_empty() { "" } else { ": " };
     let OverrideView { id, what, .. } = given;
-    let (owner, reason) = (escaped(&given.owner), escaped(&given.reason));
+    let (owner, reason) = (said(&given.owner), said(&given.reason));
     format!("{id}   {what}{until}{hides}{} (by {owner}{colon}{reason})", given.hides)
 }
 

@@ -181,11 +181,8 @@ impl Pages {
         };
         seen.holds.retain(|hold| theirs(&hold.resource));
         seen.hide_what_is_an_administrators();
-        seen.store_problem = None;
-        seen.site.clear();
         seen.listeners.clear();
         seen.nodes.clear();
-        seen.step_failures.clear();
         seen
     }
 

@@ -123,11 +123,22 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     escaped_but(text, |_| false)
 }
 
+/// The same of what a person said, in whatever language.
+#[must_use]
+pub fn said(text: &str) -> Cow<'_, str> {
+    escaped_but(text, joins)
+}
+
 /// A message in which texts from outside stand: everything that a terminal would obey is escaped, but for the ends of
 /// its lines and tabs.
 #[must_use]
 pub fn for_terminal(message: &str) -> Cow<'_, str> {
-    escaped_but(message, |c| matches!(c, '\n' | '\t'))
+    escaped_but(message, |c| matches!(c, '\n' | '\t') || joins(c))
+}
+
+/// Whether a character only says how its neighbours are joined: words of Persian and of Indic scripts need it.
+fn joins(c: char) -> bool {
+    matches!(c, '\u{200c}' | '\u{200d}')
 }
 
 fn escaped_but(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
@@ -202,6 +213,11 @@ mod tests {
         assert_eq!(shown("a\u{202e}b", 4..5), ("a\\u{202e}b".into(), 9..10));
         assert_eq!(escaped("a\nb\u{7f}"), "a\\x0ab\\x7f");
         assert_eq!(escaped("plain"), "plain");
+        // A joiner in a name of a file may be a mistake; in what somebody said it is spelling.
+        let persian = "\u{645}\u{6cc}\u{200c}\u{62e}\u{648}\u{627}\u{647}\u{645}";
+        assert!(escaped(persian).contains("\\u{200c}"));
+        assert_eq!((said(persian), for_terminal(persian)), (persian.into(), persian.into()));
+        assert_eq!(said("a\nb"), "a\\x0ab");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use grammar::report::escaped;
+use grammar::report::said;
 use serde::{Deserialize, Serialize};
 
 use super::{Desired, Origins, WantedState};
@@ -26,7 +26,7 @@ pub fn check_reason(text: &str) -> Result<(), String> {
             "--reason: {length} characters are too many, {REASON_MAX} are the most"
         ));
     }
-    match escaped(text) {
+    match said(text) {
         Cow::Borrowed(_) => Ok(()),
         Cow::Owned(shown) => Err(format!(
             "--reason: one line without control or invisible characters is needed, and this has some: {shown}"

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use grammar::report::escaped;
+use grammar::report::said;
 
 use super::{Style, fold};
 use crate::report::{Overridden, Report};
@@ -37,7 +37,7 @@ pub(in crate::report) fn in_words(given: &Overridden, style: &Style<'_>) -> Stri
     let until = given.until.map(|until| format!(" until {}", (style.when)(until)));
     let colon = if given.reason.is_empty() { "" } else { ": " };
     let until = until.unwrap_or_default();
-    let (owner, reason) = (escaped(&given.owner), escaped(&given.reason));
+    let (owner, reason) = (said(&given.owner), said(&given.reason));
     format!("{}{until}   by {owner}{colon}{reason}", given.what)
 }
 
