@@ -151,7 +151,10 @@ impl Record {
     pub(super) fn put(&self, layout: &Layout) -> io::Result<()> {
         let path = Self::path(layout);
         whole_file::put(&path, &serde_json::to_vec(self).map_err(io::Error::other)?)?;
-        let others = Self::all_of(&self.key).into_iter().filter(|(other, _)| *other != path);
+        // By their instance: the same file may have two names.
+        let others = Self::all_of(&self.key)
+            .into_iter()
+            .filter(|(_, other)| other.instance != self.instance);
         others.into_iter().try_for_each(|(other, _)| std::fs::remove_file(other))
     }
 
