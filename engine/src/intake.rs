@@ -327,7 +327,9 @@ impl Intake {
         self.checked = Some((digest, looks));
         self.latest = Some(Arc::new(files));
         self.unknown = None;
-        self.last_read = Some(now);
+        if complete {
+            self.last_read = Some(now);
+        }
         self.counts.seen = self.begun;
         if complete {
             self.acceptance.read_done(now, digest, looks);

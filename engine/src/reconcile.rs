@@ -462,9 +462,11 @@ impl Reconciler {
             let www = predict::www_after(&observed, &done).cloned();
             let _ = self.ledger.put_www(&self.ground.node, www);
         }
+        let approved = observed.memory.approved.clone();
         predict::remember(&mut observed, &done, now);
-        if observed.memory.approved != *self.ledger.approval() {
-            // What was done is approved no longer; unwritten, it is only approved for longer than needed.
+        if observed.memory.approved != approved && *self.ledger.approval() == approved {
+            // What was done is approved no longer; unwritten, it is only approved for longer than needed. Where
+            // another node has said otherwise meanwhile, that counts.
             let _ = self.ledger.put_approval(observed.memory.approved.clone());
         }
         self.memory = observed.memory.clone();

@@ -160,7 +160,8 @@ struct Retry {
 /// From the first wake-up to the decision.
 #[derive(Clone, Copy, Debug)]
 struct Episode {
-    /// The first event, or the first pass that did not fail; and later by what the first passes took.
+    /// The first event, or the first pass that did not fail; and later by what the first passes took, and all narrow
+    /// ones.
     first: Moment,
     /// Something happened after the last pass began.
     due: bool,
@@ -168,7 +169,7 @@ struct Episode {
     reading: Option<Reading>,
 }
 
-/// So many passes of an episode may take as long as they take.
+/// So many complete passes of an episode may take as long as they take.
 const FREE_PASSES: u32 = 2;
 
 impl Episode {
@@ -313,7 +314,11 @@ impl Acceptance {
     fn pass_done(&mut self, now: Moment, digest: SiteDigest, looks: Looks, complete: bool) {
         self.follow_clock(now);
         let Some(UnderWay { began, counts, .. }) = self.under_way.take() else { return };
-        self.took = now.since(began);
+        let took = now.since(began);
+        if complete {
+            // What a narrow one takes says nothing of how slow the file system is.
+            self.took = took;
+        }
         let failed_before = self.retry.take().is_some();
         if self.episode.is_none() && self.refused.or(self.accepted) != Some(digest) {
             // Read for who asked, and another set than the one that was decided upon last.
@@ -322,10 +327,10 @@ impl Acceptance {
         let Some(episode) = self.episode.as_mut().filter(|_| counts) else { return };
         if failed_before {
             episode.first = now;
-        } else if episode.passes < FREE_PASSES {
-            episode.first = episode.first.plus(self.took);
+        } else if !complete || episode.passes < FREE_PASSES {
+            episode.first = episode.first.plus(took);
         }
-        episode.passes = episode.passes.saturating_add(1);
+        episode.passes = episode.passes.saturating_add(u32::from(complete));
         match &mut episode.reading {
             Some(reading) if reading.digest == digest => {
                 (reading.looks, reading.last, reading.back) = (looks, began, now);

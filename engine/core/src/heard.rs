@@ -26,7 +26,7 @@ pub type Names = BTreeMap<String, BTreeSet<String>>;
 pub struct Standing {
     /// It may be narrow.
     pub may_be_narrow: bool,
-    /// Every directory was watched, without a gap, since the last look began.
+    /// Every directory that has to be watched or polled was watched, without a gap, since the last look began.
     pub watched: bool,
 }
 

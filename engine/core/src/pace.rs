@@ -5,7 +5,7 @@
 use grammar::value::Millis;
 
 use crate::ids::Moment;
-use crate::plan::{Hold, HoldKind, Plan, WaitingOn};
+use crate::plan::{Hold, HoldKind, Mark, Plan, WaitingOn};
 
 /// While something is under way the world is looked at this often.
 pub const BUSY: Millis = Millis(100);
@@ -31,8 +31,8 @@ pub fn next_look(plan: &Plan, live: bool, now: Moment) -> Moment {
 fn is_under_way(hold: &Hold) -> bool {
     match hold.waiting_on {
         WaitingOn::InFlight { .. } => true,
-        // Harm that waits until the files or the store answer is in no hurry, however long that takes.
-        WaitingOn::Unknown { .. } => hold.until.is_none() && !hold.impact.is_harm(),
+        // What stays as it is until somebody answers, be it a node or the files, is in no hurry, however long that takes.
+        WaitingOn::Unknown { .. } => hold.until.is_none() && hold.mark() == Mark::Start,
         _ => hold.until.is_none(),
     }
 }
@@ -43,13 +43,17 @@ mod tests {
     use crate::plan::{Impact, Resource};
 
     fn next(holds: &[(WaitingOn, Impact, Option<i64>)], live: bool) -> i64 {
+        next_for("ends", holds, live)
+    }
+
+    fn next_for(wanted: &str, holds: &[(WaitingOn, Impact, Option<i64>)], live: bool) -> i64 {
         let hold = |(waiting_on, impact, until): &(WaitingOn, Impact, Option<i64>)| Hold {
             resource: Resource::Session("lab".parse().expect("an id")),
             waiting_on: waiting_on.clone(),
             because: Vec::new(),
             until: until.map(Moment),
             impact: *impact,
-            wanted: "ends".to_owned(),
+            wanted: wanted.to_owned(),
         };
         let plan = Plan { holds: holds.iter().map(hold).collect(), ..Plan::default() };
         next_look(&plan, live, Moment(1_000_000)).0 - 1_000_000
@@ -68,7 +72,7 @@ mod tests {
         assert_eq!(next(&[(WaitingOn::Budget, Impact::None, None)], true), 100);
         assert_eq!(next(&[(WaitingOn::Idle, Impact::Ended, None)], true), 1_000);
         // A start waits for whoever is asked, and is not told.
-        assert_eq!(next(&[(unknown(), Impact::None, None)], false), 100);
+        assert_eq!(next_for("starts", &[(unknown(), Impact::None, None)], false), 100);
     }
 
     #[test]
@@ -80,8 +84,9 @@ mod tests {
     }
 
     #[test]
-    fn harm_that_waits_for_files_that_do_not_answer_makes_no_hurry() {
-        for impact in [Impact::Ended, Impact::Restarted] {
+    fn what_stays_as_it_is_until_somebody_answers_makes_no_hurry() {
+        // Harm, while the files do not answer; a session on a node that does not.
+        for impact in [Impact::Ended, Impact::Restarted, Impact::None] {
             assert_eq!(next(&[(unknown(), impact, None)], true), 1_000);
             assert_eq!(next(&[(unknown(), impact, None)], false), 30_000);
         }

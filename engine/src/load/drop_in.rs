@@ -118,14 +118,20 @@ impl Pass<'_> {
         let entered = self.entered.last();
         let (real, identity) = entered.map(|it| (it.real.clone(), it.identity)).unwrap_or_default();
         let same = identity.is_some() && kept.identity == identity && kept.real == real;
-        let heard = self.narrow.as_ref().filter(|_| same);
-        if let Some(narrow) = heard {
-            let named =
-                real.to_str().and_then(|real| narrow.get(real)).cloned().unwrap_or_default();
+        let narrow = self.narrow.as_ref().filter(|_| same);
+        let named = narrow.map(|narrow| {
+            real.to_str().and_then(|real| narrow.get(real)).cloned().unwrap_or_default()
+        });
+        let is_there = |name: &String| dir.join(name).symlink_metadata().is_ok();
+        // Of a rename the old name is heard first, and the new one perhaps after this look: then all are listed.
+        let none_is_gone = |named: &BTreeSet<String>| {
+            named.iter().filter(|name| own_stem(name).is_some()).all(is_there)
+        };
+        if let Some(named) = named.filter(none_is_gone) {
             let mut stems = kept.loose.clone();
             stems.extend(named.iter().filter_map(|name| own_stem(name)).map(str::to_owned));
             for name in named.iter().filter(|name| is_odd(name)) {
-                if dir.join(name).symlink_metadata().is_ok() {
+                if is_there(name) {
                     kept.odd.insert(name.clone());
                 } else {
                     kept.odd.remove(name);

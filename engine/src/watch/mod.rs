@@ -88,6 +88,7 @@ pub struct Watcher {
     heard: Arc<Mutex<Heard>>,
     /// Ends with the watcher.
     _mounts: Option<MountWatch>,
+    hears_of_mounts: bool,
 }
 
 impl Watcher {
@@ -104,18 +105,22 @@ impl Watcher {
         let mounts = MountWatch::start(Arc::clone(&interest), mounted).ok();
         let ear = Ear { interest: Arc::clone(&interest), heard: Arc::clone(&heard) };
         let make = move || Notify::make(Arc::clone(&sink), ear.clone());
-        Self { _mounts: mounts, heard, ..Self::with(Box::new(make), interest) }
+        let hears_of_mounts = mounts.is_some();
+        Self { _mounts: mounts, hears_of_mounts, heard, ..Self::with(Box::new(make), interest) }
     }
 
     fn with(make: MakePlace, interest: Arc<Mutex<WatchSet>>) -> Self {
         let heard = Arc::default();
-        Self { make, place: None, armed: BTreeMap::new(), interest, heard, _mounts: None }
+        let armed = BTreeMap::new();
+        Self { make, place: None, armed, interest, heard, _mounts: None, hears_of_mounts: false }
     }
 
     /// What was heard since this was asked last. Ask before the look that goes by it: what happens later is then heard
     /// by the one after.
     pub fn heard(&mut self) -> Heard {
-        std::mem::take(&mut *lock(&self.heard))
+        let heard = std::mem::take(&mut *lock(&self.heard));
+        // Of mounts no other event tells.
+        if self.hears_of_mounts { heard } else { Heard::anywhere() }
     }
 
     /// Watches exactly the directories of `set`; those that it has already stay watched throughout.

@@ -44,11 +44,16 @@ impl MountWatch {
         };
         std::thread::Builder::new().name("mounts".to_owned()).spawn(move || {
             while changed(&info, &end) {
-                let Ok(now) = read() else { continue };
-                if differing(&mounts, &now).any(&concerns) {
-                    wake();
+                match read() {
+                    Ok(now) => {
+                        if differing(&mounts, &now).any(&concerns) {
+                            wake();
+                        }
+                        mounts = now;
+                    }
+                    // What was mounted is not known: it may concern.
+                    Err(_) => wake(),
                 }
-                mounts = now;
             }
         })?;
         Ok(Self { _alive: alive })

@@ -76,6 +76,33 @@ mod tests {
     }
 
     #[test]
+    fn what_a_narrow_pass_takes_says_nothing_of_how_long_a_complete_one_may() {
+        let mut acceptance = woken(100);
+        for began in [0, 12_100] {
+            acceptance.read_began(Moment(began));
+            acceptance.read_done(Moment(began + 12_000), digest(2), Looks::Whole);
+        }
+        assert_eq!(acceptance.next(Moment(24_100)), Next::Accept(digest(2)));
+        acceptance.wake(Moment(30_000));
+        acceptance.read_began(Moment(30_000));
+        acceptance.narrow_read_done(Moment(30_005), digest(3), Looks::Whole);
+        let mut now = 30_005;
+        for _ in 0..2 {
+            // Twice as long as the last complete one, and `max` counts from after them.
+            assert_eq!(acceptance.next(Moment(now)), Next::ReadAgainAt(Moment(now + 100)));
+            acceptance.read_began(Moment(now + 100));
+            assert_eq!(
+                acceptance.next(Moment(now + 11_000)),
+                Next::Sleep(Some(Moment(now + 24_100)))
+            );
+            acceptance.wake(Moment(now + 12_000));
+            now += 12_100;
+            acceptance.read_done(Moment(now), digest(3), Looks::Whole);
+        }
+        assert_eq!(acceptance.next(Moment(now)), Next::ReadAgainAt(Moment(now + 100)));
+    }
+
+    #[test]
     fn where_nothing_has_to_rest_events_are_believed() {
         let mut acceptance = woken(0);
         assert!(pass(&mut acceptance, 0, 2, Looks::Whole));

@@ -232,6 +232,17 @@ fn what_was_heard_of_is_looked_at_and_nothing_else() {
 }
 
 #[test]
+fn a_rename_of_which_only_the_old_name_was_heard_is_found_whole() {
+    let mut it = Edited::new();
+    std::fs::rename(it.root.at(&Edited::session("a.toml")), it.root.at(&Edited::session("z.toml")))
+        .unwrap();
+    it.hear(&Edited::session("a.toml"));
+    it.looks_as_anew("half of what there is to hear");
+    it.hear(&Edited::session("z.toml"));
+    assert!(!it.looks_as_anew("the other half"));
+}
+
+#[test]
 fn whatever_is_no_entry_of_such_a_directory_makes_a_look_complete() {
     for edit in [Edit::WriteTarget, Edit::Replace, Edit::RemoveAll] {
         let mut it = Edited::new();
