@@ -89,6 +89,12 @@ fn what_was_exported_is_back_after_the_store_is_lost() {
 
     engine.kill_9();
     is(&of_site(&engine, &["state", "import", &out]), 1, "there is a store");
+    // Files that were given and cannot be looked at do not become those that were there.
+    let gone = |command: &[&str]| {
+        engine.admin(&[&["--instance", "t", "state"], command, &["/nowhere"]].concat())
+    };
+    is(&gone(&["import", &out]), 1, "/nowhere: there is no such directory");
+    is(&gone(&["check"]), 0, "/nowhere: there is no such directory");
     let dir = state(&engine);
     std::fs::remove_dir_all(dir.join("store")).expect("it is there");
     for name in ["store.jsonl", "store.jsonl.1"] {

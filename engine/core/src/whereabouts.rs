@@ -8,6 +8,7 @@
 use grammar::error::{Problem, Severity};
 use grammar::own::read_wharf;
 
+use crate::ids::Moment;
 use crate::known::Known;
 use crate::site::SiteFiles;
 
@@ -70,25 +71,87 @@ pub enum Looked {
 }
 
 /// What is on record of the last start that was told the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Earlier {
     /// Whether there was a `wharf.toml`.
     pub policy: bool,
     /// Whether it lay in the directory that was given.
     pub self_contained: bool,
+    /// The instance that it was.
+    pub instance: String,
+    /// Whether `wharf.toml` named it; else it came of the path.
+    pub is_named: bool,
+}
+
+/// A record that was found of an earlier start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found<T> {
+    /// Of one that was told the same.
+    Same {
+        /// Its file.
+        path: String,
+        /// The instance whose directory it lies in.
+        lies_in: String,
+        /// The instance that it is of by its own words.
+        instance: String,
+        /// What it says.
+        record: T,
+    },
+    /// Nobody can say what it is of: why, with its file.
+    Unreadable(String),
+}
+
+/// The last start that was told the same, of the records that were found. More than one that could be it, and one that
+/// nobody can read where there is no other, are an earlier start of which nothing is known.
+#[must_use]
+pub fn last<T>(found: Vec<Found<T>>, now: Moment) -> Known<T> {
+    let (mut sound, mut unsure) = (Vec::new(), Vec::new());
+    for one in found {
+        match one {
+            Found::Same { path, lies_in, instance, record } if lies_in == instance => {
+                sound.push((path, record));
+            }
+            Found::Same { path, lies_in, instance, .. } => {
+                unsure.push(format!(
+                    "{path} is of instance {instance} and lies in that of {lies_in}"
+                ));
+            }
+            Found::Unreadable(why) => unsure.push(why),
+        }
+    }
+    let unknown = |reason| Known::Unknown { since: now, reason };
+    if sound.len() > 1 {
+        let paths: Vec<String> = sound.into_iter().map(|(path, _)| path).collect();
+        return unknown(format!("each of {} says that its was the last start", paths.join(", ")));
+    }
+    match (sound.pop(), unsure.is_empty()) {
+        (Some((_, record)), _) => Known::Present(record),
+        (None, true) => Known::Absent,
+        (None, false) => unknown(unsure.join("; ")),
+    }
 }
 
 /// From what an engine begins.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Begin {
-    /// What the files name; none = no `wharf.toml` says anything.
-    Files(Option<Named>),
+    /// The files.
+    Files {
+        /// What they name; none = no `wharf.toml` says anything.
+        named: Option<Named>,
+        /// Which instance it is; none = that of the path.
+        instance: Option<String>,
+    },
     /// The record of the last start that was told the same.
     Record(Doubt),
     /// Nothing yet: the files are waited for, since nothing is known of the site without them.
     Wait,
     /// Not at all.
-    Not(Doubt),
+    Not {
+        /// Why the files are not believed.
+        files: Doubt,
+        /// Why it is not known what the last start was; none = there was none.
+        earlier: Option<String>,
+    },
 }
 
 /// Why the files are not believed.
@@ -102,29 +165,63 @@ pub enum Doubt {
     Unsure(Vec<Problem>),
     /// There was a `wharf.toml` that said something, and there is none where it was.
     Gone,
+    /// There is none, or it is empty, and nobody knows whether there was one.
+    Nothing,
 }
 
-/// From what to begin after a look at the files; `earlier` is what is on record, if anything is.
+/// From what to begin after a look at the files; `earlier` is what is on record. Where that is unknown only a sound
+/// `wharf.toml` is believed: everything else would be a guess.
 #[must_use]
-pub fn begin(looked: Looked, earlier: Option<Earlier>) -> Begin {
-    let (policy, self_contained) = match (looked, earlier) {
+pub fn begin(looked: Looked, earlier: Known<Earlier>) -> Begin {
+    let earlier = match earlier {
+        Known::Present(earlier) => Some(earlier),
+        Known::Absent => None,
+        Known::Unknown { reason, .. } => return begin_of_unknown(looked, reason),
+    };
+    let (policy, self_contained) = match (looked, &earlier) {
         (Looked::Silent, None) => return Begin::Wait,
         (Looked::Silent, Some(_)) => return Begin::Record(Doubt::Silent),
-        (Looked::Failed(why), None) => return Begin::Not(Doubt::Failed(why)),
+        (Looked::Failed(why), None) => return nothing_begins(Doubt::Failed(why), None),
         (Looked::Failed(why), Some(_)) => return Begin::Record(Doubt::Failed(why)),
         (Looked::At { policy, self_contained }, _) => (policy, self_contained),
     };
-    let had_one = earlier.is_some_and(|earlier| earlier.policy);
+    let had_one = earlier.as_ref().is_some_and(|earlier| earlier.policy);
     // Without its own `wharf.toml` a directory is taken for Workbench's, and another one for ours.
-    let is_elsewhere = earlier.is_some_and(|earlier| earlier.self_contained && !self_contained);
+    let is_elsewhere =
+        earlier.as_ref().is_some_and(|earlier| earlier.self_contained && !self_contained);
+    // The same path may lead elsewhere today; who gave no name then and gives none now means the same one.
+    let unnamed = earlier.as_ref().filter(|earlier| !earlier.is_named);
+    let unnamed = unnamed.map(|earlier| earlier.instance.clone());
     match policy {
         _ if is_elsewhere => Begin::Record(Doubt::Gone),
-        Policy::Names(named) => Begin::Files(Some(named)),
+        Policy::Names(named) => {
+            let instance = named.instance.clone().or(unnamed);
+            Begin::Files { named: Some(named), instance }
+        }
         Policy::Nothing if had_one => Begin::Record(Doubt::Gone),
-        Policy::Nothing => Begin::Files(None),
+        Policy::Nothing => Begin::Files { named: None, instance: unnamed },
         Policy::Unsure(problems) if earlier.is_some() => Begin::Record(Doubt::Unsure(problems)),
-        Policy::Unsure(problems) => Begin::Not(Doubt::Unsure(problems)),
+        Policy::Unsure(problems) => nothing_begins(Doubt::Unsure(problems), None),
     }
+}
+
+/// The same where there was an earlier start of which nothing is known.
+fn begin_of_unknown(looked: Looked, reason: String) -> Begin {
+    let doubt = match looked {
+        Looked::Silent => Doubt::Silent,
+        Looked::Failed(why) => Doubt::Failed(why),
+        Looked::At { policy: Policy::Names(named), .. } => {
+            let instance = named.instance.clone();
+            return Begin::Files { named: Some(named), instance };
+        }
+        Looked::At { policy: Policy::Nothing, .. } => Doubt::Nothing,
+        Looked::At { policy: Policy::Unsure(problems), .. } => Doubt::Unsure(problems),
+    };
+    nothing_begins(doubt, Some(reason))
+}
+
+fn nothing_begins(files: Doubt, earlier: Option<String>) -> Begin {
+    Begin::Not { files, earlier }
 }
 
 /// What files name otherwise than what the engine began with, a line each: it acts at the next start. Nothing where they
@@ -155,7 +252,6 @@ mod tests {
     use grammar::source::Source;
 
     use super::*;
-    use crate::ids::Moment;
     use crate::site::{FileProblem, FileProblemKind};
 
     fn policy(wharf: Known<Source>) -> Policy {
@@ -197,40 +293,121 @@ mod tests {
     fn what_is_not_said_for_sure_is_never_begun_with() {
         let at =
             |policy: &Policy, self_contained| Looked::At { policy: policy.clone(), self_contained };
-        let earlier = |policy, self_contained| Some(Earlier { policy, self_contained });
+        let earlier = |policy, self_contained| {
+            let instance = "e".to_owned();
+            Known::Present(Earlier { policy, self_contained, instance, is_named: policy })
+        };
+        let none = || Known::Absent;
         let (names, nothing, torn) =
             (text("instance = \"t\""), Policy::Nothing, text("instance ="));
         let Policy::Unsure(problems) = &torn else { panic!("{torn:?}") };
         let unsure = || Doubt::Unsure(problems.clone());
         let failed = || "no such directory".to_owned();
-        let files = |named| Begin::Files(Some(named));
+        let not = |files| Begin::Not { files, earlier: None };
+        let plain = |instance: Option<&str>| Begin::Files {
+            named: None,
+            instance: instance.map(str::to_owned),
+        };
+        let sound = || Begin::Files { named: Some(named("t")), instance: Some("t".to_owned()) };
         let cases = [
-            (Looked::Silent, None, Begin::Wait),
+            (Looked::Silent, none(), Begin::Wait),
             (Looked::Silent, earlier(false, false), Begin::Record(Doubt::Silent)),
-            (Looked::Failed(failed()), None, Begin::Not(Doubt::Failed(failed()))),
+            (Looked::Failed(failed()), none(), not(Doubt::Failed(failed()))),
             (Looked::Failed(failed()), earlier(true, true), Begin::Record(Doubt::Failed(failed()))),
             // A sound file is believed, whatever was.
-            (at(&names, false), None, files(named("t"))),
-            (at(&names, false), earlier(true, false), files(named("t"))),
-            (at(&names, true), earlier(false, false), files(named("t"))),
-            (at(&names, true), earlier(true, true), files(named("t"))),
+            (at(&names, false), none(), sound()),
+            (at(&names, false), earlier(true, false), sound()),
+            (at(&names, true), earlier(false, false), sound()),
+            (at(&names, true), earlier(true, true), sound()),
             // But for another one than the one that was there.
             (at(&names, false), earlier(true, true), Begin::Record(Doubt::Gone)),
             // A plain site of the product, and one that has lost its policy.
-            (at(&nothing, false), None, Begin::Files(None)),
-            (at(&nothing, false), earlier(false, false), Begin::Files(None)),
-            (at(&nothing, true), earlier(false, true), Begin::Files(None)),
+            (at(&nothing, false), none(), plain(None)),
+            (at(&nothing, false), earlier(false, false), plain(Some("e"))),
+            (at(&nothing, true), earlier(false, true), plain(Some("e"))),
             (at(&nothing, false), earlier(true, false), Begin::Record(Doubt::Gone)),
             (at(&nothing, true), earlier(true, true), Begin::Record(Doubt::Gone)),
             (at(&nothing, false), earlier(true, true), Begin::Record(Doubt::Gone)),
             // Torn, or unreadable.
-            (at(&torn, true), None, Begin::Not(unsure())),
+            (at(&torn, true), none(), not(unsure())),
             (at(&torn, true), earlier(true, true), Begin::Record(unsure())),
             (at(&torn, false), earlier(false, false), Begin::Record(unsure())),
         ];
         for (looked, earlier, begins) in cases {
             let case = format!("{looked:?} {earlier:?}");
             assert_eq!(begin(looked, earlier), begins, "{case}");
+        }
+    }
+
+    /// The path may lead elsewhere at the next start: a link that is set to another release.
+    #[test]
+    fn who_gave_no_name_and_gives_none_means_the_instance_that_it_was() {
+        let begins = |wharf: &str, was_named| {
+            let looked = Looked::At { policy: text(wharf), self_contained: true };
+            let earlier = Earlier {
+                policy: true,
+                self_contained: true,
+                instance: "1f".to_owned(),
+                is_named: was_named,
+            };
+            let Begin::Files { instance, .. } = begin(looked, Known::Present(earlier)) else {
+                panic!("{wharf} is sound")
+            };
+            instance
+        };
+        assert_eq!(begins("# none\n", false).as_deref(), Some("1f"));
+        assert_eq!(begins("instance = \"t\"\n", false).as_deref(), Some("t"));
+        // Its name was taken away: another one, as ever.
+        assert_eq!(begins("# none\n", true), None);
+    }
+
+    #[test]
+    fn where_nobody_knows_what_the_last_start_was_only_a_sound_file_is_begun_with() {
+        let begins = |looked| {
+            let earlier = Known::Unknown { since: Moment(0), reason: "format 9".to_owned() };
+            begin(looked, earlier)
+        };
+        let at = |policy| Looked::At { policy, self_contained: false };
+        let torn = text("instance =");
+        let Policy::Unsure(problems) = &torn else { panic!("{torn:?}") };
+        for (looked, files) in [
+            (Looked::Silent, Doubt::Silent),
+            (Looked::Failed("EIO".to_owned()), Doubt::Failed("EIO".to_owned())),
+            (at(Policy::Nothing), Doubt::Nothing),
+            (at(torn.clone()), Doubt::Unsure(problems.clone())),
+        ] {
+            let earlier = Some("format 9".to_owned());
+            assert_eq!(begins(looked), Begin::Not { files, earlier });
+        }
+        let sound = Begin::Files { named: Some(named("t")), instance: Some("t".to_owned()) };
+        assert_eq!(begins(at(text("instance = \"t\""))), sound);
+    }
+
+    #[test]
+    fn the_last_start_is_the_only_one_that_lies_where_its_instance_does() {
+        let same = |lies_in: &str, instance: &str| Found::Same {
+            path: format!("/s/{lies_in}/start.json"),
+            lies_in: lies_in.to_owned(),
+            instance: instance.to_owned(),
+            record: instance.to_owned(),
+        };
+        let torn = || Found::Unreadable("/s/x/start.json cannot be read: EIO".to_owned());
+        let unknown = |reason: &str| Known::Unknown { since: Moment(7), reason: reason.to_owned() };
+        let t = Known::Present("t".to_owned());
+        let both = "each of /s/t/start.json, /s/u/start.json says that its was the last start";
+        let copied = "/s/u/start.json is of instance t and lies in that of u";
+        for (found, is) in [
+            (vec![], Known::Absent),
+            (vec![same("t", "t")], t.clone()),
+            // Other instances' are not this site's.
+            (vec![torn(), same("t", "t")], t.clone()),
+            (vec![torn()], unknown("/s/x/start.json cannot be read: EIO")),
+            // A copy of a state directory, beside what it is of and alone.
+            (vec![same("t", "t"), same("u", "t")], t),
+            (vec![same("u", "t")], unknown(copied)),
+            (vec![same("t", "t"), same("u", "u")], unknown(both)),
+        ] {
+            assert_eq!(last(found.clone(), Moment(7)), is, "{found:?}");
         }
     }
 

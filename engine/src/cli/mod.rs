@@ -131,6 +131,17 @@ impl Global {
         crate::load::SiteDirs::find_below(root, given, own_default(), env)
     }
 
+    /// The same, as a `wharf.toml` says that was read already.
+    fn site_dirs_by(
+        &self,
+        given: Option<&std::path::Path>,
+        policy: &crate::load::Policied<'_>,
+    ) -> crate::load::SiteDirs {
+        let root = self.root.as_deref().unwrap_or(std::path::Path::new(""));
+        let env = &crate::load::process_env;
+        crate::load::SiteDirs::find_by(root, given, own_default(), env, policy)
+    }
+
     /// Whether to colour what goes to `stream`.
     fn color_for(&self, stream: &impl std::io::IsTerminal) -> bool {
         let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());

@@ -40,6 +40,12 @@ impl Place {
         Self { state, runtime, cache: root }
     }
 
+    /// All below a directory of a test's.
+    #[cfg(test)]
+    pub(in crate::cli) fn below(dir: &Path) -> Self {
+        Self { state: dir.to_owned(), runtime: dir.join("run"), cache: false }
+    }
+
     /// The directories of one instance.
     #[must_use]
     pub fn layout(&self, instance: &str) -> Layout {

@@ -120,12 +120,27 @@ impl Kept {
     }
 
     /// An instance by its name, as its next engine will have it: with its store where `dir` or this machine's files are
-    /// its own, else as its last one left it.
+    /// its own, else as its last one left it; where the files were not believed, why is said.
     fn of_files(global: &Global, dir: Option<&Path>, instance: &str) -> Self {
         match Self::of_dir(global, dir) {
             Ok(kept) if kept.instance == instance => kept,
-            Ok(_) | Err(_) => Self::of_instance(instance),
+            Ok(_) => Self::of_instance(instance),
+            Err(message) => {
+                complain(&format!(
+                    "{message}\ninstance {instance} is taken as its last engine left it"
+                ));
+                Self::of_instance(instance)
+            }
         }
+    }
+
+    /// The same for who is going to write there: files that were given and say nothing for sure are refused.
+    fn of_sound_files(global: &Global, dir: Option<&Path>, instance: &str) -> Result<Self, u8> {
+        if dir.is_none() && global.config.is_none() {
+            return Ok(Self::of_files(global, dir, instance));
+        }
+        let kept = Self::of_dir(global, dir).map_err(|message| failed(&message))?;
+        Ok(if kept.instance == instance { kept } else { Self::of_instance(instance) })
     }
 
     fn of_dir(global: &Global, dir: Option<&Path>) -> Result<Self, String> {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use engine_core::site::WHARF_TOML;
 use grammar::own::read_wharf;
+use grammar::source::Source;
 
 use super::{open_to_read, read_one};
 
@@ -21,6 +22,9 @@ pub struct SiteDirs {
     /// are shown with it, so that they can be opened. A directory that was given is taken as it is.
     pub root: PathBuf,
 }
+
+/// Gives the `wharf.toml` of a directory; none = it says nothing of where the others are.
+pub type Policied<'a> = dyn Fn(&Path) -> Option<Source> + 'a;
 
 /// Where Workbench's files are (files.md, "Finding files").
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +75,18 @@ impl SiteDirs {
         own: Own,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Self {
+        let read = |dir: &Path| read_one(&dir.join(WHARF_TOML), &open_to_read).ok();
+        Self::find_by(root, given, own, env, &read)
+    }
+
+    /// The same, with the `wharf.toml` of a directory as `policy` has it.
+    pub fn find_by(
+        root: &Path,
+        given: Option<&Path>,
+        own: Own,
+        env: &dyn Fn(&str) -> Option<String>,
+        policy: &Policied<'_>,
+    ) -> Self {
         let holds_ours = |dir: &Path| dir.join(WHARF_TOML).symlink_metadata().is_ok();
         let (workbench, own) = match given {
             None => {
@@ -78,7 +94,7 @@ impl SiteDirs {
                 let workbench = search(env).below(root);
                 let named = match (&workbench, &own) {
                     (Workbench::Search(_), Own::Required(dir) | Own::Optional(dir)) => {
-                        config_dir(root, dir)
+                        policy(dir).and_then(|source| config_dir(root, dir, &source))
                     }
                     _ => None,
                 };
@@ -177,9 +193,8 @@ fn below(root: &Path, path: &Path) -> PathBuf {
 
 /// What our own policy file says of where Workbench's are; a file that cannot be read, or has errors, says
 /// nothing here, and all that is wrong with it once the site is read. A relative one begins at that file.
-fn config_dir(root: &Path, own: &Path) -> Option<PathBuf> {
-    let source = read_one(&own.join(WHARF_TOML), &open_to_read).ok()?;
-    let dir = read_wharf(&source).own?.value.site?.config_dir?;
+fn config_dir(root: &Path, own: &Path, source: &Source) -> Option<PathBuf> {
+    let dir = read_wharf(source).own?.value.site?.config_dir?;
     Some(own.join(below(root, Path::new(&dir))))
 }
 

@@ -31,9 +31,9 @@ use engine_core::site::{
 use grammar::kind::WITHOUT_MEANING;
 use grammar::source::{FileKind, Source};
 
-pub use self::dirs::{Own, SearchDir, SiteDirs, Workbench, process_env};
+pub use self::dirs::{Own, Policied, SearchDir, SiteDirs, Workbench, process_env};
 pub use self::overlay::{OverlayError, overlay};
-pub use self::policy::load_policy;
+pub use self::policy::{dirs_and_policy, load_policy};
 use self::read::{Found, read_file};
 pub use self::read::{Open, open_to_read};
 use self::remembered::Stamp;

@@ -3,7 +3,7 @@
 use engine_core::ids::Moment;
 use engine_core::site::SiteFiles;
 
-use super::{Open, Pass, Remembered, SiteDirs, TRIES, nobody_knows};
+use super::{Open, Pass, Policied, Remembered, SiteDirs, TRIES, nobody_knows};
 use crate::watch::WatchSet;
 
 /// A site of which only `wharf.toml` was looked for: no other file was, whatever it says of them. As in
@@ -19,6 +19,24 @@ pub fn load_policy(dirs: &SiteDirs, open: &Open<'_>, now: Moment) -> SiteFiles {
         }
     }
     nobody_knows(dirs, "it is replaced while it is read", WatchSet::default(), now).files
+}
+
+/// The directories of a site and its `wharf.toml`, of one reading of that file: where it names other directories than it
+/// was found in, both are looked for again. None = it names others each time.
+pub fn dirs_and_policy(
+    find: &dyn Fn(&Policied<'_>) -> SiteDirs,
+    load: &dyn Fn(&SiteDirs) -> SiteFiles,
+) -> Option<(SiteDirs, SiteFiles)> {
+    let mut dirs = find(&|_| None);
+    for _ in 0..TRIES {
+        let files = load(&dirs);
+        let again = find(&|_| files.wharf.present().cloned());
+        if again == dirs {
+            return Some((dirs, files));
+        }
+        dirs = again;
+    }
+    None
 }
 
 #[cfg(test)]
@@ -55,5 +73,42 @@ mod tests {
         std::os::unix::fs::symlink("gone", dir.path().join("wharf.toml")).unwrap();
         let files = read(dir.path(), &nowhere);
         assert!(files.wharf.is_unknown() && files.unreadable.len() == 1, "{files:?}");
+    }
+
+    #[test]
+    fn directories_are_those_that_the_policy_names_which_was_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("wharf.toml");
+        let put = |wb: &str| {
+            let text = format!("[site]\nconfig-dir = \"{wb}\"\n");
+            std::fs::write(&file, text).unwrap();
+        };
+        let own = || Own::Required(dir.path().to_owned());
+        let find = |policy: &Policied<'_>| {
+            SiteDirs::find_by(Path::new(""), None, own(), &|_| None, policy)
+        };
+        let load = |dirs: &SiteDirs| load_policy(dirs, &open_to_read, Moment(1));
+        put("/srv/a");
+        let (dirs, files) = dirs_and_policy(&find, &load).unwrap();
+        assert_eq!(dirs.workbench_dir(), Path::new("/srv/a"));
+        assert_eq!(files.workbench_dir.as_ref(), "/srv/a");
+        // Replaced after the first reading; and each time.
+        let readings = std::cell::Cell::new(0);
+        let replaced = |dirs: &SiteDirs| {
+            readings.set(readings.get() + 1);
+            let files = load(dirs);
+            put("/srv/b");
+            files
+        };
+        let (dirs, files) = dirs_and_policy(&find, &replaced).unwrap();
+        assert_eq!(dirs.workbench_dir(), Path::new("/srv/b"));
+        assert!(files.wharf.present().unwrap().text.contains("/srv/b"));
+        readings.set(0);
+        let restless = |dirs: &SiteDirs| {
+            readings.set(readings.get() + 1);
+            put(&format!("/srv/{}", readings.get()));
+            load(dirs)
+        };
+        assert!(dirs_and_policy(&find, &restless).is_none());
     }
 }

@@ -172,10 +172,21 @@ fn the_last_start_is_the_one_that_was_last_also_where_an_earlier_one_was_told_th
         let status = engine.status().expect("it answers");
         assert_eq!((status.instance.as_str(), status.next_start.len()), (instance, 0));
     }
-    let record = |instance: &str| engine.site.around().join(format!("state/{instance}/start.json"));
+    let state = engine.site.around().join("state");
+    let record = |instance: &str| state.join(instance).join("start.json");
     assert!(record("t").exists() && !record("u").exists());
     engine.kill_9();
     std::fs::rename(engine.site.dir(), engine.site.around().join("away")).expect("it is ours");
+    engine.restart();
+    assert_eq!(engine.status().expect("it answers").instance, "t");
+    // What a newer version has put there says nothing to this one: without files that are sound it would be a guess.
+    engine.kill_9();
+    std::fs::write(record("t"), "{\"format\":2}").expect("it is ours");
+    let shown = engine.site.dir().display().to_string();
+    for command in [&["serve", &shown][..], &["state", "check", &shown]] {
+        is(&ran(engine.command().args(command)), 1, "another version of wharf (format 2)");
+    }
+    std::fs::rename(engine.site.around().join("away"), engine.site.dir()).expect("it is ours");
     engine.restart();
     assert_eq!(engine.status().expect("it answers").instance, "t");
 }

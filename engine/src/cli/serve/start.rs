@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 
 use engine_core::desired::Ground;
 use engine_core::ids::Digest;
-use engine_core::site::SiteFiles;
+use engine_core::known::Known;
+use engine_core::site::{SiteFiles, WHARF_TOML};
 use engine_core::whereabouts::{Begin, Doubt, Looked, Named, Policy, begin};
 use grammar::report::{Format, Style};
 use grammar::value::Millis;
@@ -20,7 +21,7 @@ use crate::cli::in_time::{self, Answer, NoAnswer};
 use crate::cli::{Global, Place, complain, place};
 use crate::control::{short_lines, sources};
 use crate::layout::Layout;
-use crate::load::{SiteDirs, load_policy, open_to_read};
+use crate::load::{Policied, SiteDirs, dirs_and_policy, load_policy, open_to_read};
 
 /// What is known of an instance before its engine is put together.
 pub(in crate::cli) struct Start {
@@ -117,7 +118,7 @@ impl Site {
         &self,
         answer: Result<Result<Seen, String>, NoAnswer>,
     ) -> Result<Option<Start>, String> {
-        let record = Record::find(&self.key);
+        let record = Record::find(&Place::here(), &self.key);
         let earlier = record.as_ref().map(Record::earlier);
         let failed = |why: String| (Looked::Failed(why), None);
         let (looked, seen) = match answer {
@@ -133,15 +134,18 @@ impl Site {
             }
         };
         match (begin(looked, earlier), seen, record) {
-            (Begin::Files(named), Some(seen), _) => seen.start(named).map(Some),
-            (Begin::Record(doubt), seen, Some(record)) => {
+            (Begin::Files { named, instance }, Some(seen), _) => {
+                seen.start(named, instance).map(Some)
+            }
+            (Begin::Record(doubt), seen, Known::Present(record)) => {
                 let doubt = self.in_words(&doubt, seen.as_ref(), &record);
                 record.start(doubt).map(Some)
             }
-            (Begin::Not(Doubt::Unsure(_)), Some(seen), _) => Err(seen.refusal()),
-            (Begin::Not(Doubt::Failed(why)), ..) => Err(why),
+            (Begin::Not { files, earlier }, seen, _) => {
+                Err(self.refusal(&files, seen.as_ref(), earlier))
+            }
             (Begin::Wait, ..) => Ok(None),
-            (Begin::Files(_) | Begin::Record(_) | Begin::Not(_), ..) => Err(self.silent()),
+            (Begin::Files { .. } | Begin::Record(_), ..) => Err(self.silent()),
         }
     }
 
@@ -153,15 +157,27 @@ impl Site {
                 let lines = seen.map_or_else(Vec::new, |seen| short_lines(problems, &seen.files));
                 lines.into_iter().next().unwrap_or_else(|| "wharf.toml cannot be read".to_owned())
             }
-            Doubt::Gone => {
-                let layout = Place::here().layout(&record.instance);
-                format!(
-                    "{} is gone or empty, and was there at the last start (where none is wanted a comment in it does, \
-                     or remove {} first)",
-                    record.site_dirs().own_dir().join(engine_core::site::WHARF_TOML).display(),
-                    Record::path(&layout).display()
-                )
+            Doubt::Gone | Doubt::Nothing => record.gone(),
+        }
+    }
+
+    /// Why nothing is begun, and what to do.
+    fn refusal(&self, files: &Doubt, seen: Option<&Seen>, earlier: Option<String>) -> String {
+        let why = match (files, seen) {
+            (Doubt::Unsure(_), Some(seen)) => seen.refusal(),
+            (Doubt::Failed(why), _) => why.clone(),
+            (Doubt::Gone | Doubt::Nothing, Some(seen)) => {
+                format!("{} is missing or empty", seen.dirs.own_dir().join(WHARF_TOML).display())
             }
+            (Doubt::Silent | Doubt::Unsure(_) | Doubt::Gone | Doubt::Nothing, _) => self.silent(),
+        };
+        match earlier {
+            None => why,
+            Some(earlier) => format!(
+                "{why}\nWhat the last start of these files was is not known ({earlier}), so nothing is begun: give them \
+                 a wharf.toml that names their instance and store, or, where they were never served or are to begin \
+                 anew, remove that record"
+            ),
         }
     }
 }
@@ -178,8 +194,11 @@ fn look(global: &Global, given: Option<&Path>) -> Result<Seen, String> {
             Err(error) => return Err(format!("{} cannot be looked at: {error}", dir.display())),
         }
     }
-    let dirs = global.site_dirs(given);
-    let files = load_policy(&dirs, &open_to_read, crate::cli::now());
+    let find = |policy: &Policied<'_>| global.site_dirs_by(given, policy);
+    let load = |dirs: &SiteDirs| load_policy(dirs, &open_to_read, crate::cli::now());
+    let (dirs, files) = dirs_and_policy(&find, &load).ok_or_else(|| {
+        "wharf.toml is replaced by another one each time that it is looked at".to_owned()
+    })?;
     let unnamed = given.map_or_else(|| place::MAIN.to_owned(), place::instance_of_path);
     Ok(Seen { dirs, files, unnamed })
 }
@@ -189,10 +208,10 @@ impl Seen {
         self.files.own_dir == self.files.workbench_dir
     }
 
-    fn start(self, named: Option<Named>) -> Result<Start, String> {
+    fn start(self, named: Option<Named>, instance: Option<String>) -> Result<Start, String> {
         let ground = crate::cli::ground(self.is_self_contained(), Vec::new())?;
-        let of = named.clone().unwrap_or_default();
-        let (instance, store) = (of.instance.unwrap_or(self.unnamed), of.store.map(PathBuf::from));
+        let store = named.as_ref().and_then(|named| named.store.as_ref()).map(PathBuf::from);
+        let instance = instance.unwrap_or(self.unnamed);
         Ok(Start::new(instance, self.dirs, ground, named, store))
     }
 
@@ -215,6 +234,30 @@ impl Record {
         let (dirs, named) = (self.site_dirs(), self.named());
         let start = Start::new(self.instance, dirs, ground, named, self.store);
         Ok(Start { doubt: Some(doubt), ..start })
+    }
+
+    /// That its `wharf.toml` is, in words, and what to do.
+    fn gone(&self) -> String {
+        let file = self.site_dirs().own_dir().join(WHARF_TOML);
+        let named = self.named().unwrap_or_default();
+        let lines = [("instance", named.instance), ("[store] path", named.store)];
+        let lines: Vec<String> = lines
+            .into_iter()
+            .filter_map(|(field, value)| Some(format!("{field} = \"{}\"", value?)))
+            .collect();
+        let back = match lines.is_empty() {
+            true => "put it back, or a comment in its place".to_owned(),
+            false => format!(
+                "put it back: a file without {} begins another instance or another store",
+                lines.join(" and ")
+            ),
+        };
+        format!(
+            "{} is gone or empty, and was there at the last start ({back}; where the site has moved or is to begin anew, \
+             remove {} first)",
+            file.display(),
+            Record::path(&Place::here().layout(&self.instance)).display()
+        )
     }
 }
 
@@ -241,15 +284,16 @@ pub(super) fn put_on_record(
     dir: Option<&Path>,
     start: &Start,
 ) -> Result<(), io::Error> {
-    Record::of(Key::of(global, dir), start).put(&start.layout)
+    Record::of(Key::of(global, dir), start).put(&Place::here(), &start.layout)
 }
 
 /// The instance of the last start that was told the same, without looking at any file of the site.
 pub(in crate::cli) fn on_record(global: &Global, dir: Option<&Path>) -> Option<String> {
-    Record::find(&Key::of(global, dir)).map(|record| record.instance)
+    let record = Record::find(&Place::here(), &Key::of(global, dir));
+    record.present().map(|record| record.instance.clone())
 }
 
 /// The directories of an instance's files at its last start.
 pub(in crate::cli) fn dirs_on_record(layout: &Layout) -> Option<SiteDirs> {
-    Record::read(&Record::path(layout)).map(|record| record.site_dirs())
+    Record::read(&Record::path(layout)).present().map(Record::site_dirs)
 }

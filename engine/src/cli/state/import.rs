@@ -57,7 +57,9 @@ pub(super) fn run(global: &Global, args: &ImportArgs) -> Result<u8, u8> {
     let dir = args.dir.as_deref();
     let kept = match &global.instance {
         None if dir.is_some() || global.config.is_some() => Kept::find(global, dir)?,
-        instance => Kept::of_files(global, dir, instance.as_ref().unwrap_or(&image.instance)),
+        instance => {
+            Kept::of_sound_files(global, dir, instance.as_ref().unwrap_or(&image.instance))?
+        }
     };
     examine(args, &image, &kept)?;
     if let Some(unknown) = kept.unknown_store() {

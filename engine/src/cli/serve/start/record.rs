@@ -4,10 +4,12 @@
 //! It says where things are and nothing of what the files ask for: that is in the store.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use engine_core::whereabouts::{Earlier, Named};
+use engine_core::known::Known;
+use engine_core::whereabouts::{Earlier, Found, Named, last};
 use serde::{Deserialize, Serialize};
 
 use super::Start;
@@ -18,6 +20,11 @@ use crate::whole_file;
 
 /// The format of the record.
 const FORMAT: u32 = 1;
+
+/// As it is from every directory that a process is in.
+fn whole(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
 
 /// By what a start is found again: what it was told, without looking at any file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,20 +41,28 @@ pub(super) struct Key {
 
 impl Key {
     pub(super) fn of(global: &Global, dir: Option<&Path>) -> Self {
-        let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let given = dir.or(global.config.as_deref()).map(whole);
+        let env = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        Self::told(given, global.root.as_deref().map(whole), &env)
+    }
+
+    fn told(
+        given: Option<PathBuf>,
+        root: Option<PathBuf>,
+        env: &dyn Fn(&str) -> Option<OsString>,
+    ) -> Self {
         let search: &[&str] =
             if given.is_some() { &[] } else { &["RSTUDIO_CONFIG_DIR", "XDG_CONFIG_DIRS"] };
         let names = search.iter().chain(&["WHARF_OWN_DIR"]);
         let set = |name: &&str| {
-            let value = std::env::var_os(name).filter(|value| !value.is_empty())?;
+            let value = env(name)?;
+            // A list of directories, or one that begins with a name that is filled in, is no path yet.
+            let is_path = *name != "XDG_CONFIG_DIRS"
+                && !matches!(value.as_encoded_bytes().first(), Some(b'~' | b'$'));
+            let value = if is_path { whole(Path::new(&value)).into_os_string() } else { value };
             Some(((*name).to_owned(), value.to_string_lossy().into_owned()))
         };
-        Self {
-            given,
-            root: global.root.as_deref().map(whole),
-            env: names.filter_map(set).collect(),
-        }
+        Self { given, root, env: names.filter_map(set).collect() }
     }
 
     /// Whose files they are, in words.
@@ -66,8 +81,8 @@ pub(super) struct Record {
     pub(super) instance: String,
     pub(super) self_contained: bool,
     pub(super) store: Option<PathBuf>,
-    /// What `wharf.toml` named; none = there was none.
-    #[serde(default)]
+    /// What `wharf.toml` named; none = there was none. One that does not say is taken for one of a start that had one.
+    #[serde(default = "PolicyRecord::unsaid")]
     policy: Option<PolicyRecord>,
     workbench: WorkbenchRecord,
     own: OwnRecord,
@@ -75,12 +90,24 @@ pub(super) struct Record {
 }
 
 /// What `wharf.toml` named.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct PolicyRecord {
     instance: Option<String>,
     store: Option<String>,
     config_dir: Option<String>,
+}
+
+impl PolicyRecord {
+    fn unsaid() -> Option<Self> {
+        Some(Self::default())
+    }
+}
+
+/// What each version's record says first.
+#[derive(Deserialize)]
+struct Version {
+    format: u32,
 }
 
 /// Where Workbench's files were looked for.
@@ -104,15 +131,15 @@ enum OwnRecord {
 impl Record {
     pub(super) fn of(key: Key, start: &Start) -> Self {
         let workbench = match &start.dirs.workbench {
-            Workbench::Explicit(dir) => WorkbenchRecord::Explicit(dir.clone()),
+            Workbench::Explicit(dir) => WorkbenchRecord::Explicit(whole(dir)),
             Workbench::Search(dirs) => WorkbenchRecord::Search(
-                dirs.iter().map(|dir| (dir.path.clone(), dir.required)).collect(),
+                dirs.iter().map(|dir| (whole(&dir.path), dir.required)).collect(),
             ),
         };
         let own = match &start.dirs.own {
             Own::SelfContained => OwnRecord::SelfContained,
-            Own::Required(dir) => OwnRecord::Required(dir.clone()),
-            Own::Optional(dir) => OwnRecord::Optional(dir.clone()),
+            Own::Required(dir) => OwnRecord::Required(whole(dir)),
+            Own::Optional(dir) => OwnRecord::Optional(whole(dir)),
         };
         let policy = start.named.clone().map(|named| PolicyRecord {
             instance: named.instance,
@@ -124,11 +151,11 @@ impl Record {
             key,
             instance: start.instance.clone(),
             self_contained: start.ground.self_contained,
-            store: start.store.clone(),
+            store: start.store.as_deref().map(whole),
             policy,
             workbench,
             own,
-            dirs_root: start.dirs.root.clone(),
+            dirs_root: whole(&start.dirs.root),
         }
     }
 
@@ -137,10 +164,25 @@ impl Record {
         layout.state.join("start.json")
     }
 
-    /// One that was written by another version says nothing.
-    pub(super) fn read(path: &Path) -> Option<Self> {
-        let record: Self = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
-        (record.format == FORMAT).then_some(record)
+    /// Where there is a file that this version cannot make sense of, there was a start of which nothing is known.
+    pub(super) fn read(path: &Path) -> Known<Self> {
+        let unknown = |why: String| {
+            let reason = format!("{} {why}", path.display());
+            Known::Unknown { since: crate::cli::now(), reason }
+        };
+        let text = match std::fs::read(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Known::Absent,
+            Err(error) => return unknown(format!("cannot be read: {error}")),
+        };
+        match serde_json::from_slice(&text) {
+            Ok(Version { format }) if format != FORMAT => {
+                unknown(format!("is of another version of wharf (format {format})"))
+            }
+            Ok(_) => serde_json::from_slice(&text)
+                .map_or_else(|error| unknown(format!("makes no sense: {error}")), Known::Present),
+            Err(error) => unknown(format!("makes no sense: {error}")),
+        }
     }
 
     /// Writes it in its instance's state, so that it is the last one of those that were told the same, and the only one:
@@ -148,37 +190,50 @@ impl Record {
     ///
     /// # Errors
     /// It cannot be written, or an earlier one of another instance stays.
-    pub(super) fn put(&self, layout: &Layout) -> io::Result<()> {
-        let path = Self::path(layout);
-        whole_file::put(&path, &serde_json::to_vec(self).map_err(io::Error::other)?)?;
+    pub(super) fn put(&self, here: &Place, layout: &Layout) -> io::Result<()> {
+        let text = serde_json::to_vec(self).map_err(io::Error::other)?;
+        whole_file::put(&Self::path(layout), &text)?;
         // By their instance: the same file may have two names.
-        let others = Self::all_of(&self.key)
-            .into_iter()
-            .filter(|(_, other)| other.instance != self.instance);
-        others.into_iter().try_for_each(|(other, _)| std::fs::remove_file(other))
+        for found in Self::all_of(here, &self.key) {
+            if let Found::Same { lies_in, instance, .. } = found
+                && lies_in == instance
+                && instance != self.instance
+            {
+                std::fs::remove_file(Self::path(&here.layout(&instance)))?;
+            }
+        }
+        Ok(())
     }
 
     /// The last start that was told the same.
-    pub(super) fn find(key: &Key) -> Option<Self> {
-        let written = |path: &Path| path.metadata().and_then(|meta| meta.modified()).ok();
-        let all = Self::all_of(key);
-        all.into_iter().max_by_key(|(path, _)| written(path)).map(|(_, record)| record)
+    pub(super) fn find(here: &Place, key: &Key) -> Known<Self> {
+        last(Self::all_of(here, key), crate::cli::now())
     }
 
-    /// Of every instance that was told this.
-    fn all_of(key: &Key) -> Vec<(PathBuf, Self)> {
-        let here = Place::here();
-        let paths = here.instances().into_keys().map(|name| Self::path(&here.layout(&name)));
-        let found = paths.filter_map(|path| {
-            let record = Self::read(&path).filter(|record| record.key == *key)?;
-            Some((path, record))
+    /// Of every instance that was told this, or of which it cannot be read what it was told.
+    fn all_of(here: &Place, key: &Key) -> Vec<Found<Self>> {
+        let found = here.instances().into_keys().filter_map(|lies_in| {
+            let path = Self::path(&here.layout(&lies_in));
+            match Self::read(&path) {
+                Known::Present(record) if record.key == *key => {
+                    let (path, instance) = (path.display().to_string(), record.instance.clone());
+                    Some(Found::Same { path, lies_in, instance, record })
+                }
+                Known::Unknown { reason, .. } => Some(Found::Unreadable(reason)),
+                Known::Present(_) | Known::Absent => None,
+            }
         });
         found.collect()
     }
 
     /// What it says of the policy, for deciding whether the files are believed.
     pub(super) fn earlier(&self) -> Earlier {
-        Earlier { policy: self.policy.is_some(), self_contained: self.self_contained }
+        Earlier {
+            policy: self.policy.is_some(),
+            self_contained: self.self_contained,
+            instance: self.instance.clone(),
+            is_named: self.policy.as_ref().is_some_and(|policy| policy.instance.is_some()),
+        }
     }
 
     /// What `wharf.toml` named.
@@ -205,5 +260,97 @@ impl Record {
             OwnRecord::Optional(dir) => Own::Optional(dir.clone()),
         };
         SiteDirs { workbench, own, root: self.dirs_root.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One as it is written, of a site at `/srv/site`.
+    fn text(instance: &str) -> String {
+        format!(
+            r#"{{"format":1,"given":"/srv/site","root":null,"env":{{}},"instance":"{instance}","self-contained":true,
+            "store":null,"policy":null,"workbench":{{"explicit":"/srv/site"}},"own":"self-contained","dirs-root":""}}"#
+        )
+    }
+
+    fn key() -> Key {
+        Key::told(Some("/srv/site".into()), None, &|_| None)
+    }
+
+    #[test]
+    fn a_record_is_put_and_stays_where_its_directory_is_reached_by_another_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let (disk, link) = (dir.path().join("disk"), dir.path().join("link"));
+        std::fs::create_dir(&disk).unwrap();
+        std::os::unix::fs::symlink("disk", &link).unwrap();
+        let here = Place::below(&link);
+        for instance in ["u", "t"] {
+            let layout = here.layout(instance);
+            std::fs::create_dir_all(&layout.state).unwrap();
+            std::fs::write(layout.state.join("key"), "").unwrap();
+            let state = layout.state.canonicalize().unwrap();
+            let record: Record = serde_json::from_str(&text(instance)).unwrap();
+            record.put(&here, &Layout { state, ..layout }).unwrap();
+            assert_eq!(Record::find(&here, &key()), Known::Present(record));
+        }
+        assert!(!Record::path(&here.layout("u")).exists());
+        // Two of them, and one that lies elsewhere.
+        std::fs::write(Record::path(&here.layout("u")), text("u")).unwrap();
+        let found = Record::find(&here, &key());
+        let why = found.unknown_reason().unwrap();
+        assert!(why.contains("/t/start.json") && why.contains("/u/start.json"), "{why}");
+        std::fs::write(Record::path(&here.layout("u")), text("t")).unwrap();
+        assert_eq!(
+            Record::find(&here, &key()).map(|record| record.instance),
+            Known::Present("t".to_owned())
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_an_earlier_start_of_which_nothing_is_known() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("start.json");
+        assert_eq!(Record::read(&path), Known::Absent);
+        for (text, why) in [
+            ("{\"format\":2,\"all\":\"new\"}".to_owned(), "another version of wharf (format 2)"),
+            (text("t")[..40].to_owned(), "makes no sense"),
+            ("{}".to_owned(), "makes no sense"),
+            (text("t").replace("\"instance\"", "\"i\""), "makes no sense"),
+        ] {
+            std::fs::write(&path, &text).unwrap();
+            let read = Record::read(&path);
+            let reason = read.unknown_reason().expect(&text);
+            assert!(reason.contains(why) && reason.contains("start.json"), "{text}: {reason}");
+        }
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        assert!(
+            Record::read(&path).unknown_reason().is_some_and(|why| why.contains("cannot be read"))
+        );
+    }
+
+    #[test]
+    fn a_record_that_does_not_say_whether_there_was_a_policy_is_of_a_start_that_had_one() {
+        let record: Record = serde_json::from_str(&text("t")).unwrap();
+        assert!(!record.earlier().policy);
+        let before = text("t").replace("\"policy\":null,", "");
+        let record: Record = serde_json::from_str(&before).unwrap();
+        let (policy, is_named) = (record.earlier().policy, record.earlier().is_named);
+        assert_eq!((policy, is_named, record.instance.as_str()), (true, false, "t"));
+    }
+
+    #[test]
+    fn a_start_is_found_again_from_every_directory() {
+        let here = std::env::current_dir().unwrap();
+        let env = |name: &str| match name {
+            "RSTUDIO_CONFIG_DIR" => Some(OsString::from("conf")),
+            "WHARF_OWN_DIR" => Some(OsString::from("~/wharf")),
+            _ => None,
+        };
+        let env = Key::told(None, None, &env).env;
+        assert_eq!(env["RSTUDIO_CONFIG_DIR"], here.join("conf").display().to_string());
+        assert_eq!(env["WHARF_OWN_DIR"], "~/wharf");
     }
 }
