@@ -83,21 +83,8 @@ pub fn wait_notebook(page: &mut Chromium) {
 /// It never ends.
 #[track_caller]
 pub fn run(page: &mut Chromium, code: &str) -> String {
-    let last = wait_empty_cell(page);
-    // Asked for anew each time: a page that is still being built exchanges its elements.
-    let editor = format!("{CELLS}[{last}]?.querySelector('.cm-content')");
-    let typed = format!("{editor}?.innerText.trim()");
-    let mut looks = 0_u32;
-    wait_for("the text stands in the cell", || {
-        // A page that is still being built may lose what is typed: then it is typed again, as people do.
-        if looks.is_multiple_of(AGAIN) && page.try_evaluate(&typed)? == "" {
-            page.click_on(&editor);
-            page.type_text(code);
-        }
-        looks += 1;
-        let seen = page.try_evaluate(&typed)?;
-        if seen == code { Ok(()) } else { Err(seen.to_string()) }
-    });
+    let last = type_into_last_cell(page, code);
+    let editor = editor_of(last);
     let result = format!(
         "(() => {{ const c = {CELLS}[{last}]; \
          return [c.querySelector('.jp-InputPrompt').innerText, \
@@ -117,6 +104,37 @@ pub fn run(page: &mut Chromium, code: &str) -> String {
         looks += 1;
         Err(seen.to_string())
     })
+}
+
+/// Types `code` into the last cell; its number.
+#[track_caller]
+fn type_into_last_cell(page: &mut Chromium, code: &str) -> u64 {
+    let mut last = wait_empty_cell(page);
+    let mut looks = 0_u32;
+    wait_for("the text stands in the cell", || {
+        let typed = format!("{}?.innerText.trim()", editor_of(last));
+        let seen = page.try_evaluate(&typed)?;
+        if looks.is_multiple_of(AGAIN) {
+            match seen.as_str() {
+                // A page that is still being built may lose what is typed: then it is typed again, as people do.
+                Some("") => {
+                    page.click_on(&editor_of(last));
+                    page.type_text(code);
+                }
+                // Or it puts cells of the file before the one that seemed to be the last.
+                Some(other) if !code.starts_with(other) => last = wait_empty_cell(page),
+                _ => {}
+            }
+        }
+        looks += 1;
+        let seen = page.try_evaluate(&format!("{}?.innerText.trim()", editor_of(last)))?;
+        if seen == code { Ok(last) } else { Err(seen.to_string()) }
+    })
+}
+
+/// Asked for anew each time: a page that is still being built exchanges its elements.
+fn editor_of(cell: u64) -> String {
+    format!("{CELLS}[{cell}]?.querySelector('.cm-content')")
 }
 
 /// The number of the last cell once it is empty; where it is not, a cell is added.

@@ -204,6 +204,10 @@ fn plan_live(
     }
 }
 
+/// So long at least a start may take to have a process at all: on a machine with much to do its keeper comes late,
+/// and since when it runs is known only then.
+const BEGINS_WITHIN_MS: u64 = 10_000;
+
 /// Waits for a start to become ready, and ends one that never does.
 fn await_ready(
     input: &Input<'_>,
@@ -212,7 +216,9 @@ fn await_ready(
     incarnation: &Incarnation,
     found: &IncarnationSeen,
 ) {
-    let deadline = found.started_at.plus(Millis(spec.health.start_timeout_ms));
+    let timeout = spec.health.start_timeout_ms;
+    let timeout = if found.pid.is_some() { timeout } else { timeout.max(BEGINS_WITHIN_MS) };
+    let deadline = found.started_at.plus(Millis(timeout));
     if input.now < deadline {
         let waiting = WaitingOn::InFlight { what: "start".to_owned() };
         let because = seen(format!("{incarnation} does not answer yet"));
@@ -226,7 +232,7 @@ fn await_ready(
         );
         return;
     }
-    let how = format!("did not answer in {}", Millis(spec.health.start_timeout_ms));
+    let how = format!("did not answer in {}", Millis(timeout));
     let because = seen(format!("{incarnation} {how}"));
     let ends = input.observed.records.present().map(|records| records.ends.get(&spec.id));
     // An end that was asked for is of an earlier start, however soon after it this one began.
@@ -398,6 +404,11 @@ mod tests {
 
     /// What is done with a start of the time 10 that does not answer until 40, where `last` was written before.
     fn never_ready(last: Option<(i64, bool)>) -> Vec<String> {
+        after(Moment(40), Some(7), last)
+    }
+
+    /// The steps for a start of the time 10 that answers nothing and whose patience is 30 ms.
+    fn after(now: Moment, pid: Option<u32>, last: Option<(i64, bool)>) -> Vec<String> {
         let mut spec = session_spec("a", "alice");
         spec.health.start_timeout_ms = 30;
         let record = |(at, asked): (i64, bool)| EndRecord {
@@ -413,11 +424,11 @@ mod tests {
         let mut observed = Observed::empty("n1".parse().expect("a node"));
         observed.records = Known::Present(records);
         let (desired, origins) = (Desired::default(), Origins::default());
-        let input =
-            Input { desired: &desired, origins: &origins, observed: &observed, now: Moment(40) };
+        let input = Input { desired: &desired, origins: &origins, observed: &observed, now };
         let mut draft = Draft::default();
         let incarnation = Incarnation::new(spec.id.clone(), 2);
-        await_ready(&input, &mut draft, &spec, &incarnation, &started(&spec, Moment(10)));
+        let seen = IncarnationSeen { pid, ..started(&spec, Moment(10)) };
+        await_ready(&input, &mut draft, &spec, &incarnation, &seen);
         draft.plan.steps.into_iter().map(|step| step.id).collect()
     }
 
@@ -441,6 +452,13 @@ mod tests {
         assert_eq!(answering(|launch| launch.working_dir = Some("/w".to_owned())), ["restarts"]);
         // Limits were part of the digest that earlier engines stored with a start.
         assert_eq!(answering(|launch| launch.resources.cpus_milli = Some(4_000)), [""; 0]);
+    }
+
+    #[test]
+    fn a_start_without_a_process_is_given_time_to_have_one() {
+        // Since when it runs is known once it does: an end before that would be taken for one of the start before.
+        assert_eq!(after(Moment(10_009), None, None), [""; 0]);
+        assert_eq!(after(Moment(10_010), None, None), ["record-end/a#2", "end/a#2"]);
     }
 
     #[test]

@@ -162,11 +162,12 @@ fn start_timeout(editor: &mut Editor) {
 
 /// Stops a session by its file, and how it ended.
 fn how_it_ends(editor: &mut Editor, id: &str) -> String {
-    let before = editor.busy.engine.status().expect("it answers");
-    let process = session_of(&before, id).and_then(|session| Process::of(session.pid?));
+    // One that has only just begun to start may have none yet.
+    let process =
+        editor.until("it has a process", |status| Process::of(session_of(status, id)?.pid?));
     editor.set(&file_of(id), "state", "\"stopped\"");
     let ended = editor.is(id, "stopped");
-    assert!(!process.expect("it runs").is_alive());
+    assert!(!process.is_alive());
     ended.reason
 }
 
