@@ -13,15 +13,18 @@ use crate::desired::{
     BalancerMethod, Launch, ListenAddress, ListenerId, OnRemoval, RefusedFiles, StopSpec,
 };
 use crate::ids::{
-    GatewayId, Generation, Incarnation, Moment, NodeId, SessionId, SiteDigest, SpecDigest,
-    UserName, WorkbenchName,
+    GatewayId, Generation, Incarnation, Moment, NodeId, SessionId, SiteDigest, UserName,
+    WorkbenchName,
 };
 use crate::incumbent::Found;
 use crate::known::Known;
 use crate::plan::{Impact, Resource, RouteSpec};
 use crate::shared_map::SharedMap;
 
+mod ends;
 mod follow;
+
+pub use ends::{ENDS_KEPT, EndRecord};
 
 /// The world as one round found it. As JSON it is part of a recorded round, which has a `format`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -396,42 +399,6 @@ pub struct Records {
     /// Where this node lets people in, as it was opened last; none = it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub www: Option<ListenAddress>,
-}
-
-/// How many ends of a session are remembered.
-pub const ENDS_KEPT: usize = 20;
-
-/// How an incarnation ended, as it is remembered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EndRecord {
-    /// When.
-    pub at: Moment,
-    /// Whether it counts as a failure.
-    pub failed: bool,
-    /// Whether it ended because it was told to.
-    pub asked: bool,
-    /// In words: `exit code 1`, `signal 9`.
-    pub how: String,
-    /// What it was started from: failures of another spec say nothing of this one.
-    #[serde(default)]
-    pub of: Option<SpecDigest>,
-    /// Whether a crash let nothing of it run: then it was no end of the session, and is made up for whatever `restart`
-    /// says. A start that failed by itself, and says how, is an end.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub never_ran: bool,
-}
-
-impl From<&Exit> for EndRecord {
-    fn from(exit: &Exit) -> Self {
-        Self {
-            at: exit.at,
-            failed: exit.failed(),
-            asked: exit.asked,
-            how: exit.to_string(),
-            of: None,
-            never_ran: exit.never_ran,
-        }
-    }
 }
 
 /// What happens to a session at its end, as its file last said.

@@ -304,6 +304,7 @@ mod tests {
                     failed: true,
                     asked: false,
                     how: format!("exit code {n}"),
+                    start: None,
                     of: None,
                     never_ran: false,
                 };

@@ -171,6 +171,7 @@ fn a_session_that_may_stay_ended_has_arrived_once_nothing_of_it_lives() {
         failed: false,
         asked: false,
         how: "exit code 0".to_owned(),
+        start: None,
         of: None,
         never_ran: false,
     };

@@ -19,8 +19,15 @@ pub(super) fn vanished(input: &Input<'_>, found: &Found<'_>) -> Option<Incarnati
 pub(super) fn forget_vanished(draft: &mut Draft, input: &Input<'_>, incarnation: Incarnation) {
     let how = "it is gone and left no exit record".to_owned();
     let because = seen(format!("{incarnation}: {how}"));
-    let end =
-        EndRecord { at: input.now, failed: true, asked: false, how, of: None, never_ran: false };
+    let end = EndRecord {
+        at: input.now,
+        failed: true,
+        asked: false,
+        how,
+        start: Some(incarnation.n),
+        of: None,
+        never_ran: false,
+    };
     let id = format!("forget/{incarnation}");
     let action = Action::Forget { incarnation, end };
     draft.step(id, On::Node(input.observed.node.clone()), action, Impact::None, because);
@@ -52,10 +59,14 @@ pub(super) fn forget(
     let ends = records.ends.get(&incarnation.session);
     let written = ends
         .and_then(|ends| ends.last())
-        .filter(|end| exit.asked && !end.asked && end.at >= found.started_at);
+        .filter(|end| exit.asked && !end.asked && end.is_of(incarnation, found.started_at));
     let end = match written {
         Some(end) => end.clone(),
-        None => EndRecord { of: Some(found.launch.digest()), ..EndRecord::from(exit) },
+        None => EndRecord {
+            start: Some(incarnation.n),
+            of: Some(found.launch.digest()),
+            ..EndRecord::from(exit)
+        },
     };
     draft.step(
         format!("forget/{incarnation}"),
@@ -115,12 +126,18 @@ mod tests {
 
     /// What is written of a start of the time 10 that ended at 30, where `last` was written before.
     fn written(asked: bool, last: Option<(i64, bool)>) -> String {
+        written_of(asked, last, None)
+    }
+
+    /// The same where what was written says of which start it was.
+    fn written_of(asked: bool, last: Option<(i64, bool)>, start: Option<u32>) -> String {
         let incarnation = Incarnation::new("a".parse().expect("a session id"), 1);
         let record = |(at, asked): (i64, bool)| EndRecord {
             at: Moment(at),
             failed: !asked,
             asked,
             how: "as written".to_owned(),
+            start,
             of: None,
             never_ran: false,
         };
@@ -157,5 +174,8 @@ mod tests {
         assert_eq!(written(true, Some((5, false))), "exit code 0");
         assert_eq!(written(true, Some((20, true))), "exit code 0");
         assert_eq!(written(false, Some((20, false))), "exit code 0");
+        // Given up before its process was there: the number says whose it is.
+        assert_eq!(written_of(true, Some((5, false)), Some(1)), "as written");
+        assert_eq!(written_of(true, Some((20, false)), Some(0)), "exit code 0");
     }
 }

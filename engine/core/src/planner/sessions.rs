@@ -204,10 +204,6 @@ fn plan_live(
     }
 }
 
-/// So long at least a start may take to have a process at all: on a machine with much to do its keeper comes late,
-/// and since when it runs is known only then.
-const BEGINS_WITHIN_MS: u64 = 10_000;
-
 /// Waits for a start to become ready, and ends one that never does.
 fn await_ready(
     input: &Input<'_>,
@@ -216,9 +212,7 @@ fn await_ready(
     incarnation: &Incarnation,
     found: &IncarnationSeen,
 ) {
-    let timeout = spec.health.start_timeout_ms;
-    let timeout = if found.pid.is_some() { timeout } else { timeout.max(BEGINS_WITHIN_MS) };
-    let deadline = found.started_at.plus(Millis(timeout));
+    let deadline = found.started_at.plus(Millis(spec.health.start_timeout_ms));
     if input.now < deadline {
         let waiting = WaitingOn::InFlight { what: "start".to_owned() };
         let because = seen(format!("{incarnation} does not answer yet"));
@@ -232,18 +226,25 @@ fn await_ready(
         );
         return;
     }
-    let how = format!("did not answer in {}", Millis(timeout));
+    let how = format!("did not answer in {}", Millis(spec.health.start_timeout_ms));
     let because = seen(format!("{incarnation} {how}"));
     let ends = input.observed.records.present().map(|records| records.ends.get(&spec.id));
     // An end that was asked for is of an earlier start, however soon after it this one began.
     let unwritten = ends.is_some_and(|ends| {
         let last = ends.and_then(|ends| ends.last());
-        last.is_none_or(|end| end.asked || end.at < found.started_at)
+        last.is_none_or(|end| end.asked || !end.is_of(incarnation, found.started_at))
     });
     if unwritten {
         let of = Some(found.launch.digest());
-        let end =
-            EndRecord { at: input.now, failed: true, asked: false, how, of, never_ran: false };
+        let end = EndRecord {
+            at: input.now,
+            failed: true,
+            asked: false,
+            how,
+            start: Some(incarnation.n),
+            of,
+            never_ran: false,
+        };
         draft.step(
             format!("record-end/{incarnation}"),
             On::Site,
@@ -404,11 +405,11 @@ mod tests {
 
     /// What is done with a start of the time 10 that does not answer until 40, where `last` was written before.
     fn never_ready(last: Option<(i64, bool)>) -> Vec<String> {
-        after(Moment(40), Some(7), last)
+        never_ready_after(last, None)
     }
 
-    /// The steps for a start of the time 10 that answers nothing and whose patience is 30 ms.
-    fn after(now: Moment, pid: Option<u32>, last: Option<(i64, bool)>) -> Vec<String> {
+    /// The same where what was written says of which start it was.
+    fn never_ready_after(last: Option<(i64, bool)>, start: Option<u32>) -> Vec<String> {
         let mut spec = session_spec("a", "alice");
         spec.health.start_timeout_ms = 30;
         let record = |(at, asked): (i64, bool)| EndRecord {
@@ -416,6 +417,7 @@ mod tests {
             failed: !asked,
             asked,
             how: String::new(),
+            start,
             of: None,
             never_ran: false,
         };
@@ -424,11 +426,11 @@ mod tests {
         let mut observed = Observed::empty("n1".parse().expect("a node"));
         observed.records = Known::Present(records);
         let (desired, origins) = (Desired::default(), Origins::default());
-        let input = Input { desired: &desired, origins: &origins, observed: &observed, now };
+        let input =
+            Input { desired: &desired, origins: &origins, observed: &observed, now: Moment(40) };
         let mut draft = Draft::default();
         let incarnation = Incarnation::new(spec.id.clone(), 2);
-        let seen = IncarnationSeen { pid, ..started(&spec, Moment(10)) };
-        await_ready(&input, &mut draft, &spec, &incarnation, &seen);
+        await_ready(&input, &mut draft, &spec, &incarnation, &started(&spec, Moment(10)));
         draft.plan.steps.into_iter().map(|step| step.id).collect()
     }
 
@@ -455,10 +457,10 @@ mod tests {
     }
 
     #[test]
-    fn a_start_without_a_process_is_given_time_to_have_one() {
-        // Since when it runs is known once it does: an end before that would be taken for one of the start before.
-        assert_eq!(after(Moment(10_009), None, None), [""; 0]);
-        assert_eq!(after(Moment(10_010), None, None), ["record-end/a#2", "end/a#2"]);
+    fn which_start_was_given_up_goes_by_its_number_and_not_by_when_its_process_came() {
+        // Given up before it had a process: written once, and never taken for an end of the start before.
+        assert_eq!(never_ready_after(Some((9, false)), Some(2)), ["end/a#2"]);
+        assert_eq!(never_ready_after(Some((40, false)), Some(1)), ["record-end/a#2", "end/a#2"]);
     }
 
     #[test]

@@ -318,6 +318,7 @@ mod tests {
                 failed: true,
                 asked: false,
                 how: String::new(),
+                start: None,
                 of,
                 never_ran: false,
             };
@@ -340,6 +341,7 @@ mod tests {
             failed,
             asked,
             how: String::new(),
+            start: None,
             of: None,
             never_ran,
         };
