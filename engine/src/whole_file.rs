@@ -29,8 +29,7 @@ pub fn put(path: &Path, text: &[u8]) -> io::Result<()> {
         let _ = std::fs::remove_file(&fresh);
         return Err(error);
     }
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    sync_directory(parent.unwrap_or(Path::new(".")))
+    sync_parent(path)
 }
 
 /// Options for files that only this account may read, and that are never found through a symlink.
@@ -39,6 +38,12 @@ pub(crate) fn private() -> OpenOptions {
     let nofollow = i32::try_from(OFlags::NOFOLLOW.bits()).expect("open flags fit an int");
     options.write(true).mode(0o600).custom_flags(nofollow);
     options
+}
+
+/// Makes it durable that there is a file of this name, or none.
+pub(crate) fn sync_parent(path: &Path) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    sync_directory(parent.unwrap_or(Path::new(".")))
 }
 
 /// Makes renames in a directory durable.

@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of cookies: a purpose is a label.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use ring::hmac;
 
 use super::{from_hex, hex, random};
+use crate::whole_file::{private, sync_parent};
 
 /// An instance's key. Never printed.
 #[derive(Clone)]
@@ -111,12 +112,7 @@ impl Key {
         let mut staged = path.as_os_str().to_owned();
         staged.push(format!(".{}", hex(&suffix)));
         let staged = PathBuf::from(staged);
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&staged)
-            .map_err(failed)?;
+        let mut file = private().create_new(true).open(&staged).map_err(failed)?;
         let written = writeln!(file, "{}", hex(&secret)).and_then(|()| file.sync_all());
         // A link, not a rename: it never replaces a key that somebody else made meanwhile.
         let linked = written.and_then(|()| match std::fs::hard_link(&staged, path) {
@@ -125,8 +121,7 @@ impl Key {
         });
         let removed = std::fs::remove_file(&staged);
         linked.and(removed).map_err(failed)?;
-        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
-        File::open(dir.unwrap_or(Path::new("."))).and_then(|dir| dir.sync_all()).map_err(failed)
+        sync_parent(path).map_err(failed)
     }
 
     /// What tells it from any other key, and says nothing of it.

@@ -90,6 +90,11 @@ fn is_odd(name: &str) -> bool {
     own_stem(name).is_none() && name.ends_with(".toml") && !is_temporary(name)
 }
 
+/// Whether there is anything of that name.
+fn is_there(dir: &Path, name: &str) -> bool {
+    dir.join(name).symlink_metadata().is_ok()
+}
+
 impl Pass<'_> {
     pub(super) fn read_drop_in(&mut self, dir: &Path) -> Managed {
         let kept = self.remembered.drop_ins.remove(dir);
@@ -118,26 +123,8 @@ impl Pass<'_> {
         let entered = self.entered.last();
         let (real, identity) = entered.map(|it| (it.real.clone(), it.identity)).unwrap_or_default();
         let same = identity.is_some() && kept.identity == identity && kept.real == real;
-        let narrow = self.narrow.as_ref().filter(|_| same);
-        let named = narrow.map(|narrow| {
-            real.to_str().and_then(|real| narrow.get(real)).cloned().unwrap_or_default()
-        });
-        let is_there = |name: &String| dir.join(name).symlink_metadata().is_ok();
-        // Of a rename the old name is heard first, and the new one perhaps after this look: then all are listed.
-        let none_is_gone = |named: &BTreeSet<String>| {
-            named.iter().filter(|name| own_stem(name).is_some()).all(is_there)
-        };
-        if let Some(named) = named.filter(none_is_gone) {
-            let mut stems = kept.loose.clone();
-            stems.extend(named.iter().filter_map(|name| own_stem(name)).map(str::to_owned));
-            for name in named.iter().filter(|name| is_odd(name)) {
-                if is_there(name) {
-                    kept.odd.insert(name.clone());
-                } else {
-                    kept.odd.remove(name);
-                }
-            }
-            self.look_at(dir, &mut kept, stems.iter().map(String::as_str));
+        if let Some(named) = same.then(|| self.narrowed_to(dir, &real)).flatten() {
+            self.look_at_named(dir, &mut kept, &named);
             return Ok(kept);
         }
         let names = list(dir)?;
@@ -151,6 +138,28 @@ impl Pass<'_> {
         }
         self.look_at(dir, &mut kept, stems.into_iter());
         Ok(kept)
+    }
+
+    /// The names in a directory that the look is narrowed to; none = it is listed. Of a rename the old name is heard
+    /// first, and the new one perhaps after this look: so it is listed where one of ours is gone.
+    fn narrowed_to(&self, dir: &Path, real: &Path) -> Option<BTreeSet<String>> {
+        let named = self.narrow.as_ref()?.get(real.to_str()?).cloned().unwrap_or_default();
+        let mut ours = named.iter().filter(|name| own_stem(name).is_some());
+        ours.all(|name| is_there(dir, name)).then_some(named)
+    }
+
+    /// Looks at files of which something was heard, and at those that are not firmly remembered.
+    fn look_at_named(&mut self, dir: &Path, kept: &mut Kept, named: &BTreeSet<String>) {
+        for name in named.iter().filter(|name| is_odd(name)) {
+            if is_there(dir, name) {
+                kept.odd.insert(name.clone());
+            } else {
+                kept.odd.remove(name);
+            }
+        }
+        let mut stems = kept.loose.clone();
+        stems.extend(named.iter().filter_map(|name| own_stem(name)).map(str::to_owned));
+        self.look_at(dir, kept, stems.iter().map(String::as_str));
     }
 
     /// Looks at some files, and reads those that are not firmly remembered as what they are.

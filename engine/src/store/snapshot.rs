@@ -25,7 +25,7 @@ use super::frame::Space;
 use super::table::{Entry, LeaseRow, Table};
 use crate::hex::{from_hex, hex};
 use crate::ports::{Version, Versioned};
-use crate::whole_file::{private, sync_directory};
+use crate::whole_file::{private, sync_parent};
 
 /// The format of a snapshot that this program writes.
 pub const SNAPSHOT_FORMAT: u32 = 1;
@@ -223,8 +223,7 @@ fn put_in_place(
     fill(made, &fresh, image).map_err(|error| of("write", &fresh, error))?;
     keep().map_err(io("keep"))?;
     fs::rename(&fresh, path).map_err(io("put in place"))?;
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    sync_directory(parent.unwrap_or(Path::new("."))).map_err(io("sync the directory of"))
+    sync_parent(path).map_err(io("sync the directory of"))
 }
 
 /// Writes a copy at `path`, which nobody but this account may read from its first byte on.
